@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that need no cluster: `npm test`. */
+export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/integration/**', 'test/e2e/**', 'node_modules/**'],
+    pool: 'forks',
+    retry: 0,
+    testTimeout: 20_000,
+  },
+});
