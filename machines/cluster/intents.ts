@@ -1,0 +1,88 @@
+/**
+ * Owns: the union of everything the machine may wish, and of each wish its effect class. An intent is data: the decision
+ * layer renders its complete request before the journal sees it. A new type without class, renderer, executor and
+ * recovery rule does not compile (mapped types over IntentType).
+ *
+ * Classes (`docs/architecture.md`): A1 declarative, benign; A2 declarative, disruptive (uid and resourceVersion as
+ * preconditions); B first creation; C generated content; D destructive; E foreign, not idempotent; F status and
+ * Kubernetes Events; R a read, which changes nothing.
+ */
+import type { ObjectRef } from './observations.ts';
+
+export type EffectClass = 'A1' | 'A2' | 'B' | 'C' | 'D' | 'E' | 'F' | 'R';
+
+/** Effect class of each intent type. */
+export const effectClasses = {
+  AddFinalizer: 'A1',
+  ReleaseFinalizer: 'A1',
+  CreateObject: 'B',
+  CreateSecret: 'C',
+  RepairObject: 'A1',
+  RepairStatefulSet: 'A2',
+  RemoveForeignFields: 'A2',
+  AdoptObject: 'A2',
+  MarkRetained: 'A2',
+  StripMarks: 'A2',
+  DeleteObject: 'D',
+  CompareObject: 'R',
+  ReadObject: 'R',
+  CreateDatabase: 'E',
+  PublishStatus: 'F',
+  EmitEvent: 'F',
+} as const satisfies Record<string, EffectClass>;
+
+export type IntentType = keyof typeof effectClasses;
+
+interface Wish<T extends IntentType> {
+  readonly type: T;
+  readonly target: ObjectRef;
+  /** One clause for a human: why this is wished now. */
+  readonly because: string;
+}
+
+/** Preconditions: the target's uid as it was seen. The resourceVersion is looked up by the decision and recorded. */
+interface OnExisting {
+  readonly uid: string;
+}
+
+export type Intent =
+  /** Our finalizer on the PostgresCluster, added without touching anyone else's. */
+  | (Wish<'AddFinalizer'> & OnExisting)
+  | (Wish<'ReleaseFinalizer'> & OnExisting)
+  /** Create-only apply of a rendered object. */
+  | Wish<'CreateObject'>
+  /** Create-only apply of a Secret whose values are generated in the executor. */
+  | Wish<'CreateSecret'>
+  /** Forced apply of the rendered object over drift. */
+  | (Wish<'RepairObject'> & OnExisting)
+  | (Wish<'RepairStatefulSet'> & OnExisting)
+  /** JSON patch that removes what foreign managers added to fields we state. */
+  | (Wish<'RemoveForeignFields'> & OnExisting & { readonly paths: readonly string[] })
+  /** Takes a retained object over: its uid mark becomes ours. */
+  | (Wish<'AdoptObject'> & OnExisting)
+  /** Labels a claim or Secret as retained, with system identifier and major. */
+  | (Wish<'MarkRetained'> & OnExisting)
+  /** Removes our finalizer and uid mark, so that the object can live on without us. */
+  | (Wish<'StripMarks'> & OnExisting)
+  | (Wish<'DeleteObject'> & OnExisting)
+  /** Dry-run apply: learns what our manager would own, when the expected hash is not known. */
+  | (Wish<'CompareObject'> & OnExisting)
+  /** One GET by name, after an unknown outcome. */
+  | Wish<'ReadObject'>
+  /** Application role and database, through the local socket of the primary. */
+  | (Wish<'CreateDatabase'> & { readonly database: string; readonly owner: string })
+  | Wish<'PublishStatus'>
+  | (Wish<'EmitEvent'> & { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' });
+
+/** Identity of a target: at most one open intent stands for each. Status and Events have places of their own. */
+export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
+  if (intent.type === 'PublishStatus') return 'Status';
+  if (intent.type === 'EmitEvent') return `Event/${intent.target.name}`;
+  if (intent.type === 'CreateDatabase') return `Database/${intent.target.name}`;
+  return objectKey(intent.target);
+}
+
+/** Key of an object in `world.objects` and `memory.expected`: `Kind/name`. */
+export function objectKey(ref: ObjectRef): string {
+  return `${ref.kind}/${ref.name}`;
+}
