@@ -1,0 +1,152 @@
+/**
+ * Owns: the machine's context, in two halves. `world` is the last known truth about things outside and can be learned
+ * again from watches at any time. `memory` is what only we know: what was accepted, what is open, what was promised; it
+ * is small and versioned, and beside the state path the only thing a migration touches.
+ * Does not own: how an observation changes them (`learn.ts`).
+ */
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import type {
+  ClusterProjection,
+  DcsMode,
+  ObjectProjection,
+  ObjectRef,
+  OperatorConfig,
+  PublishedStatus,
+} from './observations.ts';
+import type { IntentType } from './intents.ts';
+
+/** An object and when its present projection was first seen (milliseconds, stamp of the row). */
+export interface ObjectFact {
+  readonly object: ObjectProjection;
+  readonly since: number;
+  /** What differed from the sight before; kept for the sentence that explains a repair. */
+  readonly changed: readonly string[];
+}
+
+/** Whether the picture is whole. Anything but `known` lets no guard say yes or no. */
+export type Knowledge =
+  | { readonly type: 'known'; readonly since: number }
+  | { readonly type: 'unknown'; readonly since: number; readonly because: string };
+
+export interface World {
+  readonly knowledge: Knowledge;
+  /** Sources that went stale, sorted by name; empty when all are fresh. */
+  readonly stale: readonly string[];
+  readonly cluster: { readonly seen: ClusterProjection; readonly since: number } | null;
+  readonly config: OperatorConfig | null;
+  /** By `Kind/name`. */
+  readonly objects: Readonly<Record<string, ObjectFact>>;
+  /** Since when the leader object has been silent for longer than ttl; null while it is heard. */
+  readonly leaderSilentSince: number | null;
+}
+
+/** The spec that was valid and permitted when it was taken, and is being held true. */
+export interface AcceptedSpec {
+  readonly generation: number;
+  readonly spec: PostgresClusterSpec;
+}
+
+/** What the API server answered to our last apply: the fields our manager owns hash to this. */
+export interface Expected {
+  readonly uid: string;
+  readonly ownedHash: string | null;
+  /** Hash of the text that was applied; null when only the live object is known (after amnesia). */
+  readonly renderHash: string | null;
+}
+
+/** An intent without an outcome that ends it. */
+export interface OpenIntent {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly type: IntentType;
+  readonly target: ObjectRef;
+  /** Text hash of what is being written, for applies and status. */
+  readonly textHash: string | null;
+  readonly since: number;
+  /** True after an outcome `unknown`: a read must tell what happened before the target may be touched again. */
+  readonly uncertain: boolean;
+}
+
+/** Failures of one target since its last success. */
+export interface Failure {
+  readonly count: number;
+  /** Machine word, e.g. `Forbidden`. */
+  readonly reason: string;
+  readonly message: string;
+  /** True: the API server will refuse the same request again; wait for a change or the long back-off. */
+  readonly permanent: boolean;
+  readonly since: number;
+  /** Not before the timer of this id fired. */
+  readonly waiting: boolean;
+}
+
+export interface ArmedTimer {
+  readonly dueAt: number;
+  readonly because: string;
+}
+
+export interface ConditionMemory {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  /** Milliseconds of the row in which `status` last changed. */
+  readonly since: number;
+  readonly observedGeneration: number;
+}
+
+/** Bumped with every change of Memory's shape, together with a migration in `history.ts`. */
+export const memoryVersion = 1;
+
+export interface Memory {
+  readonly version: typeof memoryVersion;
+  readonly accepted: AcceptedSpec | null;
+  /** Resolved once, never re-derived: two modes at once are split brain. */
+  readonly dcs: DcsMode | null;
+  readonly image: string | null;
+  /** Set at the first writable leader; from then on the cluster is bootstrapped. */
+  readonly systemIdentifier: string | null;
+  readonly rolledOutGeneration: number | null;
+  /** By `Kind/name`. */
+  readonly expected: Readonly<Record<string, Expected>>;
+  /** By target key. */
+  readonly open: Readonly<Record<string, OpenIntent>>;
+  /** By target key. */
+  readonly failures: Readonly<Record<string, Failure>>;
+  readonly retryCount: number;
+  readonly lastError: string | null;
+  readonly lastErrorAt: number | null;
+  readonly handled: Readonly<Record<string, string>>;
+  readonly timers: Readonly<Record<string, ArmedTimer>>;
+  /** Deadlines that have passed, by timer id, until the state that set them is left. */
+  readonly expired: readonly string[];
+  readonly conditions: Readonly<Record<string, ConditionMemory>>;
+  readonly previousReplicas: number | null;
+  /** Last leader that was writable, and since when there has been none. */
+  readonly leader: { readonly name: string; readonly timeline: number | null } | null;
+  readonly leaderLostAt: number | null;
+  readonly stateSince: number;
+  /** Generation that was in force when Failed was entered: Failed is left by SpecChanged only for a newer one. */
+  readonly failedGeneration: number | null;
+  /** What was last published: text hash and when; null before the first status write. */
+  readonly published: { readonly textHash: string; readonly urgentHash: string; readonly at: number } | null;
+  /** What the API server held at first sight; dropped once learned from. */
+  readonly found: PublishedStatus | null;
+  /** Retained objects marked, or marks stripped, during a deletion: keys. */
+  readonly marked: readonly string[];
+  /** True when this cluster came up without its journal. */
+  readonly amnesia: boolean;
+  /** Kubernetes Events waiting to be sent, oldest first; bounded. */
+  readonly events: readonly { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' }[];
+}
+
+export interface Facts {
+  readonly world: World;
+  readonly memory: Memory;
+}
+
+/** Everything an actor is: the chart's state as a path, and its facts. JSON-plain. */
+export interface Snapshot {
+  readonly machine: 'cluster';
+  readonly state: string;
+  readonly facts: Facts;
+}
