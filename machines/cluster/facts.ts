@@ -63,8 +63,6 @@ export interface OpenIntent {
   /** Text hash of what is being written, for applies and status. */
   readonly textHash: string | null;
   readonly since: number;
-  /** True after an outcome `unknown`: a read must tell what happened before the target may be touched again. */
-  readonly uncertain: boolean;
 }
 
 /** Failures of one target since its last success. */
@@ -76,8 +74,10 @@ export interface Failure {
   /** True: the API server will refuse the same request again; wait for a change or the long back-off. */
   readonly permanent: boolean;
   readonly since: number;
-  /** Not before the timer of this id fired. */
+  /** Not again before timer `retry/<target key>` has fired. */
   readonly waiting: boolean;
+  /** A precondition failed or the outcome is unknown: one read by name must tell what is there. */
+  readonly needsRead: boolean;
 }
 
 export interface ArmedTimer {

@@ -23,6 +23,7 @@ export const effectClasses = {
   AdoptObject: 'A2',
   MarkRetained: 'A2',
   StripMarks: 'A2',
+  ReleaseObject: 'A2',
   DeleteObject: 'D',
   CompareObject: 'R',
   ReadObject: 'R',
@@ -64,6 +65,8 @@ export type Intent =
   | (Wish<'MarkRetained'> & OnExisting)
   /** Removes our finalizer and uid mark, so that the object can live on without us. */
   | (Wish<'StripMarks'> & OnExisting)
+  /** Removes only our finalizer from an object that is on its way out. */
+  | (Wish<'ReleaseObject'> & OnExisting)
   | (Wish<'DeleteObject'> & OnExisting)
   /** Dry-run apply: learns what our manager would own, when the expected hash is not known. */
   | (Wish<'CompareObject'> & OnExisting)
@@ -79,6 +82,8 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'PublishStatus') return 'Status';
   if (intent.type === 'EmitEvent') return `Event/${intent.target.name}`;
   if (intent.type === 'CreateDatabase') return `Database/${intent.target.name}`;
+  if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
+  if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;
   return objectKey(intent.target);
 }
 

@@ -1,0 +1,110 @@
+/**
+ * Owns: the states and arrows of a PostgresCluster, nothing else. Every arrow bears the name of a signal
+ * (`signals.ts`), and an arrow is taken when its signal's guard says yes; the chart itself has no guard, no action, no
+ * clock and no child, so that it can be drawn, explored and replayed anywhere.
+ *
+ * I1. `Alive` stands beside `Deleting`; DeletionRequested and OrphanRequested stand on `Alive` only, so a deletion
+ *     under way is never started over.
+ * I2. No wildcard: a child's `*` would shadow the parent's arrow.
+ * I3. One path, no parallel regions, no history states: a state is a string such as `Alive.Creating.joining`.
+ */
+import { setup } from 'xstate';
+import type { Signal } from './signals.ts';
+
+export const chart = setup({ types: { events: {} as { readonly type: Signal } } }).createMachine({
+  id: 'cluster',
+  initial: 'Alive',
+  states: {
+    Alive: {
+      initial: 'Pending',
+      on: { OrphanRequested: 'Deleting.stripping', DeletionRequested: 'Deleting' },
+      states: {
+        Pending: { on: { ResourcesApplied: 'Creating' } },
+        Creating: {
+          initial: 'bootstrapping',
+          on: { PrimaryLost: 'Recovering', ReconcileError: 'Failed', ReplicasDegraded: 'Degraded' },
+          states: {
+            /** No writable leader yet. */
+            bootstrapping: { on: { PrimaryElected: 'joining' } },
+            /** The leader writes; replicas and the application database follow. */
+            joining: { on: { AllReplicasReady: '#cluster.Alive.Running' } },
+          },
+        },
+        Running: {
+          on: {
+            PrimaryLost: 'Recovering',
+            ReplicasDegraded: 'Degraded',
+            ReplicaCountChanged: 'Scaling',
+            SpecChanged: 'Updating',
+          },
+        },
+        Updating: { on: { PrimaryLost: 'Recovering', ReplicasDegraded: 'Degraded', AllReplicasReady: 'Running' } },
+        Scaling: { on: { PrimaryLost: 'Recovering', ReplicasDegraded: 'Degraded', AllReplicasReady: 'Running' } },
+        Degraded: {
+          on: {
+            PrimaryLost: 'Recovering',
+            ReplicaCountChanged: 'Scaling',
+            SpecChanged: 'Updating',
+            FullyRecovered: 'Running',
+          },
+        },
+        Recovering: {
+          initial: 'electing',
+          on: { ReconcileError: 'Failed' },
+          states: {
+            /** Nobody writes; Patroni elects. */
+            electing: { on: { PrimaryElected: 'rejoining' } },
+            /** A leader writes; it has to hold before the cluster is called recovered. */
+            rejoining: { on: { PrimaryLost: 'electing', RecoveryCompleted: '#cluster.Alive.Degraded' } },
+          },
+        },
+        Failed: { on: { RecoveryInitiated: 'Recovering', SpecChanged: 'Updating' } },
+      },
+    },
+    Deleting: {
+      initial: 'stopping',
+      states: {
+        /** The StatefulSet goes first; its pods follow. */
+        stopping: { on: { PodsGone: 'clearing' } },
+        /** Services, Patroni's objects, access, configuration; claims and Secrets are marked or deleted. */
+        clearing: { on: { ObjectsCleared: 'releasing' } },
+        /** `--cascade=orphan`: finalizers and marks come off, nothing is stopped. */
+        stripping: { on: { MarksStripped: 'releasing' } },
+        /** Our finalizer is the last thing to go. */
+        releasing: {},
+      },
+    },
+  },
+});
+
+/** The nine phases a user reads. */
+export const phases = [
+  'Pending',
+  'Creating',
+  'Running',
+  'Updating',
+  'Scaling',
+  'Degraded',
+  'Recovering',
+  'Failed',
+  'Deleting',
+] as const;
+
+export type Phase = (typeof phases)[number];
+
+const phaseNames: ReadonlySet<string> = new Set(phases);
+
+function isPhase(name: string | undefined): name is Phase {
+  return name !== undefined && phaseNames.has(name);
+}
+
+/**
+ * The phase of a state path: `Alive.Creating.joining` → `Creating`, `Deleting.stopping` → `Deleting`.
+ * @throws when the path names no phase, which only corrupt data can do
+ */
+export function phaseOf(path: string): Phase {
+  const [top, second] = path.split('.');
+  const name = top === 'Alive' ? second : top;
+  if (!isPhase(name)) throw new Error(`state path ${JSON.stringify(path)} names no phase of the cluster machine`);
+  return name;
+}

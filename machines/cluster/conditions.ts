@@ -1,0 +1,231 @@
+/**
+ * Owns: what the user reads: phase, conditions, and the one sentence that says what is being done or awaited. Pure
+ * functions of a View; status, `pgc why`, log and page all take their words from here.
+ */
+import { dcsFinalizer } from '../shared/names.ts';
+import { quantityBytes } from '../shared/quantity.ts';
+import { phaseOf } from './chart.ts';
+import type { ConditionMemory, Facts, Memory } from './facts.ts';
+import { allReplicasReady, databaseReady, deletionRequested, finalizerHeld, leaderWritable, membersReady, objectsCleared, podsGone } from './guards.ts';
+import { knownFacts } from './knowledge.ts';
+import { membersOf, troubledMembers } from './members.ts';
+import { missingObjects } from './objects.ts';
+import type { Problem } from './plan.ts';
+import type { View } from './signals.ts';
+import { creationAllowed } from './tables/adoption.ts';
+
+export const conditionTypes = [
+  'Ready',
+  'Progressing',
+  'Degraded',
+  'ConfigurationValid',
+  'ReplicasReady',
+  'WritesBlocked',
+  'Paused',
+  'PendingRestart',
+  'StorageReady',
+  'ReconcileFailing',
+  'JournalIntact',
+  'Stuck',
+] as const;
+
+export type ConditionType = (typeof conditionTypes)[number];
+
+type Verdict = Pick<ConditionMemory, 'status' | 'reason' | 'message'>;
+
+function verdict(status: ConditionMemory['status'], reason: string, message: string): Verdict {
+  return { status, reason, message };
+}
+
+/** A problem as a sentence: field, value, rule. */
+export function problemText(problem: Problem): string {
+  return `${problem.field} is ${JSON.stringify(problem.value)}: ${problem.rule}`;
+}
+
+/** Problems of the newest spec: of creating it, or of going there from the accepted one. Given by the decision layer. */
+export interface Assessed extends View {
+  readonly specProblems: readonly Problem[];
+}
+
+function ready(view: View): Verdict {
+  const known = knownFacts(view.facts);
+  if (known.answer !== 'yes') return verdict('Unknown', 'Unseen', known.because);
+  const leader = leaderWritable(view);
+  if (leader.answer !== 'yes') return verdict('False', 'NoWritableLeader', leader.because);
+  const all = allReplicasReady(view);
+  return verdict(all.answer === 'yes' ? 'True' : 'False', all.answer === 'yes' ? 'AllReplicasReady' : 'NotAllReady', all.because);
+}
+
+function progressing(view: View): Verdict {
+  const phase = phaseOf(view.state);
+  const rests = phase === 'Running' || phase === 'Failed' || phase === 'Degraded';
+  return verdict(rests ? 'False' : 'True', phase, sentence({ ...view, specProblems: [] }));
+}
+
+function degraded(view: View): Verdict {
+  const phase = phaseOf(view.state);
+  const is = phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed';
+  return verdict(is ? 'True' : 'False', is ? phase : 'AsExpected', is ? membersReady(view).because : 'no member is missing that should be there');
+}
+
+function configurationValid(view: Assessed): Verdict {
+  const { specProblems } = view;
+  if (specProblems.length === 0) return verdict('True', 'Valid', 'every field of the spec is valid and takes effect');
+  return verdict('False', 'InvalidSpec', specProblems.map(problemText).join('; '));
+}
+
+function replicasReady(view: View): Verdict {
+  const answer = membersReady(view);
+  const status = answer.answer === 'yes' ? 'True' : answer.answer === 'no' ? 'False' : 'Unknown';
+  return verdict(status, status === 'True' ? 'AllReady' : status === 'False' ? 'NotAllReady' : 'Unseen', answer.because);
+}
+
+function writesBlocked(view: View): Verdict {
+  const leader = leaderWritable(view);
+  if (leader.answer === 'unknown') return verdict('Unknown', 'Unseen', leader.because);
+  return verdict(leader.answer === 'yes' ? 'False' : 'True', leader.answer === 'yes' ? 'LeaderWrites' : 'NoWritableLeader', leader.because);
+}
+
+function paused({ facts }: View): Verdict {
+  const is = facts.world.cluster?.seen.spec.paused === true;
+  return is
+    ? verdict('True', 'PausedBySpec', 'no planned change and no drift repair; failures, status and deletion go on')
+    : verdict('False', 'NotPaused', 'spec.paused is not set');
+}
+
+function pendingRestart({ facts }: View): Verdict {
+  const names = membersOf(facts)
+    .filter((member) => member.pendingRestart)
+    .map((member) => member.name);
+  return names.length === 0
+    ? verdict('False', 'NonePending', 'no member waits for a restart')
+    : verdict('True', 'RestartPending', `a restart is pending on ${names.join(', ')}`);
+}
+
+function storageReady({ facts }: View): Verdict {
+  const asked = facts.memory.accepted?.spec.storage.size ?? null;
+  const claims = Object.values(facts.world.objects).flatMap(({ object }) => (object.detail.type === 'PersistentVolumeClaim' ? [{ name: object.name, detail: object.detail }] : []));
+  const unbound = claims.filter((claim) => claim.detail.phase !== 'Bound').map((claim) => claim.name);
+  if (claims.length === 0) return verdict('False', 'NoVolumes', 'no claim has been created yet');
+  if (unbound.length > 0) return verdict('False', 'Unbound', `not bound: ${unbound.sort().join(', ')}`);
+  const wanted = asked === null ? 0 : quantityBytes(asked);
+  const small = claims.filter((claim) => quantityBytes(claim.detail.capacity ?? '0') < wanted).map((claim) => `${claim.name} has ${claim.detail.capacity ?? 'nothing'}`);
+  return small.length > 0
+    ? verdict('False', 'TooSmall', `${small.sort().join(', ')}; ${asked ?? ''} is asked for`)
+    : verdict('True', 'Bound', `${claims.length} volumes are bound`);
+}
+
+function standing(memory: Memory): readonly string[] {
+  return Object.entries(memory.failures)
+    .filter(([key, failure]) => failure.reason !== 'conflict' && failure.count > 0 && !key.startsWith('Event/'))
+    .map(([key, failure]) => `${key}: ${failure.message} (${failure.reason})`)
+    .sort();
+}
+
+function heldServices(facts: Facts): readonly string[] {
+  return Object.values(facts.world.objects)
+    .filter(({ object }) => object.kind === 'Service' && object.deleting && object.finalizers.includes(dcsFinalizer))
+    .map(({ object }) => `Service/${object.name} was deleted by hand; it holds Patroni's state and stays until a planned moment`)
+    .sort();
+}
+
+function reconcileFailing({ facts, state }: View): Verdict {
+  const words = [...standing(facts.memory), ...(phaseOf(state) === 'Deleting' ? [] : heldServices(facts))];
+  return words.length === 0 ? verdict('False', 'NoErrors', 'nothing the operator tries is failing') : verdict('True', 'Failing', words.join('; '));
+}
+
+function stuck({ facts }: View): Verdict {
+  const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
+  if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
+  return verdict('True', 'DeadlinePassed', `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`);
+}
+
+/** All conditions of a View, without times. */
+export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Verdict>> {
+  return {
+    Ready: ready(view),
+    Progressing: progressing(view),
+    Degraded: degraded(view),
+    ConfigurationValid: configurationValid(view),
+    ReplicasReady: replicasReady(view),
+    WritesBlocked: writesBlocked(view),
+    Paused: paused(view),
+    PendingRestart: pendingRestart(view),
+    StorageReady: storageReady(view),
+    ReconcileFailing: reconcileFailing(view),
+    JournalIntact: verdict('True', 'Recording', 'every decision is recorded before it takes effect'),
+    Stuck: stuck(view),
+  };
+}
+
+/** Conditions with their times: `since` moves only when `status` changes. */
+export function withConditions(memory: Memory, verdicts: Readonly<Record<string, Verdict>>, observedGeneration: number, at: number): Memory['conditions'] {
+  return Object.fromEntries(
+    Object.entries(verdicts).map(([type, now]) => {
+      const before = memory.conditions[type];
+      const since = before !== undefined && before.status === now.status ? before.since : at;
+      return [type, { ...now, since, observedGeneration }];
+    }),
+  );
+}
+
+function pendingSentence(view: Assessed): string {
+  const { facts, plan } = view;
+  const problem = view.specProblems[0];
+  if (problem !== undefined) return `nothing is created until the spec is valid: ${problemText(problem)}`;
+  const allowed = creationAllowed(facts, plan);
+  if (allowed.answer !== 'yes') return `nothing is created: ${allowed.because}`;
+  const held = finalizerHeld(view);
+  if (held.answer !== 'yes') return `waiting for the finalizer: ${held.because}`;
+  const missing = missingObjects(facts, plan).length;
+  return missing === 0 ? 'waiting for the StatefulSet to be seen' : `creating ${missing} of ${plan.objects.length} objects`;
+}
+
+function deletingSentence(view: View): string {
+  switch (view.state) {
+    case 'Deleting.stopping':
+      return `stopping the members: ${podsGone(view).because}`;
+    case 'Deleting.clearing':
+      return `taking objects down in order: ${objectsCleared(view).because}`;
+    case 'Deleting.stripping':
+      return 'leaving the database alone: taking our marks off its objects';
+    default:
+      return 'releasing the finalizer';
+  }
+}
+
+/** One sentence for a human: what is being done or awaited, on which object. */
+export function sentence(view: Assessed): string {
+  const known = knownFacts(view.facts);
+  if (known.answer !== 'yes') return `the picture is not complete: ${known.because}`;
+  const cluster = view.facts.world.cluster?.seen;
+  if (cluster?.deleting === true && phaseOf(view.state) !== 'Deleting') {
+    return `${deletionRequested(view).because}: to go on with the deletion set spec.deletionProtection to false`;
+  }
+  switch (phaseOf(view.state)) {
+    case 'Pending':
+      return pendingSentence(view);
+    case 'Creating': {
+      const leader = leaderWritable(view);
+      if (leader.answer !== 'yes') return `waiting for the first leader: ${leader.because}`;
+      const members = membersReady(view);
+      return members.answer === 'yes' ? `waiting for the application database: ${databaseReady(view).because}` : `waiting for the members: ${members.because}`;
+    }
+    case 'Running':
+      return membersReady(view).because;
+    case 'Updating':
+    case 'Scaling':
+    case 'Degraded': {
+      const all = allReplicasReady(view);
+      return all.answer === 'yes' ? `${all.because}; it has to hold a moment` : all.because;
+    }
+    case 'Recovering': {
+      const leader = leaderWritable(view);
+      return leader.answer === 'yes' ? `${leader.because}; it has to hold a moment` : `waiting for a leader: ${leader.because}`;
+    }
+    case 'Failed':
+      return `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`;
+    case 'Deleting':
+      return deletingSentence(view);
+  }
+}

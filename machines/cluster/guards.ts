@@ -1,0 +1,232 @@
+/**
+ * Owns: the questions. Each guard takes a View (state, facts, plan; never an observation, never a clock) and answers with
+ * a reason and the values it compared. Called by `fixpoint.ts` through the table in `signals.ts`.
+ */
+import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
+import { finalizer, labels } from '../shared/names.ts';
+import { knownFacts } from './knowledge.ts';
+import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
+import { objectAt, ownershipOf } from './objects.ts';
+import type { Facts } from './facts.ts';
+import type { View } from './signals.ts';
+import { remainingObjects, unmarkedObjects, unstrippedObjects } from './tables/deletion.ts';
+
+/** Asks `question` only on a whole picture. */
+function ifKnown(facts: Facts, question: () => Answer): Answer {
+  const known = knownFacts(facts);
+  return known.answer === 'yes' ? question() : known;
+}
+
+function isExpired(facts: Facts, timer: string): boolean {
+  return facts.memory.expired.includes(timer);
+}
+
+/** A deletion that keeps the database alive: kubectl's `--cascade=orphan` leaves the finalizer `orphan`. */
+export function orphanRequested({ facts }: View): Answer {
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined) return unknown('the PostgresCluster has not been seen');
+  const orphan = cluster.deleting && cluster.finalizers.includes('orphan');
+  return whether(orphan, orphan ? 'deleted with --cascade=orphan' : 'not deleted with --cascade=orphan', {
+    deleting: cluster.deleting,
+    finalizers: cluster.finalizers.join(', '),
+  });
+}
+
+/** The user deleted the PostgresCluster and it is not protected. */
+export function deletionRequested({ facts }: View): Answer {
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined) return unknown('the PostgresCluster has not been seen');
+  const isProtected = cluster.spec.deletionProtection === true;
+  const values = { deleting: cluster.deleting, deletionProtection: isProtected };
+  if (!cluster.deleting) return no('it is not being deleted', values);
+  return isProtected ? no('it is protected from deletion', values) : yes('the PostgresCluster was deleted', values);
+}
+
+/** Does a leader hold the key and take writes? */
+export function leaderWritable({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const leader = leaderOf(facts);
+    return whether(leader.writable, leader.because, { leader: leader.name, timeline: leader.timeline });
+  });
+}
+
+/** Has this cluster ever had a writable leader? */
+export function bootstrapped({ facts }: View): Answer {
+  const identifier = facts.memory.systemIdentifier;
+  return whether(identifier !== null, identifier === null ? 'no leader has been writable yet' : 'it has been bootstrapped', {
+    systemIdentifier: identifier,
+  });
+}
+
+/** A bootstrapped cluster without a writable leader. */
+export function primaryLost(view: View): Answer {
+  const born = bootstrapped(view);
+  return born.answer === 'yes' ? opposite(leaderWritable(view)) : no(born.because, born.values);
+}
+
+export function primaryElected(view: View): Answer {
+  return leaderWritable(view);
+}
+
+/** The deadline of the state has passed, or the API server refuses for good, while nothing serves. */
+export function reconcileError(view: View): Answer {
+  const leader = leaderWritable(view);
+  if (leader.answer !== 'no') return leader.answer === 'unknown' ? leader : no(`it serves: ${leader.because}`, leader.values);
+  const { memory } = view.facts;
+  const late = memory.expired.find((timer) => timer.startsWith('deadline/'));
+  if (late !== undefined) return yes(`the deadline has passed and ${leader.because}`, { deadline: late });
+  if (!view.state.startsWith('Alive.Creating')) return no('the deadline has not passed', {});
+  const refused = Object.entries(memory.failures).find(([key, failure]) => failure.permanent && !key.startsWith('Event/') && key !== 'Status');
+  if (refused === undefined) return no('the deadline has not passed and nothing was refused', {});
+  return yes(`${refused[0]} was refused: ${refused[1].message}`, { target: refused[0], reason: refused[1].reason });
+}
+
+/** Failed may be tried again: its back-off is over, or a leader is seen. */
+export function recoveryInitiated(view: View): Answer {
+  const leader = leaderWritable(view);
+  if (leader.answer === 'unknown') return leader;
+  if (leader.answer === 'yes') return yes(`a leader is seen: ${leader.because}`, leader.values);
+  const over = isExpired(view.facts, 'recover');
+  return whether(over, over ? 'the back-off is over' : 'the back-off is not over', { retryCount: view.facts.memory.retryCount });
+}
+
+/** The leader has held. */
+export function recoveryCompleted(view: View): Answer {
+  const leader = leaderWritable(view);
+  if (leader.answer !== 'yes') return leader;
+  const held = isExpired(view.facts, 'hold');
+  return whether(held, held ? `it held: ${leader.because}` : `it has to hold a moment: ${leader.because}`, leader.values);
+}
+
+/** Are all desired members ready? */
+export function membersReady({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const members = membersOf(facts);
+    const ready = members.filter((member) => member.ready).length;
+    const desired = desiredMembers(facts);
+    const values = { ready, desired };
+    if (desired === 0) return no('no spec has been accepted yet', values);
+    if (ready === desired) return yes(`${ready} of ${desired} members are ready`, values);
+    return no(`${ready} of ${desired} members are ready; not ready: ${troubledMembers(members)}`, values);
+  });
+}
+
+/** Members are missing that no running procedure expects to be missing. */
+export function replicasDegraded(view: View): Answer {
+  const missing = opposite(membersReady(view));
+  if (missing.answer !== 'yes') return missing;
+  if (!view.state.startsWith('Alive.Creating')) return missing;
+  const late = isExpired(view.facts, 'deadline/creating');
+  return late ? missing : no(`still being created: ${missing.because}`, missing.values);
+}
+
+/** The accepted spec asks for another number of members than were rolled out. */
+export function replicaCountChanged({ facts }: View): Answer {
+  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
+  if (detail === undefined || detail.type !== 'StatefulSet') return unknown('the StatefulSet has not been seen');
+  const desired = desiredMembers(facts);
+  const accepted = facts.memory.accepted?.generation ?? 0;
+  const rolledOut = facts.memory.rolledOutGeneration ?? accepted;
+  const changed = accepted > rolledOut && detail.replicas !== desired;
+  return whether(changed, changed ? `${desired} members are wanted, the StatefulSet has ${detail.replicas}` : 'the number of members is rolled out', {
+    desired,
+    actual: detail.replicas,
+  });
+}
+
+/** The accepted spec is newer than the one that is true of every member. */
+export function specChanged({ state, facts }: View): Answer {
+  const accepted = facts.memory.accepted?.generation ?? null;
+  const base = state === 'Alive.Failed' ? facts.memory.failedGeneration : facts.memory.rolledOutGeneration;
+  if (accepted === null || base === null) return no('nothing has been rolled out yet', { accepted, rolledOut: base });
+  const changed = accepted > base;
+  return whether(changed, changed ? `generation ${accepted} is not rolled out` : `generation ${base} is rolled out`, {
+    accepted,
+    rolledOut: base,
+  });
+}
+
+/** The StatefulSet exists and is ours: the cluster is being created. */
+export function resourcesApplied({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const name = facts.world.cluster?.seen.name ?? '';
+    const object = objectAt(facts, `StatefulSet/${name}`)?.object;
+    if (object === undefined) return no(`StatefulSet/${name} does not exist yet`);
+    const ours = ownershipOf(facts, object).type === 'ours' && object.labels[labels.clusterUid] !== undefined;
+    return whether(ours, ours ? `StatefulSet/${name} exists` : `StatefulSet/${name} is not ours`, { uid: object.uid });
+  });
+}
+
+/** The application database was made, and the server's major is the one the spec asks for. */
+export function databaseReady({ facts }: View): Answer {
+  const made = facts.memory.handled['database'] ?? null;
+  const major = facts.memory.handled['serverMajor'] ?? null;
+  const wanted = facts.memory.accepted?.spec.version ?? null;
+  const values = { database: made, serverMajor: major, version: wanted };
+  if (made === null) return no('the application database has not been made yet', values);
+  if (major !== wanted) return no(`the server runs PostgreSQL ${major ?? 'unknown'}, spec.version is ${wanted ?? 'unset'}`, values);
+  return yes(`the application database is there, on PostgreSQL ${major ?? ''}`, values);
+}
+
+/** All members are ready, the leader writes, the database is there, and nothing accepted is left to roll out. */
+export function allReplicasReady(view: View): Answer {
+  const leader = leaderWritable(view);
+  if (leader.answer !== 'yes') return leader;
+  const database = databaseReady(view);
+  if (database.answer !== 'yes') return database;
+  return membersReady(view);
+}
+
+/** As allReplicasReady, and it has held. */
+export function fullyRecovered(view: View): Answer {
+  const ready = allReplicasReady(view);
+  if (ready.answer !== 'yes') return ready;
+  const held = isExpired(view.facts, 'hold');
+  return whether(held, held ? `it held: ${ready.because}` : `it has to hold a moment: ${ready.because}`, ready.values);
+}
+
+/** StatefulSet and pods are gone. */
+export function podsGone({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const left = Object.keys(facts.world.objects).filter((key) => key.startsWith('Pod/') || key.startsWith('StatefulSet/'));
+    const ours = left.filter((key) => {
+      const object = objectAt(facts, key)?.object;
+      return object !== undefined && (object.kind === 'Pod' || ownershipOf(facts, object).type === 'ours');
+    });
+    return whether(ours.length === 0, ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${ours.join(', ')}`, {
+      left: ours.length,
+    });
+  });
+}
+
+/** What has to go is gone, and what is kept is marked. */
+export function objectsCleared({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const left = remainingObjects(facts);
+    const unmarked = unmarkedObjects(facts);
+    const done = left.length === 0 && unmarked.length === 0;
+    const words = [...left.map((key) => `${key} has to go`), ...unmarked.map((key) => `${key} has to be marked`)];
+    return whether(done, done ? 'nothing is left but what is kept' : words.join(', '), {
+      left: left.length,
+      unmarked: unmarked.length,
+    });
+  });
+}
+
+/** Our finalizers and uid marks are off every object that lives on. */
+export function marksStripped({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const left = unstrippedObjects(facts);
+    return whether(left.length === 0, left.length === 0 ? 'no mark of ours is left' : `marks are left on ${left.join(', ')}`, {
+      left: left.length,
+    });
+  });
+}
+
+/** Does the PostgresCluster carry our finalizer? */
+export function finalizerHeld({ facts }: View): Answer {
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined) return unknown('the PostgresCluster has not been seen');
+  const held = cluster.finalizers.includes(finalizer);
+  return whether(held, held ? 'our finalizer is on it' : 'our finalizer is not on it yet', {});
+}

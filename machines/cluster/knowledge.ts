@@ -1,0 +1,12 @@
+/** Owns: the one question every guard asks first: is the picture whole? */
+import { unknown, yes, type Answer } from '../shared/answer.ts';
+import type { Facts } from './facts.ts';
+
+/** Yes when all kinds are listed and no source is stale; otherwise unknown, with the reason. */
+export function knownFacts(facts: Facts): Answer {
+  const { knowledge, stale, cluster } = facts.world;
+  if (knowledge.type === 'unknown') return unknown(knowledge.because);
+  if (stale.length > 0) return unknown(`nothing heard from ${stale.join(', ')}`, { stale: stale.join(', ') });
+  if (cluster === null) return unknown('the PostgresCluster has not been seen');
+  return yes('all kinds are listed and fresh');
+}

@@ -1,0 +1,196 @@
+/**
+ * Owns: the only reading of observations: (facts, observation, at) → facts. Total: every observation is defined in every
+ * state, and none is an error.
+ * Does not own: what follows from the facts (`guards.ts`, `wants.ts`), nor how outcomes change memory (`outcomes.ts`).
+ */
+import { assertNever } from '../shared/exhaustive.ts';
+import { annotations } from '../shared/names.ts';
+import { initialConditions } from './published.ts';
+import type { Facts, Memory, World } from './facts.ts';
+import { memoryVersion } from './facts.ts';
+import type { ClusterObservation, ClusterProjection, ObjectProjection, PublishedStatus } from './observations.ts';
+import { learnOutcome } from './outcomes.ts';
+import { lostObject, sawObject, without } from './world.ts';
+
+/** Facts before anything is known. */
+export function initialFacts(at: number): Facts {
+  const world: World = {
+    knowledge: { type: 'unknown', since: at, because: 'the operator has just started' },
+    stale: [],
+    cluster: null,
+    config: null,
+    objects: {},
+    leaderSilentSince: null,
+  };
+  const memory: Memory = {
+    version: memoryVersion,
+    accepted: null,
+    dcs: null,
+    image: null,
+    systemIdentifier: null,
+    rolledOutGeneration: null,
+    expected: {},
+    open: {},
+    failures: {},
+    retryCount: 0,
+    lastError: null,
+    lastErrorAt: null,
+    handled: {},
+    timers: {},
+    expired: [],
+    conditions: {},
+    previousReplicas: null,
+    leader: null,
+    leaderLostAt: null,
+    stateSince: at,
+    failedGeneration: null,
+    published: null,
+    found: null,
+    marked: [],
+    amnesia: false,
+    events: [],
+  };
+  return { world, memory };
+}
+
+function withWorld(facts: Facts, change: Partial<World>): Facts {
+  return { ...facts, world: { ...facts.world, ...change } };
+}
+
+function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
+  const before = facts.world.cluster;
+  const newSpec = before !== null && before.seen.generation !== seen.generation;
+  const world = { ...facts.world, cluster: { seen, since: at } };
+  if (!newSpec) return { ...facts, world };
+  // A new spec starts with a clean slate: what was refused before may be right now.
+  const timers = Object.fromEntries(Object.entries(facts.memory.timers).filter(([id]) => !id.startsWith('retry/')));
+  return { world, memory: { ...facts.memory, failures: {}, retryCount: 0, timers } };
+}
+
+/** What our own status held, for a cluster whose journal is new: the part of memory that lives in the API. */
+function sawPublished(facts: Facts, status: PublishedStatus, at: number): Facts {
+  const { memory } = facts;
+  if (memory.published !== null || memory.found !== null || status.phase === null) return facts;
+  const errorAt = status.lastErrorTime === null ? null : Date.parse(status.lastErrorTime);
+  return {
+    ...facts,
+    memory: {
+      ...memory,
+      amnesia: true,
+      found: status,
+      dcs: memory.dcs ?? status.dcs,
+      image: memory.image ?? status.image,
+      systemIdentifier: memory.systemIdentifier ?? status.systemIdentifier,
+      rolledOutGeneration: memory.rolledOutGeneration ?? status.rolledOutGeneration,
+      retryCount: status.retryCount,
+      lastError: status.lastError,
+      lastErrorAt: errorAt === null || Number.isNaN(errorAt) ? null : errorAt,
+      handled: status.handled,
+      previousReplicas: status.previousReplicas,
+      conditions: initialConditions(status, at),
+      published: { textHash: status.textHash, urgentHash: status.textHash, at },
+    },
+  };
+}
+
+function synced(facts: Facts, listed: readonly { readonly kind: string; readonly name: string; readonly uid: string }[], at: number): Facts {
+  const present = new Set(listed.map((object) => `${object.kind}/${object.name}/${object.uid}`));
+  const gone = Object.values(facts.world.objects).filter(
+    ({ object }) => !present.has(`${object.kind}/${object.name}/${object.uid}`),
+  );
+  const left = gone.reduce((each, { object }) => lostObject(each, object, object.uid), facts);
+  const known = withWorld(left, { knowledge: { type: 'known', since: at } });
+  // What we once created and nobody lists any more is gone too.
+  const seenUids = new Set(listed.map((object) => object.uid));
+  const expected = Object.fromEntries(
+    Object.entries(known.memory.expected).filter(
+      ([key, value]) => key.startsWith('PostgresCluster/') || seenUids.has(value.uid),
+    ),
+  );
+  return { ...known, memory: { ...known.memory, expected } };
+}
+
+function timerFired(facts: Facts, id: string): Facts {
+  const memory = { ...facts.memory, timers: without(facts.memory.timers, id) };
+  if (id.startsWith('retry/')) {
+    const key = id.slice('retry/'.length);
+    const failure = memory.failures[key];
+    if (failure === undefined) return { ...facts, memory };
+    return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
+  }
+  if (id === 'status') return { ...facts, memory };
+  if (id === 'sight') return { ...facts, memory: { ...memory, expected: unseenForgotten(facts) } };
+  const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
+  return { ...facts, memory: { ...memory, expired } };
+}
+
+function unseenForgotten(facts: Facts): Memory['expected'] {
+  return Object.fromEntries(
+    Object.entries(facts.memory.expected).filter(
+      ([key]) => key.startsWith('PostgresCluster/') || facts.world.objects[key] !== undefined,
+    ),
+  );
+}
+
+function processStarted(facts: Facts, at: number): Facts {
+  return withWorld(facts, {
+    knowledge: { type: 'unknown', since: at, because: 'the operator has just started' },
+    stale: [],
+    leaderSilentSince: null,
+  });
+}
+
+function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
+  const next: Facts = { ...facts, world: sawObject(facts.world, { object, since: at, changed }) };
+  if (object.detail.type !== 'StatefulSet') return next;
+  // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
+  const dcs = object.annotations[annotations.dcs];
+  const mode = dcs === 'Endpoints' || dcs === 'ConfigMaps' ? dcs : null;
+  const { memory } = next;
+  return {
+    ...next,
+    memory: { ...memory, dcs: memory.dcs ?? mode, image: memory.image ?? object.annotations[annotations.image] ?? null },
+  };
+}
+
+/**
+ * Takes facts and one observation, gives the facts after it.
+ * @param at stamp of the row, milliseconds; becomes a `since`, is never compared
+ */
+export function learn(facts: Facts, observation: ClusterObservation, at: number): Facts {
+  const { world } = facts;
+  switch (observation.type) {
+    case 'ProcessStarted':
+      return processStarted(facts, at);
+    case 'OperatorConfigSeen':
+      return withWorld(facts, { config: observation.config });
+    case 'ClusterSeen':
+      return sawCluster(facts, observation.cluster, at);
+    case 'ClusterGone':
+      return world.cluster?.seen.uid === observation.uid ? withWorld(facts, { cluster: null }) : facts;
+    case 'PublishedStatusSeen':
+      return sawPublished(facts, observation.status, at);
+    case 'ObjectSeen':
+      return sawObjectOf(facts, observation.object, observation.changed, at);
+    case 'ObjectGone':
+      return lostObject(facts, observation.object, observation.uid);
+    case 'Synced':
+      return synced(facts, observation.objects, at);
+    case 'SourceWentStale':
+      return world.stale.includes(observation.source)
+        ? facts
+        : withWorld(facts, { stale: [...world.stale, observation.source].sort() });
+    case 'SourceFresh':
+      return withWorld(facts, { stale: world.stale.filter((source) => source !== observation.source) });
+    case 'LeaderSilent':
+      return world.leaderSilentSince === null ? withWorld(facts, { leaderSilentSince: at }) : facts;
+    case 'LeaderHeard':
+      return withWorld(facts, { leaderSilentSince: null });
+    case 'TimerFired':
+      return timerFired(facts, observation.id);
+    case 'OutcomeArrived':
+      return learnOutcome(facts, observation, at);
+    default:
+      return assertNever(observation);
+  }
+}

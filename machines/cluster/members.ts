@@ -1,0 +1,163 @@
+/**
+ * Owns: the derived picture of a cluster's members: who leads, who streams, who is missing and why. Pure functions of
+ * facts. The leader is read from Patroni's leader object, never from labels: after a crash two pods carry `master`.
+ */
+import { leaderObject, podName, configObject } from '../shared/names.ts';
+import type { Facts } from './facts.ts';
+import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
+
+/** A replica further behind the leader than this is not ready; equals Patroni's maximum_lag_on_failover. */
+export const lagBytesMax = 32 * 1024 * 1024;
+
+export interface Member {
+  readonly name: string;
+  readonly role: 'leader' | 'replica';
+  /** Patroni's word, or ours: `missing`, `terminating`, `not reporting`. */
+  readonly state: string;
+  readonly timeline: number | null;
+  /** Against the leader's position, in steps of 16 MiB; null when either is not known. */
+  readonly lagBytes: number | null;
+  readonly pendingRestart: boolean;
+  readonly ready: boolean;
+  /** Why it is not ready, as a clause; null when it is. */
+  readonly trouble: string | null;
+}
+
+export interface Leader {
+  /** Holder of the leader key; null when nobody holds it. */
+  readonly name: string | null;
+  readonly writable: boolean;
+  readonly because: string;
+  readonly timeline: number | null;
+  readonly positionBytes: number | null;
+}
+
+/** Members the accepted spec asks for; 0 before there is one. */
+export function desiredMembers(facts: Facts): number {
+  return facts.memory.accepted?.spec.replicas ?? 0;
+}
+
+function clusterName(facts: Facts): string {
+  return facts.world.cluster?.seen.name ?? '';
+}
+
+function dcsOf(facts: Facts, name: string): DcsSeen | null {
+  const kind = facts.memory.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints';
+  const detail = facts.world.objects[`${kind}/${name}`]?.object.detail;
+  if (detail === undefined) return null;
+  return detail.type === 'Endpoints' || detail.type === 'ConfigMap' ? detail.dcs : null;
+}
+
+/** The `initialize` key: the PostgreSQL system identifier, once a member has bootstrapped; null before. */
+export function systemIdentifier(facts: Facts): string | null {
+  return dcsOf(facts, configObject(clusterName(facts)))?.systemIdentifier ?? null;
+}
+
+interface SeenPod {
+  readonly object: ObjectProjection;
+  readonly detail: PodDetail;
+}
+
+/** The pod called `name`, or null when there is none. */
+export function podOf(facts: Facts, name: string): SeenPod | null {
+  const object = facts.world.objects[`Pod/${name}`]?.object;
+  if (object === undefined || object.detail.type !== 'Pod') return null;
+  return { object, detail: object.detail };
+}
+
+function leads(role: string): boolean {
+  return role === 'master' || role === 'primary';
+}
+
+/** Who holds the leader key, and whether that member can be written to. */
+export function leaderOf(facts: Facts): Leader {
+  const dcs = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));
+  const name = dcs?.leader ?? null;
+  const none = { name, writable: false, timeline: null, positionBytes: null };
+  if (name === null) return { ...none, because: 'no member holds the leader key' };
+  const pod = podOf(facts, name);
+  if (pod === null) return { ...none, because: `${name} holds the leader key but its pod is gone` };
+  if (pod.object.deleting) return { ...none, because: `${name} holds the leader key but is terminating` };
+  const patroni = pod.detail.patroni;
+  if (patroni === null) return { ...none, because: `${name} holds the leader key but does not report` };
+  const seen = { name, timeline: patroni.timeline, positionBytes: patroni.positionBytes };
+  if (facts.world.leaderSilentSince !== null) {
+    return { ...seen, writable: false, because: `${name} has not renewed the leader key for its time to live` };
+  }
+  if (!leads(patroni.role) || patroni.state !== 'running') {
+    return { ...seen, writable: false, because: `${name} holds the leader key but is ${patroni.role}, ${patroni.state}` };
+  }
+  return { ...seen, writable: true, because: `${name} leads on timeline ${patroni.timeline ?? 'unknown'}` };
+}
+
+function missing(name: string): Member {
+  return {
+    name,
+    role: 'replica',
+    state: 'missing',
+    timeline: null,
+    lagBytes: null,
+    pendingRestart: false,
+    ready: false,
+    trouble: 'its pod is gone',
+  };
+}
+
+/** Why a replica is not ready by Patroni's report, or null. */
+function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number | null): string | null {
+  if (patroni.state !== 'running' && patroni.state !== 'streaming') return `Patroni says ${patroni.state}`;
+  if (patroni.role !== 'replica') return `Patroni says role ${patroni.role} without the leader key`;
+  if (leader.timeline === null || patroni.timeline !== leader.timeline) {
+    return `it is on timeline ${patroni.timeline ?? 'unknown'}, the leader on ${leader.timeline ?? 'unknown'}`;
+  }
+  if (lagBytes === null) return 'its position is not known';
+  return lagBytes > lagBytesMax ? `it is ${lagBytes} bytes behind` : null;
+}
+
+function troubleOf(pod: SeenPod, leader: Leader, lagBytes: number | null): string | null {
+  const { object, detail } = pod;
+  if (object.deleting) return 'it is terminating';
+  if (detail.trouble !== null) return detail.trouble;
+  if (detail.patroni === null) return 'Patroni does not report yet';
+  const isLeader = object.name === leader.name;
+  const trouble = isLeader ? (leader.writable ? null : leader.because) : replicaTrouble(detail.patroni, leader, lagBytes);
+  return trouble ?? (detail.ready ? null : 'its pod is not Ready');
+}
+
+function memberOf(pod: SeenPod, leader: Leader): Member {
+  const patroni = pod.detail.patroni;
+  const isLeader = pod.object.name === leader.name;
+  const position = patroni?.positionBytes ?? null;
+  const behind = position === null || leader.positionBytes === null ? null : Math.max(0, leader.positionBytes - position);
+  const lagBytes = isLeader ? 0 : behind;
+  const trouble = troubleOf(pod, leader, lagBytes);
+  return {
+    name: pod.object.name,
+    role: isLeader ? 'leader' : 'replica',
+    state: pod.object.deleting ? 'terminating' : (patroni?.state ?? 'not reporting'),
+    timeline: patroni?.timeline ?? null,
+    lagBytes,
+    pendingRestart: patroni?.pendingRestart ?? false,
+    ready: trouble === null,
+    trouble,
+  };
+}
+
+/** All members the spec asks for, by ordinal, the missing ones too. */
+export function membersOf(facts: Facts): readonly Member[] {
+  const leader = leaderOf(facts);
+  const cluster = clusterName(facts);
+  return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => {
+    const name = podName(cluster, ordinal);
+    const pod = podOf(facts, name);
+    return pod === null ? missing(name) : memberOf(pod, leader);
+  });
+}
+
+/** Names and troubles of the members that are not ready, as one clause: `shop-1 (its pod is gone)`. */
+export function troubledMembers(members: readonly Member[]): string {
+  return members
+    .filter((member) => !member.ready)
+    .map((member) => `${member.name} (${member.trouble ?? 'not ready'})`)
+    .join(', ');
+}

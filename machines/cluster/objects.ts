@@ -1,0 +1,126 @@
+/**
+ * Owns: questions about the objects around a cluster: which exist, whose they are, which differ from what was applied.
+ * Pure functions of facts and plan; used by guards, wants and conditions alike, so that all three agree.
+ */
+import { annotations, labels } from '../shared/names.ts';
+import type { Facts, ObjectFact } from './facts.ts';
+import { objectKey } from './intents.ts';
+import type { ObjectProjection } from './observations.ts';
+import type { DesiredObject, Plan } from './plan.ts';
+
+/** Whose an object is, seen from this cluster. */
+export type Ownership =
+  /** It bears our uid, or our own apply made it. */
+  | { readonly type: 'ours' }
+  /** It bears our cluster's name but nobody's uid: orphaned on purpose. */
+  | { readonly type: 'unclaimed' }
+  /** A predecessor's deletion kept it. */
+  | { readonly type: 'retained'; readonly uid: string; readonly systemIdentifier: string | null; readonly major: string | null }
+  /** Somebody else's. */
+  | { readonly type: 'foreign'; readonly because: string };
+
+function uidOf(facts: Facts): string {
+  return facts.world.cluster?.seen.uid ?? '';
+}
+
+/** The object at `key` (`Kind/name`), or null when there is none. */
+export function objectAt(facts: Facts, key: string): ObjectFact | null {
+  return facts.world.objects[key] ?? null;
+}
+
+function foreignOwner(object: ObjectProjection, uid: string): string | null {
+  const owner = object.owners.find((candidate) => candidate.controller && candidate.uid !== uid);
+  return owner === undefined ? null : `${owner.kind} ${owner.name} controls it`;
+}
+
+/** Whose `object` is. Pods and Patroni's own objects carry no uid mark and are never asked about. */
+export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
+  const cluster = facts.world.cluster?.seen;
+  const uid = uidOf(facts);
+  const owner = foreignOwner(object, uid);
+  if (owner !== null) return { type: 'foreign', because: owner };
+  const mark = object.labels[labels.clusterUid];
+  if (mark === uid || facts.memory.expected[objectKey(object)]?.uid === object.uid) return { type: 'ours' };
+  const name = object.labels[labels.cluster];
+  if (name !== cluster?.name) {
+    return { type: 'foreign', because: name === undefined ? 'it does not bear our labels' : `it belongs to cluster ${name}` };
+  }
+  if (mark === undefined) return { type: 'unclaimed' };
+  if (object.labels[labels.retained] === 'true') {
+    return {
+      type: 'retained',
+      uid: mark,
+      systemIdentifier: object.annotations[annotations.systemIdentifier] ?? null,
+      major: object.annotations[annotations.major] ?? null,
+    };
+  }
+  return { type: 'foreign', because: `it belongs to PostgresCluster uid ${mark}` };
+}
+
+/** Desired objects that are neither seen nor known to have been created by us. */
+export function missingObjects(facts: Facts, plan: Plan): readonly DesiredObject[] {
+  return plan.objects.filter((desired) => {
+    const key = objectKey(desired.ref);
+    return objectAt(facts, key) === null && facts.memory.expected[key] === undefined;
+  });
+}
+
+/** True when the object exists, or our own create was answered and the watch will show it. */
+export function existsOrCreated(facts: Facts, key: string): boolean {
+  return objectAt(facts, key) !== null || facts.memory.expected[key] !== undefined;
+}
+
+/** True once anything of this cluster has been created: from then on its spec is held, not re-chosen. */
+export function anythingCreated(facts: Facts): boolean {
+  return (
+    Object.keys(facts.memory.expected).some((key) => !key.startsWith('PostgresCluster/')) ||
+    Object.values(facts.world.objects).some(
+      (fact) => fact.object.kind !== 'Pod' && fact.object.labels[labels.clusterUid] === uidOf(facts),
+    )
+  );
+}
+
+/** How an object differs from what we applied. */
+export type Drift =
+  | { readonly type: 'none' }
+  /** We do not know what we applied: ask by a dry run. */
+  | { readonly type: 'unknown' }
+  /** Our text changed since it was applied. */
+  | { readonly type: 'rendering' }
+  /** Somebody changed a field that is ours. */
+  | { readonly type: 'owned'; readonly changed: readonly string[] }
+  /** Somebody added to what we state. */
+  | { readonly type: 'foreign'; readonly paths: readonly string[]; readonly managers: readonly string[] };
+
+/** Compares a seen object of ours with what was applied. An object on its way out has no drift: it will be made anew. */
+export function driftOf(facts: Facts, desired: DesiredObject): Drift {
+  const key = objectKey(desired.ref);
+  const fact = objectAt(facts, key);
+  if (fact === null || fact.object.deleting || desired.repair === 'none') return { type: 'none' };
+  const expected = facts.memory.expected[key];
+  if (expected === undefined || expected.uid !== fact.object.uid || expected.renderHash === null) return { type: 'unknown' };
+  if (fact.object.foreign.length > 0) {
+    return {
+      type: 'foreign',
+      paths: fact.object.foreign.map((foreign) => foreign.path),
+      managers: [...new Set(fact.object.foreign.map((foreign) => foreign.manager))].sort(),
+    };
+  }
+  if (expected.ownedHash !== fact.object.ownedHash) return { type: 'owned', changed: fact.changed };
+  if (expected.renderHash !== desired.renderHash) return { type: 'rendering' };
+  return { type: 'none' };
+}
+
+/** Objects at our names that stand in the way of creation, each with the reason. */
+export function obstacles(facts: Facts, plan: Plan): readonly { readonly key: string; readonly because: string }[] {
+  const found: { key: string; because: string }[] = [];
+  for (const desired of plan.objects) {
+    const key = objectKey(desired.ref);
+    const object = objectAt(facts, key)?.object;
+    if (object === undefined) continue;
+    const ownership = ownershipOf(facts, object);
+    if (ownership.type === 'foreign') found.push({ key, because: ownership.because });
+    else if (object.deleting && ownership.type !== 'ours') found.push({ key, because: 'it is still being deleted' });
+  }
+  return found;
+}

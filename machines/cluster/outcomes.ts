@@ -1,0 +1,181 @@
+/**
+ * Owns: how the outcome of an intent changes the facts. An outcome closes its intent; what failed waits for its timer;
+ * what nobody knows is handled by the row of its type in `tables/recovery.ts`.
+ */
+import { assertNever } from '../shared/exhaustive.ts';
+import { objectNames } from '../shared/names.ts';
+import { conflictDelayMs, probeDelayMs, retryDelayMs, retryDelayMsMin, sightMs } from './backoff.ts';
+import type { Facts, Failure, Memory, OpenIntent } from './facts.ts';
+import { objectKey } from './intents.ts';
+import { armed, lostObject, sawObject, without } from './world.ts';
+import type { ClusterObservation, Outcome } from './observations.ts';
+import { recoveryRules } from './tables/recovery.ts';
+
+type OutcomeArrived = Extract<ClusterObservation, { readonly type: 'OutcomeArrived' }>;
+
+interface Closed {
+  readonly key: string;
+  readonly intent: OpenIntent;
+}
+
+function findOpen(memory: Memory, observation: OutcomeArrived): Closed | null {
+  for (const [key, intent] of Object.entries(memory.open)) {
+    if (intent.seq === observation.seq && intent.ordinal === observation.ordinal) return { key, intent };
+  }
+  return null;
+}
+
+interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+  readonly permanent: boolean;
+  readonly needsRead: boolean;
+  /** First wait; doubles with every failure in a row. */
+  readonly firstDelayMs: number;
+  /** The server asked for at least this long. */
+  readonly notBeforeMs: number;
+}
+
+/** Targets that are objects of the cluster; the PostgresCluster itself, its status and Events are told by the watch. */
+function isReadable(intent: OpenIntent): boolean {
+  const { type, target } = intent;
+  return type !== 'CreateDatabase' && type !== 'PublishStatus' && target.kind !== 'PostgresCluster' && target.kind !== 'Event';
+}
+
+function failed(facts: Facts, closed: Closed, trouble: Trouble, at: number): Facts {
+  const { memory } = facts;
+  const before = memory.failures[closed.key];
+  const count = (before?.count ?? 0) + 1;
+  const failure: Failure = {
+    count,
+    reason: trouble.reason,
+    message: trouble.message,
+    permanent: trouble.permanent,
+    since: before?.since ?? at,
+    waiting: true,
+    needsRead: trouble.needsRead && isReadable(closed.intent),
+  };
+  const dueAt = at + Math.max(retryDelayMs(count, trouble.firstDelayMs), trouble.notBeforeMs);
+  return {
+    ...facts,
+    memory: {
+      ...memory,
+      failures: { ...memory.failures, [closed.key]: failure },
+      timers: armed(memory.timers, `retry/${closed.key}`, dueAt, `${closed.key}: ${trouble.reason}`),
+      lastError: `${closed.intent.type} ${objectKey(closed.intent.target)}: ${trouble.message}`,
+      lastErrorAt: at,
+    },
+  };
+}
+
+function succeeded(facts: Facts, key: string): Facts {
+  const { memory } = facts;
+  return {
+    ...facts,
+    memory: { ...memory, failures: without(memory.failures, key), timers: without(memory.timers, `retry/${key}`) },
+  };
+}
+
+function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'applied' }>, at: number): Facts {
+  const { memory } = facts;
+  const { intent } = closed;
+  if (intent.type === 'PublishStatus') {
+    const [textHash = '', urgentHash = ''] = (intent.textHash ?? '').split(':');
+    return { ...facts, memory: { ...memory, published: { textHash, urgentHash, at } } };
+  }
+  if (intent.type === 'EmitEvent') return facts;
+  const key = objectKey(intent.target);
+  const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
+  if (kept) return facts;
+  const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: intent.textHash };
+  const seen = facts.world.objects[key]?.object.uid === outcome.uid || intent.target.kind === 'PostgresCluster';
+  const timers = seen ? memory.timers : armed(memory.timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
+  // A new password for the application only takes effect when its role is told.
+  const appSecret = `Secret/${objectNames(facts.world.cluster?.seen.name ?? '').applicationSecret}`;
+  const handled = key === appSecret && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
+  return { ...facts, memory: { ...memory, timers, handled, expected: { ...memory.expected, [key]: expected } } };
+}
+
+function accepted(facts: Facts, closed: Closed): Facts {
+  const key = objectKey(closed.intent.target);
+  const fact = facts.world.objects[key];
+  if (fact === undefined) return facts;
+  const leaving = { ...fact, object: { ...fact.object, deleting: true } };
+  return { ...facts, world: { ...facts.world, objects: { ...facts.world.objects, [key]: leaving } } };
+}
+
+function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'read' }>, at: number): Facts {
+  const { target } = closed.intent;
+  const key = objectKey(target);
+  const failure = facts.memory.failures[key];
+  const answered: Facts =
+    failure === undefined
+      ? facts
+      : { ...facts, memory: { ...facts.memory, failures: { ...facts.memory.failures, [key]: { ...failure, needsRead: false } } } };
+  if (outcome.object === null) return lostObject(answered, target, null);
+  return { ...answered, world: sawObject(answered.world, { object: outcome.object, since: at, changed: [] }) };
+}
+
+function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Facts {
+  const rule = recoveryRules[closed.intent.type];
+  const trouble = { reason: 'OutcomeUnknown', message: reason, permanent: false, notBeforeMs: 0 };
+  switch (rule) {
+    case 'forget':
+    case 'publish-latest':
+      return facts;
+    case 'watch-tells':
+      return failed(facts, closed, { ...trouble, needsRead: false, firstDelayMs: conflictDelayMs }, at);
+    case 'read-and-compare':
+      return failed(facts, closed, { ...trouble, needsRead: true, firstDelayMs: conflictDelayMs }, at);
+    case 'wait-and-probe':
+      return failed(facts, closed, { ...trouble, needsRead: false, firstDelayMs: probeDelayMs }, at);
+    default:
+      return assertNever(rule);
+  }
+}
+
+function compared(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'compared' }>): Facts {
+  const { memory } = facts;
+  const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: closed.intent.textHash };
+  return { ...facts, memory: { ...memory, expected: { ...memory.expected, [objectKey(closed.intent.target)]: expected } } };
+}
+
+function done(facts: Facts, result: Readonly<Record<string, string>>): Facts {
+  return { ...facts, memory: { ...facts.memory, handled: { ...facts.memory.handled, ...result } } };
+}
+
+const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMin, notBeforeMs: 0 } as const;
+
+/** Takes the outcome of an intent into the facts. One that belongs to no open intent changes nothing. */
+export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: number): Facts {
+  const closed = findOpen(facts.memory, observation);
+  if (closed === null) return facts;
+  const next: Facts = { ...facts, memory: { ...facts.memory, open: without(facts.memory.open, closed.key) } };
+  const { outcome } = observation;
+  switch (outcome.type) {
+    case 'applied':
+      return applied(succeeded(next, closed.key), closed, outcome, at);
+    case 'deleted':
+      return accepted(succeeded(next, closed.key), closed);
+    case 'absent':
+      return lostObject(succeeded(next, closed.key), closed.intent.target, null);
+    case 'read':
+      return read(next, closed, outcome, at);
+    case 'compared':
+      return compared(succeeded(next, closed.key), closed, outcome);
+    case 'done':
+      return done(succeeded(next, closed.key), outcome.result);
+    case 'conflict':
+      return failed(next, closed, { ...again, ...outcome, needsRead: true, firstDelayMs: conflictDelayMs }, at);
+    case 'refused':
+      return failed(next, closed, { ...again, ...outcome, permanent: true }, at);
+    case 'transient':
+      return failed(next, closed, { ...again, ...outcome, notBeforeMs: outcome.retryAfterMs ?? 0 }, at);
+    case 'withheld':
+      return failed(next, closed, { ...again, ...outcome, message: outcome.reason, firstDelayMs: conflictDelayMs }, at);
+    case 'unknown':
+      return uncertain(next, closed, outcome.reason, at);
+    default:
+      return assertNever(outcome);
+  }
+}

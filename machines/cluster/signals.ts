@@ -1,0 +1,40 @@
+/**
+ * Owns: the table of signals: their one global order of precedence and the guard of each. Signals are *levels*, read off
+ * the facts after every observation, so a missed or doubled watch event may delay and never mislead.
+ * Invariant: opposite arrows are one predicate and its negation; `unknown` enables neither.
+ */
+import type { Answer } from '../shared/answer.ts';
+import type { Facts } from './facts.ts';
+import type { Plan } from './plan.ts';
+import * as guards from './guards.ts';
+
+/** What a guard may look at: never the observation, never the clock. */
+export interface View {
+  readonly state: string;
+  readonly facts: Facts;
+  readonly plan: Plan;
+}
+
+export type Guard = (view: View) => Answer;
+
+/** In order of precedence, first wins. */
+export const signals = [
+  { signal: 'OrphanRequested', guard: guards.orphanRequested },
+  { signal: 'DeletionRequested', guard: guards.deletionRequested },
+  { signal: 'PrimaryLost', guard: guards.primaryLost },
+  { signal: 'PrimaryElected', guard: guards.primaryElected },
+  { signal: 'ReconcileError', guard: guards.reconcileError },
+  { signal: 'RecoveryInitiated', guard: guards.recoveryInitiated },
+  { signal: 'RecoveryCompleted', guard: guards.recoveryCompleted },
+  { signal: 'ReplicasDegraded', guard: guards.replicasDegraded },
+  { signal: 'ReplicaCountChanged', guard: guards.replicaCountChanged },
+  { signal: 'SpecChanged', guard: guards.specChanged },
+  { signal: 'ResourcesApplied', guard: guards.resourcesApplied },
+  { signal: 'FullyRecovered', guard: guards.fullyRecovered },
+  { signal: 'AllReplicasReady', guard: guards.allReplicasReady },
+  { signal: 'PodsGone', guard: guards.podsGone },
+  { signal: 'ObjectsCleared', guard: guards.objectsCleared },
+  { signal: 'MarksStripped', guard: guards.marksStripped },
+] as const satisfies readonly { readonly signal: string; readonly guard: Guard }[];
+
+export type Signal = (typeof signals)[number]['signal'];

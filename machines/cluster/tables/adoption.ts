@@ -1,0 +1,71 @@
+/**
+ * Owns: the decision table for what a cluster finds under its own names before it creates anything.
+ *
+ *   retained?  identifiers agree?  major = version?  all Secrets there?  → verdict
+ *   no         –                   –                 –                     create afresh
+ *   yes        yes                 yes               yes                   adopt
+ *   yes        no                  –                 –                     refuse: volumes of different databases
+ *   yes        –                   no                –                     refuse: another major version
+ *   yes        –                   –                 no                    refuse: passwords are gone
+ */
+import { objectNames } from '../../shared/names.ts';
+import { unknown, yes, no, type Answer } from '../../shared/answer.ts';
+import { knownFacts } from '../knowledge.ts';
+import { objectAt, obstacles, ownershipOf, type Ownership } from '../objects.ts';
+import type { Facts } from '../facts.ts';
+import type { ObjectProjection } from '../observations.ts';
+import type { Plan } from '../plan.ts';
+
+interface Retained {
+  readonly object: ObjectProjection;
+  readonly ownership: Extract<Ownership, { readonly type: 'retained' }>;
+}
+
+function retainedObjects(facts: Facts): readonly Retained[] {
+  const found: Retained[] = [];
+  for (const { object } of Object.values(facts.world.objects)) {
+    if (object.kind !== 'PersistentVolumeClaim' && object.kind !== 'Secret') continue;
+    const ownership = ownershipOf(facts, object);
+    if (ownership.type === 'retained') found.push({ object, ownership });
+  }
+  return found;
+}
+
+const wayOut = 'delete them, or move them away by changing their label postgres.example.com/cluster';
+
+/** May the objects be created, counting what is already there? A `no` names the objects and the way out. */
+export function creationAllowed(facts: Facts, plan: Plan): Answer {
+  const known = knownFacts(facts);
+  if (known.answer !== 'yes') return unknown(known.because, known.values);
+  const standing = obstacles(facts, plan);
+  const first = standing[0];
+  if (first !== undefined) {
+    return no(`${first.key} stands in the way: ${first.because}`, { objects: standing.map((each) => each.key).join(', ') });
+  }
+  const retained = retainedObjects(facts);
+  if (retained.length === 0) return yes('nothing of an earlier cluster of this name is left');
+  return retainedAgree(facts, retained);
+}
+
+function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
+  const version = facts.world.cluster?.seen.spec.version ?? null;
+  const identifiers = [...new Set(retained.map((each) => each.ownership.systemIdentifier ?? 'none'))].sort();
+  const majors = [...new Set(retained.map((each) => each.ownership.major ?? 'none'))].sort();
+  const uids = [...new Set(retained.map((each) => each.ownership.uid))].sort();
+  const objects = retained.map((each) => `${each.object.kind}/${each.object.name}`).join(', ');
+  const values = { objects, identifiers: identifiers.join(', '), majors: majors.join(', '), version };
+  if (identifiers.length > 1 || identifiers[0] === 'none' || uids.length > 1) {
+    return no(`retained volumes and Secrets are of different databases (system identifiers ${identifiers.join(', ')}); ${wayOut}`, values);
+  }
+  if (majors.length > 1 || majors[0] !== version) {
+    return no(`retained volumes hold PostgreSQL ${majors.join(', ')}, spec.version is ${version ?? 'unset'}; ${wayOut}`, values);
+  }
+  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const lost = [names.credentialsInForce, names.credentials, names.applicationSecret].filter(
+    (name) => objectAt(facts, `Secret/${name}`) === null,
+  );
+  if (lost.includes(names.credentialsInForce) && lost.includes(names.credentials)) {
+    return no(`retained volumes are there but their Secrets ${lost.join(', ')} are not; restore one, or ${wayOut}`, values);
+  }
+  return yes(`retained volumes and Secrets agree on system identifier ${identifiers[0] ?? ''}`, values);
+}

@@ -1,0 +1,38 @@
+/**
+ * Owns: what happens to an intent whose outcome nobody knows (sent, no answer; or the process ended between commit and
+ * answer). One row per intent type; a type without a row does not compile. Nothing is ever re-sent blindly: the next
+ * decision starts from what is found.
+ */
+import type { IntentType } from '../intents.ts';
+
+export type RecoveryRule =
+  /** One read by name tells; the effect key on the object says whether it was ours. */
+  | 'read-and-compare'
+  /** The watch on the PostgresCluster tells; nothing to ask. */
+  | 'watch-tells'
+  /** A read or dry run changed nothing: forget it. */
+  | 'forget'
+  /** The latest level is published again. */
+  | 'publish-latest'
+  /** Wait longer than the server's own timeout, then probe: the procedure starts with a probe. */
+  | 'wait-and-probe';
+
+export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
+  AddFinalizer: 'watch-tells',
+  ReleaseFinalizer: 'watch-tells',
+  CreateObject: 'read-and-compare',
+  CreateSecret: 'read-and-compare',
+  RepairObject: 'read-and-compare',
+  RepairStatefulSet: 'read-and-compare',
+  RemoveForeignFields: 'read-and-compare',
+  AdoptObject: 'read-and-compare',
+  MarkRetained: 'read-and-compare',
+  StripMarks: 'read-and-compare',
+  ReleaseObject: 'read-and-compare',
+  DeleteObject: 'read-and-compare',
+  CompareObject: 'forget',
+  ReadObject: 'forget',
+  CreateDatabase: 'wait-and-probe',
+  PublishStatus: 'publish-latest',
+  EmitEvent: 'forget',
+};

@@ -1,0 +1,197 @@
+/**
+ * Owns: what is wished in a state on these facts: `wants(view) − open intents − targets that wait`. Levels, not entry
+ * actions: asked after every observation, so that a lost effect is simply wished again.
+ * Does not own: how a wish is spelled for Kubernetes (`src/resources`, `src/decision`).
+ */
+import { dcsFinalizer, finalizer, objectNames } from '../shared/names.ts';
+import { phaseOf } from './chart.ts';
+import type { Facts } from './facts.ts';
+import { bootstrapped, leaderWritable } from './guards.ts';
+import { knownFacts } from './knowledge.ts';
+import { objectKey, targetKey, type Intent } from './intents.ts';
+import { leaderOf } from './members.ts';
+import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
+import type { ObjectProjection, ObjectRef } from './observations.ts';
+import type { DesiredObject } from './plan.ts';
+import type { View } from './signals.ts';
+import { creationAllowed } from './tables/adoption.ts';
+import { deletionStep, objectsToMark, objectsToStrip } from './tables/deletion.ts';
+
+function clusterRef(facts: Facts): ObjectRef {
+  return { kind: 'PostgresCluster', name: facts.world.cluster?.seen.name ?? '' };
+}
+
+function refOf(object: ObjectProjection): ObjectRef {
+  return { kind: object.kind, name: object.name };
+}
+
+function holdsFinalizer(facts: Facts): boolean {
+  const cluster = facts.world.cluster?.seen;
+  return cluster !== undefined && (cluster.finalizers.includes(finalizer) || existsOrCreated(facts, objectKey(clusterRef(facts))));
+}
+
+/** Objects an earlier cluster of this name left to us. */
+function adoptions(view: View): readonly Intent[] {
+  return view.plan.objects.flatMap((desired): readonly Intent[] => {
+    const object = objectAt(view.facts, objectKey(desired.ref))?.object;
+    if (object === undefined) return [];
+    const ownership = ownershipOf(view.facts, object);
+    if (ownership.type !== 'retained' && ownership.type !== 'unclaimed') return [];
+    return [{ type: 'AdoptObject', target: desired.ref, uid: object.uid, because: `${objectKey(desired.ref)} is left from an earlier cluster of this name` }];
+  });
+}
+
+/** Both Secrets of a database that exists are gone: new passwords would lock everyone out, so a human is asked. */
+function passwordsLost(view: View): boolean {
+  if (bootstrapped(view).answer !== 'yes') return false;
+  const names = objectNames(view.facts.world.cluster?.seen.name ?? '');
+  return !existsOrCreated(view.facts, `Secret/${names.credentials}`) && !existsOrCreated(view.facts, `Secret/${names.credentialsInForce}`);
+}
+
+function creations(view: View): readonly Intent[] {
+  const lost = passwordsLost(view);
+  return missingObjects(view.facts, view.plan)
+    .filter((desired) => desired.after.every((key) => existsOrCreated(view.facts, key)))
+    .filter((desired) => !(lost && desired.ref.kind === 'Secret'))
+    .map((desired): Intent => ({
+      type: desired.creation === 'C' ? 'CreateSecret' : 'CreateObject',
+      target: desired.ref,
+      because: `${objectKey(desired.ref)} does not exist`,
+    }));
+}
+
+function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
+  const object = objectAt(facts, objectKey(desired.ref))?.object;
+  if (object === undefined || ownershipOf(facts, object).type !== 'ours') return [];
+  const drift = driftOf(facts, desired);
+  const key = objectKey(desired.ref);
+  const wish = { target: desired.ref, uid: object.uid };
+  const type = desired.ref.kind === 'StatefulSet' ? 'RepairStatefulSet' : 'RepairObject';
+  switch (drift.type) {
+    case 'none':
+      return [];
+    case 'unknown':
+      return [{ ...wish, type: 'CompareObject', because: `what was last applied to ${key} is not known` }];
+    case 'foreign':
+      return [{ ...wish, type: 'RemoveForeignFields', paths: drift.paths, because: `${drift.managers.join(', ')} added ${drift.paths.join(', ')} to ${key}` }];
+    case 'owned':
+      return [{ ...wish, type, because: `${key} was changed by hand: ${drift.changed.length > 0 ? drift.changed.join('; ') : 'fields we own differ from what was applied'}` }];
+    case 'rendering':
+      return [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
+  }
+}
+
+function reads(facts: Facts): readonly Intent[] {
+  return Object.entries(facts.memory.failures).flatMap(([key, failure]): readonly Intent[] => {
+    const [kind, name] = key.split('/');
+    const open = facts.memory.open[key] !== undefined;
+    if (!failure.needsRead || failure.waiting || open || name === undefined || kind === 'PostgresCluster') return [];
+    return [{ type: 'ReadObject', target: { kind: kind as ObjectRef['kind'], name }, because: `${failure.reason}: what is there now must be read` }];
+  });
+}
+
+function database(view: View): readonly Intent[] {
+  const { facts, plan } = view;
+  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const wanted = `${plan.database.name}/${plan.database.owner}`;
+  const leader = leaderOf(facts);
+  if (leaderWritable(view).answer !== 'yes' || leader.name === null) return [];
+  if (facts.memory.handled['database'] === wanted || !existsOrCreated(facts, `Secret/${names.applicationSecret}`)) return [];
+  return [
+    {
+      type: 'CreateDatabase',
+      target: { kind: 'Pod', name: leader.name },
+      database: plan.database.name,
+      owner: plan.database.owner,
+      because: `database ${plan.database.name} with owner ${plan.database.owner} is wanted and ${leader.name} can be written to`,
+    },
+  ];
+}
+
+function alive(view: View): readonly Intent[] {
+  const { facts, plan } = view;
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined || facts.memory.accepted === null || plan.problems.length > 0) return [];
+  if (creationAllowed(facts, plan).answer !== 'yes') return reads(facts);
+  if (!holdsFinalizer(facts)) {
+    if (cluster.deleting) return [];
+    return [{ type: 'AddFinalizer', target: clusterRef(facts), uid: cluster.uid, because: 'nothing may be created before its deletion can be ordered' }];
+  }
+  const paused = facts.memory.accepted.spec.paused === true;
+  const repairs = paused ? [] : plan.objects.flatMap((desired) => repair(facts, desired));
+  return [...reads(facts), ...adoptions(view), ...creations(view), ...repairs, ...database(view)];
+}
+
+function leaving(view: View): readonly Intent[] {
+  return deletionStep(view.facts).flatMap((object): readonly Intent[] => {
+    const wish = { target: refOf(object), uid: object.uid };
+    const key = objectKey(object);
+    if (!object.deleting) return [{ ...wish, type: 'DeleteObject', because: `the PostgresCluster was deleted; it is the turn of ${key}` }];
+    if (!object.finalizers.includes(dcsFinalizer)) return [];
+    return [{ ...wish, type: 'ReleaseObject', because: `no pod needs ${key} any more` }];
+  });
+}
+
+function deleting(view: View): readonly Intent[] {
+  const { facts, state } = view;
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined) return [];
+  switch (state) {
+    case 'Deleting.stopping':
+      return [...reads(facts), ...leaving(view).filter((intent) => intent.target.kind === 'StatefulSet')];
+    case 'Deleting.clearing': {
+      const marks = objectsToMark(facts).map((object): Intent => ({
+        type: 'MarkRetained',
+        target: refOf(object),
+        uid: object.uid,
+        because: 'volumePolicy is Retain: it is kept for a namesake or a human',
+      }));
+      return [...reads(facts), ...marks, ...leaving(view)];
+    }
+    case 'Deleting.stripping':
+      return [
+        ...reads(facts),
+        ...objectsToStrip(facts).map((object): Intent => ({
+          type: 'StripMarks',
+          target: refOf(object),
+          uid: object.uid,
+          because: 'deleted with --cascade=orphan: it lives on without us',
+        })),
+      ];
+    default:
+      if (!cluster.finalizers.includes(finalizer)) return [];
+      return [{ type: 'ReleaseFinalizer', target: clusterRef(facts), uid: cluster.uid, because: 'nothing is left to do' }];
+  }
+}
+
+function events(facts: Facts): readonly Intent[] {
+  const next = facts.memory.events[0];
+  const name = facts.world.cluster?.seen.name ?? '';
+  if (next === undefined || facts.world.cluster === null) return [];
+  return [{ type: 'EmitEvent', target: { kind: 'Event', name }, ...next, because: next.note }];
+}
+
+/** True when nothing is under way at the target and nothing makes it wait. */
+function isFree(facts: Facts, intent: Intent): boolean {
+  const key = targetKey(intent);
+  if (facts.memory.open[key] !== undefined) return false;
+  const failure = facts.memory.failures[key];
+  return failure === undefined || (!failure.waiting && !failure.needsRead);
+}
+
+/**
+ * The intents to send now, without status, in a fixed order.
+ * Nothing is wished on an incomplete picture: a failed read is Unknown, never empty.
+ */
+export function wants(view: View): readonly Intent[] {
+  const { facts } = view;
+  if (knownFacts(facts).answer !== 'yes') return [];
+  const wished = phaseOf(view.state) === 'Deleting' ? deleting(view) : alive(view);
+  const seen = new Set<string>();
+  return [...wished, ...events(facts)].filter((intent) => {
+    const key = targetKey(intent);
+    if (seen.has(key) || !isFree(facts, intent)) return false;
+    seen.add(key);
+    return true;
+  });
+}

@@ -1,0 +1,36 @@
+/** Owns: small changes of facts that several readers of observations share. */
+import type { Facts, Memory, ObjectFact, World } from './facts.ts';
+import { objectKey } from './intents.ts';
+import type { ObjectRef } from './observations.ts';
+
+/** A record without one key; the same record when the key is not there. */
+export function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
+  if (!(key in record)) return record;
+  return Object.fromEntries(Object.entries(record).filter(([each]) => each !== key));
+}
+
+/** The object as it is now. Its `since` moves only when something differs from the sight before. */
+export function sawObject(world: World, seen: ObjectFact): World {
+  const key = objectKey(seen.object);
+  const before = world.objects[key];
+  const same = before !== undefined && JSON.stringify(before.object) === JSON.stringify(seen.object);
+  return { ...world, objects: { ...world.objects, [key]: same ? { ...seen, since: before.since } : seen } };
+}
+
+/** The object called `ref` with this uid is no more; another uid under that name stays. */
+export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Facts {
+  const key = objectKey(ref);
+  const seen = facts.world.objects[key];
+  const world = seen !== undefined && (uid === null || seen.object.uid === uid) ? without(facts.world.objects, key) : facts.world.objects;
+  const expected = facts.memory.expected[key];
+  const memory =
+    expected !== undefined && (uid === null || expected.uid === uid)
+      ? { ...facts.memory, expected: without(facts.memory.expected, key) }
+      : facts.memory;
+  return { world: { ...facts.world, objects: world }, memory };
+}
+
+/** Armed timers with one more; an armed timer of that id is replaced. */
+export function armed(timers: Memory['timers'], id: string, dueAt: number, because: string): Memory['timers'] {
+  return { ...timers, [id]: { dueAt, because } };
+}

@@ -1,0 +1,33 @@
+/** Owns: Kubernetes quantities as numbers: `10Gi`, `500m`, `1e3`. Binary and decimal suffixes of the API's grammar. */
+
+const factors: Readonly<Record<string, number>> = {
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
+};
+
+const grammar = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
+
+/**
+ * The value of a quantity; NaN when the text is none.
+ * @param text as in a manifest: `10Gi` gives 10737418240, `500m` gives 0.5
+ */
+export function quantityBytes(text: string): number {
+  const parts = grammar.exec(text);
+  if (parts === null) return Number.NaN;
+  const [, digits = '', exponent = '', suffix = ''] = parts;
+  return Number(digits + exponent) * (factors[suffix] ?? Number.NaN);
+}

@@ -1,0 +1,74 @@
+/**
+ * Owns: a decision as the text of a journal row's `body`, and back. Keys are written in one fixed order, so that equal
+ * decisions are equal bytes. Bodies of requests always, and observations above 1 KB, stand as blobs, stored once each.
+ * Invariant: encode(decode(text)) = text for every text this build wrote.
+ */
+import type { Decision, EffectRequest, IntentRecord } from './record.ts';
+import type { ClusterObservation } from '#machines/cluster/observations.ts';
+
+/** Observations longer than this are stored as a blob: many rows repeat the same object. */
+export const inlineBytesMax = 1024;
+
+/** Stores a text once and gives its hash. */
+export type PutBlob = (text: string) => string;
+
+/** Gives the text of a stored blob. @throws when it is missing: the journal is damaged */
+export type GetBlob = (hash: string) => string;
+
+interface BlobReference {
+  readonly $blob: string;
+}
+
+function reference(text: string, put: PutBlob): BlobReference {
+  return { $blob: put(text) };
+}
+
+function isReference(value: unknown): value is BlobReference {
+  return typeof value === 'object' && value !== null && '$blob' in value && typeof value.$blob === 'string';
+}
+
+function encodeRequest(request: EffectRequest, put: PutBlob): unknown {
+  if (request.type === 'sql' || request.body === null) return request;
+  return { ...request, body: reference(request.body, put) };
+}
+
+function encodeIntent(intent: IntentRecord, put: PutBlob): unknown {
+  return {
+    ordinal: intent.ordinal,
+    type: intent.type,
+    class: intent.class,
+    target: { kind: intent.target.kind, name: intent.target.name },
+    because: intent.because,
+    request: encodeRequest(intent.request, put),
+  };
+}
+
+/** The body text of a decision. @param put stores long parts, in order of appearance */
+export function encodeBody(decision: Decision, put: PutBlob): string {
+  const observation = JSON.stringify(decision.observation);
+  return JSON.stringify({
+    observation: observation.length > inlineBytesMax ? reference(observation, put) : decision.observation,
+    reads: decision.reads,
+    moves: decision.moves,
+    intents: decision.intents.map((intent) => encodeIntent(intent, put)),
+    timers: decision.timers,
+    to: decision.to,
+  });
+}
+
+/** A decoded body. The casts stand at the border: the journal's chain vouches that we wrote these bytes. */
+export function decodeBody(text: string, get: GetBlob): Decision {
+  const body = JSON.parse(text) as Record<keyof Decision, unknown>;
+  const observation = isReference(body.observation) ? JSON.parse(get(body.observation.$blob)) : body.observation;
+  const intents = (body.intents as readonly (IntentRecord & { readonly request: { readonly body?: unknown } })[]).map((intent) =>
+    isReference(intent.request.body) ? { ...intent, request: { ...intent.request, body: get(intent.request.body.$blob) } } : intent,
+  );
+  return {
+    observation: observation as ClusterObservation,
+    reads: body.reads as Decision['reads'],
+    moves: body.moves as Decision['moves'],
+    intents: intents as Decision['intents'],
+    timers: body.timers as Decision['timers'],
+    to: body.to as string,
+  };
+}

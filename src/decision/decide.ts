@@ -1,0 +1,167 @@
+/**
+ * Owns: one decision: (snapshot, observation) → (snapshot, decision). Learn, settle, move to the fixpoint, arm timers,
+ * judge conditions, wish, render. Pure and total; the same inputs give the same bytes on every machine, every time.
+ * Does not own: facts and chart (`machines/`), builders (`src/resources`), durability (`src/journal`).
+ */
+import { statusIntervalMs, retryJitter } from '#machines/cluster/backoff.ts';
+import { phaseOf } from '#machines/cluster/chart.ts';
+import { conditionsOf, withConditions, type Assessed } from '#machines/cluster/conditions.ts';
+import { entered, withTimers } from '#machines/cluster/deadlines.ts';
+import type { Facts, Memory, Snapshot } from '#machines/cluster/facts.ts';
+import { initialState, settleState, type Step } from '#machines/cluster/fixpoint.ts';
+import { effectClasses, targetKey, type Intent } from '#machines/cluster/intents.ts';
+import { knownFacts } from '#machines/cluster/knowledge.ts';
+import { initialFacts, learn } from '#machines/cluster/learn.ts';
+import type { ClusterObservation } from '#machines/cluster/observations.ts';
+import type { Plan, Problem } from '#machines/cluster/plan.ts';
+import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
+import { startingState } from '#machines/cluster/start.ts';
+import { armed } from '#machines/cluster/world.ts';
+import { wants } from '#machines/cluster/wants.ts';
+import { render, textHashOf } from './render.ts';
+import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
+import { statusOf, statusRequest, statusTextHash, urgentHash } from './status.ts';
+
+/** What the builders say; implemented by `src/resources`, memoised there. */
+export interface Builders extends SpecJudge {
+  /** What the accepted spec asks for on these facts. */
+  readonly plan: (facts: Facts) => Plan;
+}
+
+export interface DecideInput {
+  readonly snapshot: Snapshot;
+  readonly observation: ClusterObservation;
+  readonly stamp: RowStamp;
+  readonly versions: Versions;
+}
+
+export interface Decided {
+  readonly snapshot: Snapshot;
+  readonly decision: Decision;
+}
+
+/** Nothing known, nothing done. @param at milliseconds, stamp of the first row */
+export function initialSnapshot(at: number): Snapshot {
+  return { machine: 'cluster', state: initialState, facts: initialFacts(at) };
+}
+
+function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
+  const seen = facts.world.cluster?.seen;
+  const { accepted } = facts.memory;
+  if (seen === undefined) return [];
+  if (accepted === null) return builders.creation(seen.spec);
+  return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec);
+}
+
+const eventsMax = 20;
+
+function withEvents(memory: Memory, steps: readonly Step[]): Memory {
+  const news = steps
+    .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
+    .map((step) => {
+      const to = phaseOf(step.to);
+      const severity = to === 'Degraded' || to === 'Recovering' || to === 'Failed' ? ('Warning' as const) : ('Normal' as const);
+      return { reason: step.signal, note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}`, severity };
+    });
+  return news.length === 0 ? memory : { ...memory, events: [...memory.events, ...news].slice(-eventsMax) };
+}
+
+interface Effects {
+  readonly memory: Memory;
+  readonly intents: readonly IntentRecord[];
+  readonly reads: readonly Read[];
+}
+
+function statusWish(view: Assessed, at: number): { readonly intent: Intent | null; readonly memory: Memory; readonly textHash: string } {
+  const { memory } = view.facts;
+  const status = statusOf(view);
+  const text = statusTextHash(status);
+  const urgent = urgentHash(view);
+  const textHash = `${text}:${urgent}`;
+  const cluster = view.facts.world.cluster?.seen;
+  const ready = cluster !== undefined && view.facts.world.knowledge.type === 'known';
+  const same = memory.published?.textHash === text;
+  const failure = memory.failures['Status'];
+  if (!ready || same || memory.open['Status'] !== undefined || failure?.waiting === true) return { intent: null, memory, textHash };
+  const atOnce = memory.published === null || memory.published.urgentHash !== urgent;
+  if (!atOnce && memory.timers['status'] !== undefined) return { intent: null, memory, textHash };
+  const timers = armed(memory.timers, 'status', at + statusIntervalMs, 'the next status write that is not urgent');
+  const intent: Intent = { type: 'PublishStatus', target: { kind: 'PostgresCluster', name: cluster.name }, because: 'what is published is no longer true' };
+  return { intent, memory: { ...memory, timers }, textHash };
+}
+
+function effects(view: Assessed, input: DecideInput): Effects {
+  const { stamp } = input;
+  const wish = statusWish(view, stamp.at);
+  const all = [...wants(view), ...(wish.intent === null ? [] : [wish.intent])];
+  const status = statusRequest(view.facts, statusOf(view));
+  let memory = wish.memory;
+  const intents: IntentRecord[] = [];
+  const reads: Read[] = [];
+  for (const intent of all) {
+    const ordinal = intents.length;
+    const suffix = `${stamp.epoch}-${stamp.seq}-${ordinal}`;
+    const rendered = render({ facts: view.facts, plan: view.plan, versions: input.versions, status, at: stamp.at, suffix }, intent);
+    if (rendered === null) continue;
+    const { type, target, because } = intent;
+    intents.push({ ordinal, type, class: effectClasses[type], target: { kind: target.kind, name: target.name }, because, request: rendered.request });
+    reads.push(...rendered.reads);
+    const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
+    const open = { seq: stamp.seq, ordinal, type, target, textHash, since: stamp.at };
+    memory = { ...memory, open: { ...memory.open, [targetKey(intent)]: open } };
+    if (type === 'EmitEvent') memory = { ...memory, events: memory.events.slice(1) };
+  }
+  return { memory, intents, reads };
+}
+
+function timerChanges(before: Memory['timers'], after: Memory['timers'], at: number): Decision['timers'] {
+  const set = Object.entries(after).flatMap(([id, timer]): TimerSet[] => {
+    if (before[id]?.dueAt === timer.dueAt) return [];
+    const jitter = id.startsWith('retry/') || id === 'recover' ? retryJitter : 0;
+    return [{ id, delayMs: timer.dueAt - at, dueAt: timer.dueAt, jitter, because: timer.because }];
+  });
+  const cleared = Object.keys(before).filter((id) => after[id] === undefined);
+  return { set, cleared };
+}
+
+/** A timer that fired is gone from the clock already; saying that it was cleared would be noise. */
+function withoutFired(timers: Decision['timers'], observation: ClusterObservation): Decision['timers'] {
+  if (observation.type !== 'TimerFired') return timers;
+  return { ...timers, cleared: timers.cleared.filter((id) => id !== observation.id) };
+}
+
+/** Facts after learning and settling, and the state to start moving from. */
+function learned(input: DecideInput, builders: Builders): { readonly facts: Facts; readonly state: string } {
+  const { snapshot, observation, stamp } = input;
+  const facts = settle(learn(snapshot.facts, observation, stamp.at), builders, stamp.at);
+  const state = startingState(snapshot.state, facts);
+  const found = facts.memory.found !== null && knownFacts(facts).answer === 'yes';
+  return { state, facts: found ? { ...facts, memory: { ...facts.memory, found: null } } : facts };
+}
+
+/**
+ * Makes the function that decides, over the given builders.
+ * @returns a pure function; throws only on a bug (a livelock, a corrupt state path), never on data from outside
+ */
+export function makeDecide(builders: Builders): (input: DecideInput) => Decided {
+  return (input) => {
+    const { observation, stamp } = input;
+    const start = learned(input, builders);
+    const plan = builders.plan(start.facts);
+    const known = knownFacts(start.facts).answer === 'yes';
+    const first = { state: start.state, facts: start.facts, plan };
+    const { view, steps } = known ? settleState(first, (next, step) => entered(next, step, stamp.at)) : { view: first, steps: [] };
+    const facts = known ? withTimers(view, stamp.at) : view.facts;
+    const moved: Facts = { ...facts, memory: withEvents(facts.memory, steps) };
+    const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
+    const generation = moved.world.cluster?.seen.generation ?? 0;
+    const conditions = moved.world.knowledge.type === 'known' ? withConditions(moved.memory, conditionsOf(assessed), generation, stamp.at) : moved.memory.conditions;
+    const judged: Assessed = { ...assessed, facts: { ...moved, memory: { ...moved.memory, conditions } } };
+    const { memory, intents, reads } = effects(judged, input);
+    const timers = withoutFired(timerChanges(input.snapshot.facts.memory.timers, memory.timers, stamp.at), observation);
+    return {
+      snapshot: { machine: 'cluster', state: view.state, facts: { ...judged.facts, memory } },
+      decision: { observation, reads, moves: steps, intents, timers, to: view.state },
+    };
+  };
+}

@@ -1,0 +1,293 @@
+/**
+ * Owns: intents as complete requests to the API server. One row per intent type; a type without a row does not compile.
+ * Preconditions: uid always, resourceVersion where the class asks for it, looked up through `versions` and recorded as
+ * reads. First creation is an apply with `resourceVersion: "1"`: absent → created, present → 409.
+ */
+import { annotations, dcsFinalizer, fieldManagers, finalizer, labels, objectNames } from '#machines/shared/names.ts';
+import type { Facts } from '#machines/cluster/facts.ts';
+import { objectKey, type Intent, type IntentType } from '#machines/cluster/intents.ts';
+import type { ObjectRef } from '#machines/cluster/observations.ts';
+import type { DesiredObject, GeneratedKey, Json, Plan } from '#machines/cluster/plan.ts';
+import type { ApiRequest, EffectRequest, Read, SqlRequest, Versions } from './record.ts';
+import { resourcePath } from './paths.ts';
+
+type JsonObject = { readonly [key: string]: Json };
+
+/** What rendering may look at. */
+export interface RenderContext {
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly versions: Versions;
+  /** Status request, rendered once by the caller. */
+  readonly status: ApiRequest;
+  /** ISO time of the row, for Kubernetes Events. */
+  readonly at: number;
+  /** Unique suffix for an Event's name: epoch, seq and ordinal of the intent. */
+  readonly suffix: string;
+}
+
+/** A rendered request and what was looked up for it; null when a precondition cannot be had: wish again later. */
+export interface Rendered {
+  readonly request: EffectRequest;
+  readonly reads: readonly Read[];
+}
+
+const applyType = 'application/apply-patch+yaml';
+const mergeType = 'application/merge-patch+json';
+const jsonPatchType = 'application/json-patch+json';
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function api(request: Omit<ApiRequest, 'type' | 'generated'> & { readonly generated?: readonly GeneratedKey[] }): ApiRequest {
+  const { method, path, query, contentType, body, generated = [] } = request;
+  return { type: 'api', method, path, query, contentType, body, generated };
+}
+
+function pathOf(context: RenderContext, ref: ObjectRef): string {
+  return resourcePath(ref.kind, context.facts.world.cluster?.seen.namespace ?? '', ref.name);
+}
+
+function desiredOf(context: RenderContext, ref: ObjectRef): DesiredObject | null {
+  return context.plan.objects.find((object) => objectKey(object.ref) === objectKey(ref)) ?? null;
+}
+
+/** The body with preconditions in its metadata, after the name and namespace the builder gave. */
+function withPreconditions(body: Json, preconditions: JsonObject): string {
+  const object = isObject(body) ? body : {};
+  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+  return JSON.stringify({ ...object, metadata: { ...metadata, ...preconditions } });
+}
+
+function apply(context: RenderContext, ref: ObjectRef, preconditions: JsonObject, reads: readonly Read[], query: ApiRequest['query'] = {}): Rendered | null {
+  const desired = desiredOf(context, ref);
+  if (desired === null) return null;
+  const body = withPreconditions(desired.body, preconditions);
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, ref),
+      query: { fieldManager: fieldManagers.objects, force: 'true', ...query },
+      contentType: applyType,
+      body,
+      generated: desired.generated,
+    }),
+    reads,
+  };
+}
+
+function lookUp(context: RenderContext, intent: { readonly target: ObjectRef; readonly uid: string }): Read | null {
+  const { kind, name } = intent.target;
+  if (kind === 'Event') return null;
+  const found = context.versions(kind, name);
+  if (found === null || found.uid !== intent.uid) return null;
+  return { kind, name, ...found };
+}
+
+function merge(context: RenderContext, intent: { readonly target: ObjectRef; readonly uid: string }, metadata: JsonObject): Rendered | null {
+  const read = lookUp(context, intent);
+  if (read === null) return null;
+  const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata } };
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, intent.target),
+      query: { fieldManager: fieldManagers.objects },
+      contentType: mergeType,
+      body: JSON.stringify(body),
+    }),
+    reads: [read],
+  };
+}
+
+function finalizerRequest(context: RenderContext, uid: string, held: boolean): Rendered {
+  const cluster = context.facts.world.cluster?.seen;
+  const metadata = { name: cluster?.name ?? '', namespace: cluster?.namespace ?? '', uid, ...(held ? { finalizers: [finalizer] } : {}) };
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, { kind: 'PostgresCluster', name: cluster?.name ?? '' }),
+      query: { fieldManager: fieldManagers.finalizer, force: 'true' },
+      contentType: applyType,
+      body: JSON.stringify({ apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster', metadata }),
+    }),
+    reads: [],
+  };
+}
+
+/** Restores the Secret in force from the one people read when only the latter is left. */
+function generatedFor(context: RenderContext, desired: DesiredObject): readonly GeneratedKey[] {
+  const names = objectNames(context.facts.world.cluster?.seen.name ?? '');
+  const spare = context.facts.world.objects[`Secret/${names.credentials}`]?.object.detail;
+  if (desired.ref.name !== names.credentialsInForce || spare === undefined || spare.type !== 'Secret') return desired.generated;
+  return desired.generated.map((generated) =>
+    spare.keys.includes(generated.key) ? { key: generated.key, generator: { type: 'copy', secret: names.credentials, key: generated.key } } : generated,
+  );
+}
+
+function createSecret(context: RenderContext, ref: ObjectRef): Rendered | null {
+  const desired = desiredOf(context, ref);
+  const rendered = apply(context, ref, { resourceVersion: '1' }, []);
+  if (desired === null || rendered === null || rendered.request.type !== 'api') return rendered;
+  return { ...rendered, request: { ...rendered.request, generated: generatedFor(context, desired) } };
+}
+
+function adopt(context: RenderContext, intent: Extract<Intent, { type: 'AdoptObject' }>): Rendered | null {
+  const { kind } = intent.target;
+  if (kind === 'Secret' || kind === 'PersistentVolumeClaim') {
+    const uid = context.facts.world.cluster?.seen.uid ?? '';
+    return merge(context, intent, {
+      labels: { [labels.clusterUid]: uid, [labels.retained]: null },
+      annotations: { [annotations.systemIdentifier]: null, [annotations.major]: null, [annotations.effect]: { $effect: '' } },
+    });
+  }
+  const read = lookUp(context, intent);
+  return read === null ? null : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
+}
+
+function remainingFinalizers(context: RenderContext, ref: ObjectRef): readonly string[] {
+  const object = context.facts.world.objects[objectKey(ref)]?.object;
+  return object?.finalizers.filter((name) => name !== dcsFinalizer) ?? [];
+}
+
+function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteObject' }>): Rendered | null {
+  const read = lookUp(context, intent);
+  if (read === null) return null;
+  return {
+    request: api({
+      method: 'DELETE',
+      path: pathOf(context, intent.target),
+      query: {},
+      contentType: 'application/json',
+      body: JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        preconditions: { uid: read.uid, resourceVersion: read.resourceVersion },
+        propagationPolicy: 'Background',
+      }),
+    }),
+    reads: [read],
+  };
+}
+
+function removeForeign(context: RenderContext, intent: Extract<Intent, { type: 'RemoveForeignFields' }>): Rendered | null {
+  const read = lookUp(context, intent);
+  if (read === null) return null;
+  // Later array items first, so that removing one does not move the others.
+  const paths = [...intent.paths].sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
+  const patch = [
+    { op: 'test', path: '/metadata/resourceVersion', value: read.resourceVersion },
+    { op: 'test', path: '/metadata/uid', value: read.uid },
+    ...paths.map((path) => ({ op: 'remove', path })),
+  ];
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, intent.target),
+      query: { fieldManager: fieldManagers.objects },
+      contentType: jsonPatchType,
+      body: JSON.stringify(patch),
+    }),
+    reads: [read],
+  };
+}
+
+function event(context: RenderContext, intent: Extract<Intent, { type: 'EmitEvent' }>): Rendered {
+  const cluster = context.facts.world.cluster?.seen;
+  const namespace = cluster?.namespace ?? '';
+  const time = new Date(Math.floor(context.at / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `${intent.target.name}.${context.suffix}`, namespace },
+    involvedObject: {
+      apiVersion: 'postgres.example.com/v1alpha1',
+      kind: 'PostgresCluster',
+      name: cluster?.name ?? '',
+      namespace,
+      uid: cluster?.uid ?? '',
+    },
+    reason: intent.reason,
+    message: intent.note.slice(0, 1024),
+    type: intent.severity,
+    source: { component: 'postgres-operator' },
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  };
+  return {
+    request: api({ method: 'POST', path: resourcePath('Event', namespace, null), query: {}, contentType: 'application/json', body: JSON.stringify(body) }),
+    reads: [],
+  };
+}
+
+function database(context: RenderContext, intent: Extract<Intent, { type: 'CreateDatabase' }>): Rendered {
+  const cluster = context.facts.world.cluster?.seen;
+  const names = objectNames(cluster?.name ?? '');
+  const request: SqlRequest = {
+    type: 'sql',
+    namespace: cluster?.namespace ?? '',
+    pod: intent.target.name,
+    container: 'postgres',
+    procedure: 'ensure-application-database',
+    arguments: { database: intent.database, owner: intent.owner },
+    secret: { name: names.applicationSecret, key: 'password' },
+  };
+  return { request, reads: [] };
+}
+
+function retainedMetadata(context: RenderContext): JsonObject {
+  const { memory } = context.facts;
+  return {
+    labels: { [labels.retained]: 'true' },
+    annotations: {
+      [annotations.systemIdentifier]: memory.systemIdentifier ?? 'none',
+      [annotations.major]: memory.accepted?.spec.version ?? 'none',
+      [annotations.effect]: { $effect: '' },
+    },
+  };
+}
+
+type Renderers = { readonly [T in IntentType]: (context: RenderContext, intent: Extract<Intent, { type: T }>) => Rendered | null };
+
+const renderers: Renderers = {
+  AddFinalizer: (context, intent) => finalizerRequest(context, intent.uid, true),
+  ReleaseFinalizer: (context, intent) => finalizerRequest(context, intent.uid, false),
+  CreateObject: (context, intent) => apply(context, intent.target, { resourceVersion: '1' }, []),
+  CreateSecret: (context, intent) => createSecret(context, intent.target),
+  RepairObject: (context, intent) => apply(context, intent.target, { uid: intent.uid }, []),
+  RepairStatefulSet: (context, intent) => {
+    const read = lookUp(context, intent);
+    return read === null ? null : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
+  },
+  RemoveForeignFields: removeForeign,
+  AdoptObject: adopt,
+  MarkRetained: (context, intent) => merge(context, intent, retainedMetadata(context)),
+  StripMarks: (context, intent) =>
+    merge(context, intent, {
+      labels: { [labels.clusterUid]: null },
+      finalizers: [...remainingFinalizers(context, intent.target)],
+    }),
+  ReleaseObject: (context, intent) => merge(context, intent, { finalizers: [...remainingFinalizers(context, intent.target)] }),
+  DeleteObject: remove,
+  CompareObject: (context, intent) => apply(context, intent.target, { uid: intent.uid }, [], { dryRun: 'All' }),
+  ReadObject: (context, intent) => ({
+    request: api({ method: 'GET', path: pathOf(context, intent.target), query: {}, contentType: null, body: null }),
+    reads: [],
+  }),
+  CreateDatabase: database,
+  PublishStatus: (context) => ({ request: context.status, reads: [] }),
+  EmitEvent: event,
+};
+
+/** The complete request of an intent, or null when what it needs cannot be looked up yet. */
+export function render<T extends IntentType>(context: RenderContext, intent: Extract<Intent, { type: T }>): Rendered | null {
+  const renderer = renderers[intent.type as T] as (context: RenderContext, intent: Extract<Intent, { type: T }>) => Rendered | null;
+  return renderer(context, intent);
+}
+
+/** Hash of the text an intent writes, when it is an apply of a rendered object; null for the rest. */
+export function textHashOf(plan: Plan, intent: Intent): string | null {
+  return plan.objects.find((object) => objectKey(object.ref) === objectKey(intent.target))?.renderHash ?? null;
+}

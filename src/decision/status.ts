@@ -1,0 +1,164 @@
+/**
+ * Owns: the status of a PostgresCluster as text, and the two hashes that decide when it is written: any change of a field
+ * but lag, times and journal; and, at once, any change of phase or of a condition.
+ */
+import { fieldManagers, labels } from '#machines/shared/names.ts';
+import { phaseOf } from '#machines/cluster/chart.ts';
+import { conditionTypes, sentence, type Assessed } from '#machines/cluster/conditions.ts';
+import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
+import type { Facts } from '#machines/cluster/facts.ts';
+import type { Json } from '#machines/cluster/plan.ts';
+import { quantityBytes } from '#machines/shared/quantity.ts';
+import { sha256 } from './hash.ts';
+import type { ApiRequest } from './record.ts';
+
+type JsonObject = { readonly [key: string]: Json };
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The same value with keys sorted, so that two spellings of one status are one text. */
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map((each: Json) => sorted(each));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key] ?? null)]),
+  );
+}
+
+const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
+const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
+
+function withoutRiders(status: JsonObject): JsonObject {
+  const strip = (item: Json): Json =>
+    isObject(item) ? Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key))) : item;
+  return Object.fromEntries(
+    Object.entries(status)
+      .filter(([key, value]) => !rideAlong.has(key) && value !== null)
+      .map(([key, value]) => [key, Array.isArray(value) ? value.map(strip) : value]),
+  );
+}
+
+/**
+ * Hash of what a status says, without what only rides along (journal, lag, times) and without absent fields. The door
+ * uses the same function on the status it reads, so a restart can see that nothing has changed.
+ */
+export function statusTextHash(status: Json): string {
+  return sha256(JSON.stringify(sorted(isObject(status) ? withoutRiders(status) : {})));
+}
+
+function time(ms: number): string {
+  return new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+function conditions(facts: Facts): Json {
+  return conditionTypes.flatMap((type): Json[] => {
+    const condition = facts.memory.conditions[type];
+    if (condition === undefined) return [];
+    return [
+      {
+        type,
+        status: condition.status,
+        reason: condition.reason,
+        message: condition.message.slice(0, 4096),
+        observedGeneration: condition.observedGeneration,
+        lastTransitionTime: time(condition.since),
+      },
+    ];
+  });
+}
+
+function members(facts: Facts): Json {
+  return membersOf(facts).map((member) => ({
+    name: member.name,
+    role: member.role,
+    state: member.state,
+    ...(member.timeline === null ? {} : { timeline: member.timeline }),
+    ...(member.lagBytes === null ? {} : { lagBytes: member.lagBytes }),
+    pendingRestart: member.pendingRestart,
+  }));
+}
+
+/** The smallest real volume, but never more than was asked for, or the schema's rule would block status for ever. */
+function volumeSize(facts: Facts): string | null {
+  const asked = facts.world.cluster?.seen.spec.storage.size ?? null;
+  const real = Object.values(facts.world.objects).flatMap(({ object }) =>
+    object.detail.type === 'PersistentVolumeClaim' && object.detail.capacity !== null ? [object.detail.capacity] : [],
+  );
+  if (asked === null || real.length === 0) return null;
+  const least = real.reduce((left, right) => (quantityBytes(right) < quantityBytes(left) ? right : left));
+  return quantityBytes(least) < quantityBytes(asked) ? least : asked;
+}
+
+/** Optional fields, left out while they are not known: an absent field is never published as an empty one. */
+function optional(fields: Readonly<Record<string, Json | null>>): JsonObject {
+  return Object.fromEntries(Object.entries(fields).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+}
+
+/** The status of a View in the CRD's field order, with the `$anchor` hole for the journal's head. */
+export function statusOf(view: Assessed): JsonObject {
+  const { facts } = view;
+  const { memory } = facts;
+  const cluster = facts.world.cluster?.seen;
+  const all = membersOf(facts);
+  const leader = leaderOf(facts);
+  return {
+    phase: phaseOf(view.state),
+    reason: sentence(view).slice(0, 1024),
+    readyReplicas: all.filter((member) => member.ready).length,
+    replicas: Object.keys(facts.world.objects).filter((key) => key.startsWith('Pod/')).length,
+    ...optional({ primaryPod: leader.writable ? leader.name : null }),
+    replicaPods: all.filter((member) => member.ready && member.role === 'replica').map((member) => member.name),
+    observedGeneration: cluster?.generation ?? 0,
+    ...optional({ rolledOutGeneration: memory.rolledOutGeneration }),
+    conditions: conditions(facts),
+    retryCount: memory.retryCount,
+    ...optional({
+      lastError: memory.lastError?.slice(0, 1024) ?? null,
+      lastErrorTime: memory.lastErrorAt === null ? null : time(memory.lastErrorAt),
+      previousReplicas: memory.previousReplicas,
+      systemIdentifier: memory.systemIdentifier,
+      dcs: memory.dcs,
+      image: memory.image,
+      volumeSize: volumeSize(facts),
+    }),
+    members: members(facts),
+    handled: memory.handled,
+    selector: `${labels.cluster}=${cluster?.name ?? ''},${labels.component}=database`,
+    journal: { $anchor: '' },
+  };
+}
+
+/** The status write: forced apply by the manager of status alone, with the uid as precondition. */
+export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
+  const cluster = facts.world.cluster?.seen;
+  const name = cluster?.name ?? '';
+  const namespace = cluster?.namespace ?? '';
+  return {
+    type: 'api',
+    method: 'PATCH',
+    path: `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/${name}/status`,
+    query: { fieldManager: fieldManagers.status, force: 'true' },
+    contentType: 'application/apply-patch+yaml',
+    body: JSON.stringify({
+      apiVersion: 'postgres.example.com/v1alpha1',
+      kind: 'PostgresCluster',
+      metadata: { name, namespace, uid: cluster?.uid ?? '' },
+      status,
+    }),
+    generated: [],
+  };
+}
+
+/** What must be published at once when it changes: phase, and every condition's status and reason. */
+export function urgentHash(view: Assessed): string {
+  const { memory } = view.facts;
+  const parts = conditionTypes.map((type) => {
+    const condition = memory.conditions[type];
+    return condition === undefined ? type : `${type}=${condition.status}/${condition.reason}`;
+  });
+  return sha256([phaseOf(view.state), desiredMembers(view.facts), ...parts].join('\n'));
+}
