@@ -1,0 +1,57 @@
+/**
+ * Owns: generated files. `npm run gen` writes `crds/postgrescluster.gen.ts` from the CRD; a drift test holds them together.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+
+const root = new URL('../../', import.meta.url);
+
+type Schema = { [key: string]: unknown };
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** OpenAPI as JSON schema: closed objects, defaults present after admission, API-machinery extensions dropped. */
+function closed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(closed);
+  if (!isSchema(value)) return value;
+  const entries = Object.entries(value)
+    .filter(([key]) => !key.startsWith('x-kubernetes-') && key !== 'maxItems' && key !== 'minItems')
+    .map(([key, each]): [string, unknown] => [key, closed(each)]);
+  const schema: Schema = Object.fromEntries(entries);
+  const open = value['x-kubernetes-preserve-unknown-fields'] === true;
+  if (schema['type'] === 'object' && !('additionalProperties' in schema)) schema['additionalProperties'] = open;
+  return schema;
+}
+
+/** TypeScript types of the PostgresCluster, generated from the CRD's schema. */
+export async function generateTypes(): Promise<string> {
+  const crd: unknown = parse(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8'));
+  const versions = (crd as { spec: { versions: { schema: { openAPIV3Schema: { properties: Schema } } }[] } }).spec
+    .versions;
+  const properties = versions[0]?.schema.openAPIV3Schema.properties ?? {};
+  const schema = {
+    title: 'PostgresCluster',
+    type: 'object',
+    additionalProperties: false,
+    required: ['spec'],
+    properties: {
+      spec: { title: 'PostgresClusterSpec', ...(closed(properties['spec']) as Schema) },
+      status: { title: 'PostgresClusterStatus', ...(closed(properties['status']) as Schema) },
+    },
+  } as JSONSchema;
+  const text = await compile(schema, 'PostgresCluster', {
+    bannerComment: '/* Generated from crds/postgrescluster.yaml by `npm run gen`. Do not edit. */',
+    style: { singleQuote: true, printWidth: 120 },
+    unknownAny: true,
+  });
+  return text
+    .replaceAll(/^( +)(['A-Za-z0-9_[\]: ]+\??): /gm, '$1readonly $2: ')
+    .replaceAll('readonly readonly ', 'readonly ');
+}
+
+if (import.meta.main) {
+  writeFileSync(new URL('crds/postgrescluster.gen.ts', root), await generateTypes());
+}
