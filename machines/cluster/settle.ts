@@ -7,16 +7,16 @@ import { annotations } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { anythingCreated } from './objects.ts';
-import type { DcsMode } from './observations.ts';
+import type { DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
 export interface SpecJudge {
   /** Faults of a spec for a cluster that is still to be created. */
-  readonly creation: (spec: PostgresClusterSpec) => readonly Problem[];
+  readonly creation: (spec: PostgresClusterSpec, config: OperatorConfig) => readonly Problem[];
   /** Faults of going from the accepted spec to this one on a cluster that exists. */
-  readonly edit: (accepted: PostgresClusterSpec, wanted: PostgresClusterSpec) => readonly Problem[];
+  readonly edit: (accepted: PostgresClusterSpec, wanted: PostgresClusterSpec, config: OperatorConfig) => readonly Problem[];
   /** Reads the accepted spec back from the StatefulSet's annotation; null when it does not parse. */
   readonly parseAccepted: (text: string) => PostgresClusterSpec | null;
 }
@@ -48,7 +48,8 @@ function acceptedBefore(facts: Facts, judge: SpecJudge): Memory['accepted'] {
 /** The spec to hold from now on, or the one held so far when the newest is not valid or not permitted. */
 function withAccepted(facts: Facts, judge: SpecJudge): Facts {
   const seen = facts.world.cluster?.seen;
-  if (seen === undefined || seen.deleting || knownFacts(facts).answer !== 'yes') return facts;
+  const { config } = facts.world;
+  if (seen === undefined || config === null || seen.deleting || knownFacts(facts).answer !== 'yes') return facts;
   const { memory } = facts;
   const created = anythingCreated(facts);
   const before = memory.accepted ?? (created ? acceptedBefore(facts, judge) : null);
@@ -57,10 +58,10 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
   }
   const newest = { generation: seen.generation, spec: seen.spec };
   if (before === null || !created) {
-    const valid = judge.creation(seen.spec).length === 0;
+    const valid = judge.creation(seen.spec, config).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
-  if (judge.edit(before.spec, seen.spec).length > 0) return { ...facts, memory: { ...memory, accepted: before } };
+  if (judge.edit(before.spec, seen.spec, config).length > 0) return { ...facts, memory: { ...memory, accepted: before } };
   // What is permitted today needs no rollout: it is true of every member the moment it is accepted.
   const rolledOut = memory.rolledOutGeneration === null ? null : seen.generation;
   return { ...facts, memory: { ...memory, accepted: newest, rolledOutGeneration: rolledOut } };

@@ -48,9 +48,10 @@ export function initialSnapshot(at: number): Snapshot {
 function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   const seen = facts.world.cluster?.seen;
   const { accepted } = facts.memory;
-  if (seen === undefined) return [];
-  if (accepted === null) return builders.creation(seen.spec);
-  return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec);
+  const { config } = facts.world;
+  if (seen === undefined || config === null) return [];
+  if (accepted === null) return builders.creation(seen.spec, config);
+  return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec, config);
 }
 
 const eventsMax = 20;

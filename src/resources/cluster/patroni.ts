@@ -1,0 +1,55 @@
+/**
+ * Owns: Patroni's configuration as Spilo takes it (SPILO_CONFIGURATION, JSON): what goes to the DCS once at bootstrap,
+ * what is local to each pod, and the REST API's authentication.
+ */
+import { objectNames } from '#machines/shared/names.ts';
+import type { Json } from '#machines/cluster/plan.ts';
+import { metadata, objectLabels, type BuildInput } from '../metadata.ts';
+import { splitParameters } from '../parameters/split.ts';
+
+/** Patroni's user for unsafe REST calls. */
+export const restUser = 'patroni';
+
+/** Seconds and bytes Patroni starts with; loopWait + 2 · retryTimeout must not exceed ttl. */
+const timing = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 33_554_432 } as const;
+
+/** The configuration, with `password` in place of the REST API's. */
+export function patroniConfiguration(input: BuildInput, password: string): { readonly [key: string]: Json } {
+  const { dcs, local } = splitParameters(input.spec.postgresqlParams ?? {});
+  return {
+    bootstrap: {
+      dcs: {
+        ...timing,
+        // An API server that is away must not demote a primary whose members still see it.
+        failsafe_mode: true,
+        postgresql: { use_pg_rewind: true, use_slots: true, parameters: dcs },
+      },
+    },
+    postgresql: { parameters: local },
+    restapi: { authentication: { username: restUser, password } },
+  };
+}
+
+/** Kubernetes expands `$(NAME)` in environment values; a literal one is written `$$(`. */
+function escaped(value: Json): Json {
+  if (typeof value === 'string') return value.replaceAll('$(', '$$$$(');
+  if (Array.isArray(value)) return value.map((each: Json) => escaped(each));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]): [string, Json] => [key, escaped(each)]));
+}
+
+/** The environment value: the password arrives by expansion of a variable that comes from the Secret. */
+export function spiloConfiguration(input: BuildInput): string {
+  const marker = '\u0000password\u0000';
+  return JSON.stringify(escaped(patroniConfiguration(input, marker))).replace(JSON.stringify(marker), '"$(RESTAPI_PASSWORD)"');
+}
+
+/** The rendered configuration for people to read; pods do not mount it. */
+export function patroniConfigMap(input: BuildInput): Json {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata(input, { name: objectNames(input.name).patroniConfig, labels: objectLabels(input), owned: true }),
+    data: { 'patroni.json': JSON.stringify(patroniConfiguration(input, '(in Secret)'), null, 2) },
+  };
+}

@@ -1,0 +1,82 @@
+/** Owns: the metadata every object of a cluster bears, and the input all builders share. */
+import { annotations, labels, labelValues } from '#machines/shared/names.ts';
+import type { DcsMode } from '#machines/cluster/observations.ts';
+import type { Json } from '#machines/cluster/plan.ts';
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+
+/** What a builder may look at: the accepted spec and what was resolved for it. */
+export interface BuildInput {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: PostgresClusterSpec;
+  readonly dcs: DcsMode;
+  readonly image: string;
+  readonly imagePullPolicy: string;
+}
+
+type JsonObject = { readonly [key: string]: Json };
+
+/**
+ * Labels on pods, and on everything Patroni makes: one constant for template, environment and selectors, or replicas
+ * would never find their leader. The scope label is the cluster's name.
+ */
+export const patroniLabels = {
+  [labels.managedBy]: labelValues.managedBy,
+  [labels.name]: labelValues.name,
+  [labels.component]: labelValues.database,
+} as const;
+
+/** Labels of the members' pods, and the selector that finds exactly them. */
+export function memberLabels(cluster: string): Readonly<Record<string, string>> {
+  return { ...patroniLabels, [labels.cluster]: cluster };
+}
+
+/** Labels of an object that is ours but no member: without the component that makes a pod a member. */
+export function objectLabels(input: BuildInput): Readonly<Record<string, string>> {
+  return {
+    [labels.managedBy]: labelValues.managedBy,
+    [labels.name]: labelValues.name,
+    [labels.cluster]: input.name,
+    [labels.clusterUid]: input.uid,
+  };
+}
+
+/** Labels of Services behind Patroni's Endpoints: the Endpoints get theirs, so Patroni's must be among them. */
+export function dcsLabels(input: BuildInput): Readonly<Record<string, string>> {
+  return { ...memberLabels(input.name), [labels.clusterUid]: input.uid };
+}
+
+export interface MetadataOptions {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  /** Only for leaves whose loss hurts nobody: automatic garbage collection may take them. */
+  readonly owned?: boolean;
+}
+
+/** metadata in fixed key order, with the effect hole. */
+export function metadata(input: BuildInput, options: MetadataOptions): JsonObject {
+  return {
+    name: options.name,
+    namespace: input.namespace,
+    labels: options.labels,
+    annotations: { ...options.annotations, [annotations.effect]: { $effect: '' } },
+    ...(options.finalizers === undefined ? {} : { finalizers: options.finalizers }),
+    ...(options.owned === true
+      ? {
+          ownerReferences: [
+            {
+              apiVersion: 'postgres.example.com/v1alpha1',
+              kind: 'PostgresCluster',
+              name: input.name,
+              uid: input.uid,
+              controller: true,
+              blockOwnerDeletion: false,
+            },
+          ],
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Owns: whether a parameter may be set, and to what: by name, type and range, against PostgreSQL's own table for the
+ * major. PostgreSQL and Patroni accept nonsense with a warning in a log; here it is a sentence before anything happens.
+ */
+import type { Problem } from '#machines/cluster/plan.ts';
+import { settingOf, type Setting } from './settings.ts';
+
+/** Names that somebody else owns, and who. */
+const blocked: Readonly<Record<string, string>> = {
+  listen_addresses: 'Patroni sets it; members listen on all addresses',
+  port: 'Patroni sets it; the port is 5432',
+  cluster_name: 'Patroni sets it to the name of the cluster',
+  hot_standby: 'Patroni keeps it on; replicas serve reads',
+  primary_conninfo: 'Patroni sets it on every replica',
+  primary_slot_name: 'Patroni sets it on every replica',
+  promote_trigger_file: 'Patroni promotes members itself',
+  recovery_target: 'restores are asked for in spec.restore',
+  recovery_target_action: 'restores are asked for in spec.restore',
+  recovery_target_inclusive: 'restores are asked for in spec.restore',
+  recovery_target_lsn: 'restores are asked for in spec.restore',
+  recovery_target_name: 'restores are asked for in spec.restore',
+  recovery_target_time: 'restores are asked for in spec.restore',
+  recovery_target_timeline: 'restores are asked for in spec.restore',
+  recovery_target_xid: 'restores are asked for in spec.restore',
+  restore_command: 'restores are asked for in spec.restore',
+  archive_command: 'archiving is asked for in spec.backup',
+  archive_library: 'archiving is asked for in spec.backup',
+  archive_cleanup_command: 'archiving is asked for in spec.backup',
+  archive_mode: 'archiving is asked for in spec.backup',
+  synchronous_standby_names: 'Patroni sets it; synchronous replication is asked for in spec.synchronous',
+  data_directory: 'the image decides it',
+  config_file: 'Patroni writes it',
+  hba_file: 'Patroni writes it; lines go to spec.pgHba',
+  ident_file: 'Patroni writes it',
+  external_pid_file: 'the image decides it',
+  unix_socket_directories: 'the image decides it; the operator uses the socket',
+  unix_socket_group: 'the image decides it; the operator uses the socket',
+  unix_socket_permissions: 'the image decides it; the operator uses the socket',
+  logging_collector: 'the image decides it',
+  log_destination: 'the image decides it',
+  log_directory: 'the image decides it',
+  log_filename: 'the image decides it',
+  ssl: 'TLS is always on; certificates are asked for in spec.tls',
+  ssl_ca_file: 'certificates are asked for in spec.tls',
+  ssl_cert_file: 'certificates are asked for in spec.tls',
+  ssl_key_file: 'certificates are asked for in spec.tls',
+  ssl_crl_file: 'certificates are asked for in spec.tls',
+  ssl_crl_dir: 'certificates are asked for in spec.tls',
+  ssl_passphrase_command: 'certificates are asked for in spec.tls',
+  fsync: 'without it a crash loses the database',
+  full_page_writes: 'without it a crash loses the database',
+  wal_log_hints: 'Patroni needs it on for pg_rewind',
+  zero_damaged_pages: 'it destroys data',
+  allow_system_table_mods: 'it destroys data',
+};
+
+/** Extensions whose parameters pass unchecked, since pg_settings only knows them once they are loaded. */
+const knownPrefixes: ReadonlySet<string> = new Set([
+  'auto_explain',
+  'bg_mon',
+  'cron',
+  'extwlist',
+  'pg_stat_kcache',
+  'pg_stat_statements',
+  'pgaudit',
+  'plpgsql',
+  'set_user',
+  'timescaledb',
+]);
+
+const booleans: ReadonlySet<string> = new Set(['on', 'off', 'true', 'false', 'yes', 'no', '1', '0', 't', 'f', 'y', 'n', 'tr', 'tru', 'fa', 'fal', 'fals', 'ye', 'of']);
+
+/** Factors to the base of each family: bytes, and milliseconds. */
+const memoryUnits: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+const timeUnits: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const numberGrammar = /^\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))\s*([a-zA-Z]*)\s*$/;
+
+function baseOf(unit: string): { readonly family: Readonly<Record<string, number>>; readonly factor: number } | null {
+  const parts = /^(\d*)([A-Za-z]+)$/.exec(unit);
+  if (parts === null) return null;
+  const [, count = '', name = ''] = parts;
+  const family = name in memoryUnits ? memoryUnits : name in timeUnits ? timeUnits : null;
+  return family === null ? null : { family, factor: (count === '' ? 1 : Number(count)) * (family[name] ?? 1) };
+}
+
+/** The value in the setting's own unit; null when the text is no number or bears a unit it may not. */
+function numeric(setting: Setting, text: string): number | null {
+  const parts = numberGrammar.exec(text);
+  if (parts === null) return null;
+  const [, digits = '', suffix = ''] = parts;
+  const value = Number(digits);
+  if (suffix === '') return value;
+  const base = setting.unit === null ? null : baseOf(setting.unit);
+  const factor = base?.family[suffix];
+  return base === null || factor === undefined ? null : (value * factor) / base.factor;
+}
+
+function rangeText(setting: Setting): string {
+  const unit = setting.unit === null ? '' : ` (in ${setting.unit})`;
+  return `from ${setting.min ?? '-∞'} to ${setting.max ?? '∞'}${unit}`;
+}
+
+function numberRule(setting: Setting, text: string): string | null {
+  const kind = setting.vartype === 'integer' ? 'an integer' : 'a number';
+  const value = numeric(setting, text);
+  const rule = `must be ${kind} ${rangeText(setting)}`;
+  if (value === null || Number.isNaN(value)) return rule;
+  const rounded = setting.vartype === 'integer' ? Math.round(value) : value;
+  if (setting.min !== null && rounded < Number(setting.min)) return rule;
+  if (setting.max !== null && rounded > Number(setting.max)) return rule;
+  return null;
+}
+
+function valueRule(setting: Setting, text: string): string | null {
+  switch (setting.vartype) {
+    case 'bool':
+      return booleans.has(text.toLowerCase()) ? null : 'must be a boolean: on or off';
+    case 'enum': {
+      const allowed = setting.enumvals ?? [];
+      return allowed.some((each) => each.toLowerCase() === text.toLowerCase()) ? null : `must be one of ${allowed.join(', ')}`;
+    }
+    case 'integer':
+    case 'real':
+      return numberRule(setting, text);
+    case 'string':
+      return text.includes('\u0000') ? 'must not contain a NUL character' : null;
+  }
+}
+
+function ruleFor(major: string, name: string, value: string): string | null {
+  const owner = blocked[name];
+  if (owner !== undefined) return `cannot be set here: ${owner}`;
+  const dot = name.indexOf('.');
+  if (dot > 0) {
+    const prefix = name.slice(0, dot);
+    return knownPrefixes.has(prefix) ? null : `is a parameter of an extension called ${prefix}, which the operator does not know`;
+  }
+  const setting = settingOf(major, name);
+  if (setting === null) return `is not a parameter of PostgreSQL ${major}`;
+  if (setting.context === 'internal') return 'is fixed when PostgreSQL is built or initialised';
+  return valueRule(setting, value);
+}
+
+/** Faults of spec.postgresqlParams for a major, by field. Values are shortened, for they end up in status. */
+export function parameterProblems(major: string, parameters: Readonly<Record<string, string>>): readonly Problem[] {
+  const seen = new Map<string, string>();
+  return Object.entries(parameters).flatMap(([given, value]): Problem[] => {
+    const name = given.toLowerCase();
+    const field = `spec.postgresqlParams.${given}`;
+    const shown = value.length > 80 ? `${value.slice(0, 77)}…` : value;
+    const twin = seen.get(name);
+    seen.set(name, given);
+    if (twin !== undefined) return [{ field, value: shown, rule: `names the same parameter as ${twin}; names are not case-sensitive` }];
+    const rule = ruleFor(major, name, value);
+    return rule === null ? [] : [{ field, value: shown, rule }];
+  });
+}

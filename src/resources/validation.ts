@@ -1,0 +1,109 @@
+/**
+ * Owns: what is wrong with a spec, field by field: for a cluster to be created, and for an edit of one that exists. The
+ * schema refuses what it can; this says the rest, and says it again for what came in before the schema did.
+ */
+import type { OperatorConfig } from '#machines/cluster/observations.ts';
+import type { Problem } from '#machines/cluster/plan.ts';
+import { quantityBytes } from '#machines/shared/quantity.ts';
+import type { ComparedValue } from '#machines/shared/answer.ts';
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { parameterProblems } from './parameters/validation.ts';
+import { support, type SpecField } from './support.ts';
+
+function shown(value: unknown): ComparedValue {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value === null || value === undefined) return null;
+  const text = JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}
+
+function fieldsOf(spec: PostgresClusterSpec): readonly [SpecField, unknown][] {
+  const fields = Object.keys(support) as SpecField[];
+  return fields.flatMap((field): [SpecField, unknown][] => (spec[field] === undefined ? [] : [[field, spec[field]]]));
+}
+
+function isUsed(field: SpecField, value: unknown): boolean {
+  return value !== undefined && !support[field].idle(value);
+}
+
+function unbuilt(spec: PostgresClusterSpec): readonly Problem[] {
+  return fieldsOf(spec)
+    .filter(([field, value]) => support[field].creation === 'refused' && isUsed(field, value))
+    .map(([field, value]) => ({
+      field: `spec.${field}`,
+      value: shown(value),
+      rule: 'does not take effect in this version of the operator yet; leave it out',
+    }));
+}
+
+function sizeProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const { size } = spec.storage;
+  const bytes = quantityBytes(size);
+  if (bytes > 0) return [];
+  return [{ field: 'spec.storage.size', value: size, rule: 'must be a quantity greater than 0, such as 10Gi' }];
+}
+
+function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const { requests, limits } = spec.resources ?? {};
+  return (['cpu', 'memory'] as const).flatMap((name): Problem[] => {
+    const request = requests?.[name];
+    const limit = limits?.[name];
+    const wrong = [request, limit].filter((value): value is string => value !== undefined && !(quantityBytes(value) > 0));
+    if (wrong[0] !== undefined) return [{ field: `spec.resources.${name}`, value: wrong[0], rule: 'must be a quantity greater than 0' }];
+    if (request === undefined || limit === undefined || quantityBytes(limit) >= quantityBytes(request)) return [];
+    return [{ field: `spec.resources.limits.${name}`, value: limit, rule: `must not be below the request ${request}` }];
+  });
+}
+
+function imageProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
+  if (spec.image !== undefined || config.images[spec.version] !== undefined) return [];
+  const known = Object.keys(config.images).sort().join(', ');
+  return [{ field: 'spec.version', value: spec.version, rule: `has no image in the operator's catalog (it has ${known || 'none'}); name one in spec.image` }];
+}
+
+function replicaProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const replicas = spec.replicas ?? 1;
+  if (Number.isInteger(replicas) && replicas >= 1 && replicas <= 100) return [];
+  return [{ field: 'spec.replicas', value: replicas, rule: 'must be from 1 to 100' }];
+}
+
+/** Faults of a spec for a cluster that is to be created; empty when it can be. */
+export function creationProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
+  return [
+    ...imageProblems(spec, config),
+    ...replicaProblems(spec),
+    ...sizeProblems(spec),
+    ...resourceProblems(spec),
+    ...parameterProblems(spec.version, spec.postgresqlParams ?? {}),
+    ...unbuilt(spec),
+  ];
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
+  if (Array.isArray(value)) return `[${value.map(text).join(',')}]`;
+  return `{${Object.entries(value)
+    .filter(([, each]) => each !== undefined)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, each]) => `${key}:${text(each)}`)
+    .join(',')}}`;
+}
+
+function normalised(field: SpecField, value: unknown): string {
+  return value === undefined || support[field].idle(value) ? 'idle' : text(value);
+}
+
+/** Faults of going from the accepted spec to the wanted one on a cluster that exists; empty when all takes effect live. */
+export function editProblems(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
+  const changed = (Object.keys(support) as SpecField[]).filter((field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]));
+  const invalid = creationProblems(wanted, config).filter((problem) => changed.some((field) => problem.field.startsWith(`spec.${field}`)));
+  const named = new Set(invalid.map((problem) => problem.field.split('.')[1]));
+  const refused = changed
+    .filter((field) => support[field].edit === 'refused' && !named.has(field))
+    .map((field): Problem => ({
+      field: `spec.${field}`,
+      value: shown(wanted[field]),
+      rule: `cannot be changed on an existing cluster in this version of the operator; the cluster stays as it is (${shown(accepted[field]) ?? 'unset'})`,
+    }));
+  return [...invalid, ...refused];
+}
