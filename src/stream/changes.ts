@@ -1,0 +1,90 @@
+/**
+ * Owns: the words for what differs between two sights of one object: `path: old → new`. A repair explains itself with them.
+ * Never: a value of an environment variable (values under `env` are hidden), a value of a Secret (never handed in).
+ */
+import { isRecord, recordOf } from './door/reading.ts';
+import { insideEnvironment, spelled } from './fields.ts';
+import type { Sight } from './items.ts';
+
+/** Longest list of differences in one observation; the rest is in the object itself. */
+export const changesMax = 16;
+/** Longest value quoted. */
+const valueLengthMax = 80;
+
+function quoted(value: string | undefined): string {
+  if (value === undefined) return '(absent)';
+  return value.length > valueLengthMax ? `${value.slice(0, valueLengthMax - 1)}…` : value;
+}
+
+function flatten(value: unknown, path: string, into: Map<string, string>): void {
+  if (Array.isArray(value)) {
+    into.set(path, JSON.stringify(value));
+    return;
+  }
+  if (!isRecord(value)) {
+    into.set(path, typeof value === 'string' ? value : JSON.stringify(value));
+    return;
+  }
+  for (const [key, each] of Object.entries(value)) flatten(each, path === '' ? key : `${path}.${key}`, into);
+}
+
+/** The projection's leaves by dotted path, without identity and without what has better words elsewhere. */
+function leaves(sight: Sight): ReadonlyMap<string, string> {
+  const { generation, deleting, labels, annotations, finalizers, owners, detail } = sight.projection;
+  const { type: _type, ...rest } = detail;
+  const found = new Map<string, string>();
+  flatten({ generation, deleting, labels, annotations, finalizers, owners, ...rest }, '', found);
+  return found;
+}
+
+function ownedOf(text: string): Readonly<Record<string, unknown>> {
+  const owned: unknown = JSON.parse(text);
+  return recordOf(owned);
+}
+
+function told(path: string, value: unknown): string {
+  if (typeof value !== 'string') return '(absent)';
+  return insideEnvironment(path) ? '(hidden)' : quoted(value);
+}
+
+function ownedChanges(before: Sight, now: Sight): readonly string[] {
+  if (before.owned === null || now.owned === null || before.owned === now.owned) return [];
+  const old = ownedOf(before.owned);
+  const present = ownedOf(now.owned);
+  const paths = [...new Set([...Object.keys(old), ...Object.keys(present)])].sort();
+  return paths.flatMap((path) => {
+    const was = old[path];
+    const is = present[path] ?? now.lost[path];
+    return was === is ? [] : [`${spelled(path)}: ${told(path, was)} → ${told(path, is)}`];
+  });
+}
+
+function foreignChanges(before: Sight, now: Sight): readonly string[] {
+  const known = new Set(before.projection.foreign.map((each) => `${each.path} ${each.manager}`));
+  return now.projection.foreign
+    .filter((each) => !known.has(`${each.path} ${each.manager}`))
+    .map((each) => `${each.path}: (absent) → added by ${each.manager}`);
+}
+
+function seenChanges(before: Sight, now: Sight): readonly string[] {
+  const old = leaves(before);
+  const present = leaves(now);
+  const paths = [...new Set([...old.keys(), ...present.keys()])];
+  return paths.flatMap((path) => {
+    const was = old.get(path);
+    const is = present.get(path);
+    return was === is ? [] : [`${path}: ${quoted(was)} → ${quoted(is)}`];
+  });
+}
+
+/**
+ * What differs, the fields we own first, at most `changesMax` entries.
+ * @param before the sight that the actor was last told
+ * @param now a sight of the same uid
+ */
+export function changesBetween(before: Sight, now: Sight): readonly string[] {
+  return [...ownedChanges(before, now), ...foreignChanges(before, now), ...seenChanges(before, now)].slice(
+    0,
+    changesMax,
+  );
+}

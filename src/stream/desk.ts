@@ -1,0 +1,104 @@
+/**
+ * Owns: writing letters: one observation, or one sight, addressed, stamped and given its place in the mailbox.
+ * Called by: `observe.ts`.
+ */
+import type { ClusterObservation, OperatorConfig } from '#machines/cluster/observations.ts';
+import type { Clock, Ticks } from '#src/ports.ts';
+import type { ClusterName, Letter, StreamReports } from './items.ts';
+import type { LeaderWatchdog } from './leader-watchdog.ts';
+import type { Held, Room, Roster, Tenant } from './roster.ts';
+
+export interface ObserverPorts {
+  readonly clock: Clock;
+  readonly ticks: Ticks;
+  /** Every source that must be listed before a picture is whole. */
+  readonly sources: readonly string[];
+  /** Clusters that live on in the journal: those that are not there any more have gone while nobody looked. */
+  readonly expected: readonly ClusterName[];
+  readonly reports: StreamReports;
+  readonly emit: (letter: Letter) => void;
+}
+
+/** Everything the observer remembers. */
+export interface Desk {
+  readonly ports: ObserverPorts;
+  readonly roster: Roster;
+  readonly watchdog: LeaderWatchdog;
+  /** Sources whose first list has not been told to its end. */
+  readonly unlisted: Set<string>;
+  /** Stale sources and why. */
+  readonly stale: Map<string, string>;
+  /** uids of PostgresClusters that could not be decoded when they were last seen. */
+  readonly unreadable: Set<string>;
+  settings: { readonly hash: string; readonly config: OperatorConfig } | null;
+}
+
+/** What an observation is about, when it is not about an object: letters about one thing keep their order. */
+function subjectOf(observation: ClusterObservation): string {
+  switch (observation.type) {
+    case 'OutcomeArrived':
+      return `Outcome/${observation.seq}/${observation.ordinal}`;
+    case 'TimerFired':
+      return `Timer/${observation.id}`;
+    case 'SourceWentStale':
+    case 'SourceFresh':
+      return `Source/${observation.source}`;
+    case 'LeaderSilent':
+    case 'LeaderHeard':
+      return 'Leader';
+    case 'ClusterSeen':
+    case 'ClusterGone':
+      return 'PostgresCluster';
+    default:
+      return observation.type;
+  }
+}
+
+/** Writes one observation to a cluster. Before its picture is whole nothing is urgent: the introduction comes in order. */
+export function tell(
+  desk: Desk,
+  cluster: ClusterName,
+  letter: Partial<Letter> & { readonly observation: ClusterObservation },
+): void {
+  const { observation, ...how } = letter;
+  const synced = desk.roster.tenantOf(cluster.uid)?.tenant?.synced === true;
+  desk.ports.emit({
+    cluster,
+    at: desk.ports.clock.nowMs(),
+    causedBy: how.causedBy ?? null,
+    about: how.about ?? subjectOf(observation),
+    keeping: how.keeping ?? (observation.type === 'Synced' ? 'barrier' : 'each'),
+    lane: synced ? (how.lane ?? 'ordinary') : 'ordinary',
+    content: { type: 'observation', observation },
+  });
+}
+
+/** Writes the present sight of an object to its cluster; nothing when it cannot be decoded. */
+export function tellSight(desk: Desk, tenant: Tenant, held: Held, lane: Letter['lane']): void {
+  if (held.sight === null) return;
+  desk.ports.emit({
+    cluster: tenant.cluster,
+    at: desk.ports.clock.nowMs(),
+    causedBy: null,
+    about: `${held.kind}/${held.uid}`,
+    keeping: 'latest',
+    lane: tenant.synced ? lane : 'ordinary',
+    content: { type: 'sight', sight: held.sight },
+  });
+}
+
+/** Writes the same observation to every cluster that has been introduced. */
+export function tellAll(desk: Desk, letter: Partial<Letter> & { readonly observation: ClusterObservation }): void {
+  for (const tenant of introduced(desk)) tell(desk, tenant.cluster, letter);
+}
+
+/** Tenants whose actors know of them. */
+export function introduced(desk: Desk): readonly Tenant[] {
+  return rooms(desk).map(({ tenant }) => tenant);
+}
+
+/** Rooms with a tenant whose actor knows of it. */
+export function rooms(desk: Desk): readonly (Room & { readonly tenant: Tenant })[] {
+  const lived = (room: Room): room is Room & { readonly tenant: Tenant } => room.tenant?.introduced === true;
+  return desk.roster.tenants().filter(lived);
+}

@@ -1,0 +1,106 @@
+/**
+ * Owns: the door for the PostgresCluster itself: its spec and the metadata that matters, and its status as it is read once.
+ *
+ * I1. Equal clusters give equal texts, whatever the order in which the API server wrote their keys.
+ * I2. A PostgresCluster whose fields do not have their shapes is refused whole, with the paths: half a spec is no wish.
+ */
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { apiGroup } from '#machines/shared/names.ts';
+import type { ClusterProjection, DcsMode, PublishedStatus } from '#machines/cluster/observations.ts';
+import type { Json } from '#machines/cluster/plan.ts';
+import { statusTextHash } from '#src/decision/status.ts';
+import { addressOf } from './metadata.ts';
+import {
+  type Decoded,
+  isRecord,
+  type JsonRecord,
+  listOf,
+  numberOf,
+  recordOf,
+  sorted,
+  textMapOf,
+  textOf,
+  textsOf,
+} from './reading.ts';
+import { misfits, specShapes } from './shapes.ts';
+
+const specShape = { type: 'object', needs: ['version', 'storage'], fields: specShapes } as const;
+
+/** The fields the schema knows, keys sorted throughout. The cast is vouched for by `misfits`. */
+function specOf(spec: JsonRecord): PostgresClusterSpec {
+  const known = Object.entries(spec).filter(([field]) => field in specShapes);
+  return sorted(Object.fromEntries(known)) as PostgresClusterSpec;
+}
+
+/** Projects a live PostgresCluster. Undecodable when it has no identity or a field of its spec has another shape. */
+export function projectCluster(object: unknown): Decoded<ClusterProjection> {
+  const address = addressOf(object);
+  if (address.type === 'undecodable') return address;
+  const metadata = recordOf(recordOf(object)['metadata']);
+  const spec = recordOf(object)['spec'];
+  const problems = misfits(spec, specShape, 'spec');
+  if (problems.length > 0 || !isRecord(spec)) return { type: 'undecodable', problems };
+  return {
+    type: 'decoded',
+    value: {
+      uid: address.value.uid,
+      namespace: address.value.namespace,
+      name: address.value.name,
+      generation: numberOf(metadata['generation']) ?? 0,
+      deleting: textOf(metadata['deletionTimestamp']) !== null,
+      finalizers: textsOf(metadata['finalizers']),
+      annotations: textMapOf(metadata['annotations'], (key) => key.startsWith(`${apiGroup}/`)),
+      spec: specOf(spec),
+    },
+  };
+}
+
+function dcsMode(value: unknown): DcsMode | null {
+  return value === 'Endpoints' || value === 'ConfigMaps' ? value : null;
+}
+
+function conditionsOf(status: JsonRecord): PublishedStatus['conditions'] {
+  return listOf(status['conditions'])
+    .filter(isRecord)
+    .map((condition) => ({
+      type: textOf(condition['type']) ?? '',
+      status: textOf(condition['status']) ?? 'Unknown',
+      reason: textOf(condition['reason']) ?? '',
+      message: textOf(condition['message']) ?? '',
+      lastTransitionTime: textOf(condition['lastTransitionTime']) ?? '',
+      observedGeneration: numberOf(condition['observedGeneration']) ?? 0,
+    }));
+}
+
+function journalOf(status: JsonRecord): PublishedStatus['journal'] {
+  const journal = recordOf(status['journal']);
+  const epoch = numberOf(journal['epoch']);
+  const seq = numberOf(journal['seq']);
+  return epoch === null || seq === null ? null : { epoch, seq };
+}
+
+/**
+ * What our own status says. Total: what is missing or damaged is null, since a status written by hand must not stop us.
+ * @param object the live PostgresCluster
+ */
+export function publishedStatus(object: unknown): PublishedStatus {
+  const status = recordOf(recordOf(object)['status']);
+  return {
+    phase: textOf(status['phase']),
+    observedGeneration: numberOf(status['observedGeneration']),
+    rolledOutGeneration: numberOf(status['rolledOutGeneration']),
+    systemIdentifier: textOf(status['systemIdentifier']),
+    dcs: dcsMode(status['dcs']),
+    image: textOf(status['image']),
+    volumeSize: textOf(status['volumeSize']),
+    retryCount: numberOf(status['retryCount']) ?? 0,
+    lastError: textOf(status['lastError']),
+    lastErrorTime: textOf(status['lastErrorTime']),
+    previousReplicas: numberOf(status['previousReplicas']),
+    handled: textMapOf(status['handled']),
+    journal: journalOf(status),
+    conditions: conditionsOf(status),
+    // JSON of the wire is Json by construction; the parser knows no other values.
+    textHash: statusTextHash(status as Json),
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Owns: what each actor was last told about each object, and with it the two rules of recording: a sight that equals the
+ * last one told is counted, not told; one that differs says what differs.
+ * Called by: the stage; `opened` at the moment a letter is taken out of its mailbox, so that what was coalesced on the
+ * way never existed.
+ *
+ * I1. After a restart the facts of the actor stand for what was told, so an unchanged fleet records nothing again.
+ */
+import type { ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
+import { changesBetween } from './changes.ts';
+import { ownedValues, projectObject } from './door/project.ts';
+import { type Decoded, recordOf } from './door/reading.ts';
+import { valueAt } from './fields.ts';
+import type { Addressed, Letter, Sight, SourceKind } from './items.ts';
+
+/** Values at the paths that were ours in any sight since the last one told, and are not any more. */
+function lostValues(object: unknown, before: Sight, owned: Readonly<Record<string, string>>): Sight['lost'] {
+  const old: unknown = before.owned === null ? {} : JSON.parse(before.owned);
+  const paths = [...Object.keys(recordOf(old)), ...Object.keys(before.lost)];
+  const entries = paths.flatMap((path): [string, string][] => {
+    const value = owned[path] === undefined ? valueAt(object, path) : undefined;
+    return value === undefined ? [] : [[path, value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * A sight of a live object.
+ * @param before the sight that came last; the same one comes back when nothing that passes the door has changed
+ */
+export function sightOf(kind: WatchedKind, object: unknown, before: Sight | null): Decoded<Sight> {
+  const projected = projectObject(kind, object);
+  if (projected.type === 'undecodable') return projected;
+  const projection = projected.value;
+  const text = JSON.stringify(projection);
+  if (before !== null && before.text === text) return { type: 'decoded', value: before };
+  const sameFields = before !== null && before.projection.ownedHash === projection.ownedHash;
+  if (sameFields) return { type: 'decoded', value: { projection, text, owned: before.owned, lost: before.lost } };
+  const owned = ownedValues(kind, recordOf(object));
+  const lost = before === null || before.projection.uid !== projection.uid ? {} : lostValues(object, before, owned);
+  return { type: 'decoded', value: { projection, text, owned: JSON.stringify(owned), lost } };
+}
+
+/** A sight that only its actor remembers: what it was told in an earlier life of the process. */
+function remembered(projection: ObjectProjection): Sight {
+  return { projection, text: JSON.stringify(projection), owned: null, lost: {} };
+}
+
+export interface Sights {
+  /** The observation in a letter; null when it would tell its actor nothing new. */
+  readonly opened: (letter: Letter) => Addressed | null;
+  /** What an actor knows from its journal. Call it before the first letter of that cluster is opened. */
+  readonly remember: (clusterUid: string, objects: Iterable<ObjectProjection>) => void;
+}
+
+function keyOf(kind: SourceKind, uid: string): string {
+  return `${kind}/${uid}`;
+}
+
+/**
+ * What actors were told.
+ * @param repeated is called for every sight that was counted instead of told
+ */
+export function createSights(repeated: (kind: SourceKind) => void): Sights {
+  const told = new Map<string, Map<string, Sight>>();
+
+  function toldTo(clusterUid: string): Map<string, Sight> {
+    const known = told.get(clusterUid) ?? new Map<string, Sight>();
+    told.set(clusterUid, known);
+    return known;
+  }
+
+  function seen(letter: Letter, sight: Sight): Addressed | null {
+    const { kind, uid } = sight.projection;
+    const known = toldTo(letter.cluster.uid);
+    const before = known.get(keyOf(kind, uid));
+    known.set(keyOf(kind, uid), sight);
+    if (before?.text === sight.text) {
+      repeated(kind);
+      return null;
+    }
+    const changed = before === undefined ? [] : changesBetween(before, sight);
+    const { cluster, at, causedBy } = letter;
+    return { cluster, at, causedBy, observation: { type: 'ObjectSeen', object: sight.projection, changed } };
+  }
+
+  return {
+    opened: (letter) => {
+      if (letter.content.type === 'sight') return seen(letter, letter.content.sight);
+      const { observation } = letter.content;
+      if (observation.type === 'ClusterGone') told.delete(letter.cluster.uid);
+      if (observation.type === 'ObjectGone') {
+        const { kind } = observation.object;
+        if (kind !== 'Event') told.get(letter.cluster.uid)?.delete(keyOf(kind, observation.uid));
+      }
+      const { cluster, at, causedBy } = letter;
+      return { cluster, at, causedBy, observation };
+    },
+    remember: (clusterUid, objects) => {
+      const known = toldTo(clusterUid);
+      for (const projection of objects) known.set(keyOf(projection.kind, projection.uid), remembered(projection));
+    },
+  };
+}
