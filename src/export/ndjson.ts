@@ -1,0 +1,45 @@
+/**
+ * Owns: a cluster's journal as lines of JSON: header, blobs before their first use, rows, trailer. Pure: rows in, lines
+ * out. The chain is kept as it is, so an export verifies on a machine that has no database file.
+ */
+import type { RecordRow } from '#src/journal/record.ts';
+
+/** Format of the lines. Released formats are read for ever. */
+export const exportFormat = 1;
+
+export interface ExportSource {
+  readonly cluster: { readonly uid: string; readonly namespace: string; readonly name: string };
+  /** codeHash of the build that exports. */
+  readonly build: string;
+  readonly rows: Iterable<RecordRow>;
+  readonly blob: (hash: string) => string;
+  readonly sha256: (text: string) => string;
+}
+
+/** The lines of an export, without line ends. The trailer's hash is a chain over all lines before it. */
+export function* exportLines(source: ExportSource): IterableIterator<string> {
+  const { cluster, build, sha256 } = source;
+  const written = new Set<string>();
+  let digest = sha256('');
+  let count = 0;
+  let head = { epoch: 0, seq: 0, head: '' };
+  const line = (value: unknown): string => {
+    const text = JSON.stringify(value);
+    digest = sha256(`${digest}\n${text}`);
+    return text;
+  };
+  yield line({ line: 'header', format: exportFormat, cluster, build });
+  for (const row of source.rows) {
+    for (const match of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)) {
+      const hash = match[1] ?? '';
+      if (written.has(hash)) continue;
+      written.add(hash);
+      yield line({ line: 'blob', hash, bytes: source.blob(hash) });
+    }
+    const { rowid: _, ...columns } = row;
+    yield line({ line: 'record', ...columns });
+    head = { epoch: row.epoch, seq: row.seq, head: row.hash };
+    count += 1;
+  }
+  yield JSON.stringify({ line: 'trailer', records: count, head, digest });
+}

@@ -1,0 +1,109 @@
+/** Owns: reading a journal: clusters with their heads, rows by place or time, blobs, snapshots. Never writes. */
+import type { Db } from './database.ts';
+import type { ClusterIdentity, Head, RecordKind, RecordRow } from './record.ts';
+
+export interface ClusterSummary extends ClusterIdentity {
+  readonly rows: number;
+  readonly firstSeq: number;
+  readonly head: Head;
+}
+
+export interface RowFilter {
+  readonly uid: string;
+  /** Only rows with seq greater than this. */
+  readonly afterSeq?: number;
+  readonly untilSeq?: number;
+  /** Milliseconds since the Unix epoch, inclusive. */
+  readonly fromMs?: number;
+  readonly untilMs?: number;
+  readonly limit?: number;
+}
+
+export interface StoredSnapshot {
+  readonly seq: number;
+  /** Build that wrote it: another build does not trust it. */
+  readonly build: string;
+  readonly bytes: string;
+}
+
+export interface JournalReader {
+  readonly clusters: () => readonly ClusterSummary[];
+  readonly rows: (filter: RowFilter) => readonly RecordRow[];
+  readonly iterate: (filter: RowFilter) => IterableIterator<RecordRow>;
+  readonly row: (uid: string, seq: number) => RecordRow | null;
+  /** @throws when the blob is missing: the journal is damaged */
+  readonly blob: (hash: string) => string;
+  readonly snapshot: (uid: string) => StoredSnapshot | null;
+  readonly close: () => void;
+}
+
+interface StoredRow {
+  readonly rowid: number;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly at: number;
+  readonly kind: string;
+  readonly type: string;
+  readonly type_version: number;
+  readonly mask_version: number;
+  readonly caused_by: number | null;
+  readonly body: string;
+  readonly prev: string;
+  readonly hash: string;
+}
+
+function rowOf(stored: StoredRow): RecordRow {
+  const { rowid, seq, epoch, at, type, body, prev, hash } = stored;
+  const kind = stored.kind as RecordKind;
+  return { rowid, seq, epoch, at, kind, type, typeVersion: stored.type_version, maskVersion: stored.mask_version, causedBy: stored.caused_by, body, prev, hash };
+}
+
+const columns = 'r.rowid, r.seq, r.epoch, r.at, r.kind, r.type, r.type_version, r.mask_version, r.caused_by, r.body, r.prev, r.hash';
+
+const select = `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id
+  WHERE c.uid = @uid AND r.seq > @afterSeq AND r.seq <= @untilSeq AND r.at >= @fromMs AND r.at <= @untilMs
+  ORDER BY r.seq LIMIT @limit`;
+
+/** Makes the reader over an open database. */
+export function makeReader(db: Db): JournalReader {
+  const list = db.prepare(
+    `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq FROM cluster c JOIN record r ON r.cluster_id = c.id GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
+  );
+  const one = db.prepare(`SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`);
+  const many = db.prepare(select);
+  const blob = db.prepare('SELECT bytes FROM blob WHERE hash = ?').pluck();
+  const snapshot = db.prepare('SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?');
+
+  const bound = (filter: RowFilter): Record<string, string | number> => ({
+    uid: filter.uid,
+    afterSeq: filter.afterSeq ?? 0,
+    untilSeq: filter.untilSeq ?? Number.MAX_SAFE_INTEGER,
+    fromMs: filter.fromMs ?? 0,
+    untilMs: filter.untilMs ?? Number.MAX_SAFE_INTEGER,
+    limit: filter.limit ?? -1,
+  });
+  const row = (uid: string, seq: number): RecordRow | null => {
+    const stored = one.get(uid, seq) as StoredRow | undefined;
+    return stored === undefined ? null : rowOf(stored);
+  };
+  function* iterate(filter: RowFilter): IterableIterator<RecordRow> {
+    for (const stored of many.iterate(bound(filter))) yield rowOf(stored as StoredRow);
+  }
+  return {
+    clusters: () =>
+      (list.all() as (ClusterIdentity & { rows: number; firstSeq: number; seq: number })[]).map(({ uid, namespace, name, rows, firstSeq, seq }) => {
+        const last = row(uid, seq);
+        return { uid, namespace, name, rows, firstSeq, head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' } };
+      }),
+    rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
+    iterate,
+    row,
+    blob: (hash) => {
+      const bytes = blob.get(hash) as string | undefined;
+      if (bytes === undefined) throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
+      return bytes;
+    },
+    snapshot: (uid) => (snapshot.get(uid) as StoredSnapshot | undefined) ?? null,
+    close: () => db.close(),
+  };
+}
