@@ -1,0 +1,93 @@
+/**
+ * Owns: deciding a recorded row again from what the row itself holds: the observation, the stamp, and what was looked up.
+ * Used by hydration and by `verify`, so that what brings an actor back to life is what is proved.
+ */
+import type { Snapshot } from '#machines/cluster/facts.ts';
+import type { DecideInput, Decided } from '#src/decision/decide.ts';
+import type { GetBlob, PutBlob } from '#src/decision/codec.ts';
+import type { Decision, Read, RowStamp, Versions } from '#src/decision/record.ts';
+import { decodeStanding, type Standing } from './snapshot-text.ts';
+
+/** The pure heart as a value: `decide` over its builders, and the codec of bodies. */
+export interface Core {
+  readonly decide: (input: DecideInput) => Decided;
+  readonly initialSnapshot: (at: number) => Snapshot;
+  readonly encodeBody: (decision: Decision, put: PutBlob) => string;
+  readonly decodeBody: (text: string, get: GetBlob) => Decision;
+}
+
+/** A row as it is read back; more columns do no harm. */
+export interface JournalRow extends RowStamp {
+  readonly kind: string;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** Kinds of rows that hold a decision. `gap` and `machine-upgrade` only tell; `base` holds a standing. */
+const decided: ReadonlySet<string> = new Set(['observation', 'synced', 'config', 'process']);
+
+/** What a row holds. */
+export function contentOf(kind: string): 'decision' | 'standing' | 'note' {
+  if (kind === 'base') return 'standing';
+  return decided.has(kind) ? 'decision' : 'note';
+}
+
+/** Versions as a row recorded them: what it did not record it was not told. */
+export function recordedVersions(reads: readonly Read[]): Versions {
+  return (kind, name) => {
+    const read = reads.find((each) => each.kind === kind && each.name === name);
+    return read === undefined ? null : { uid: read.uid, resourceVersion: read.resourceVersion };
+  };
+}
+
+/** A standing with the timers that a decision set and cleared. */
+export function withTimerRows(
+  timerRows: Standing['timerRows'],
+  decision: Decision,
+  seq: number,
+): Standing['timerRows'] {
+  const { set, cleared } = decision.timers;
+  const { observation } = decision;
+  const fired = observation.type === 'TimerFired' ? [observation.id] : [];
+  if (set.length === 0 && cleared.length === 0 && fired.length === 0) return timerRows;
+  const gone = new Set([...cleared, ...fired]);
+  const kept = Object.entries(timerRows).filter(([id]) => !gone.has(id));
+  return { ...Object.fromEntries(kept), ...Object.fromEntries(set.map(({ id }) => [id, seq])) };
+}
+
+export interface Redecided {
+  readonly standing: Standing;
+  readonly decision: Decision;
+}
+
+/**
+ * Decides a row again.
+ * @param before the standing after the row before; null before the first row
+ * @throws what `decide` throws, and whatever is wrong with a damaged body
+ */
+export function redecide(
+  core: Core,
+  before: Standing | null,
+  source: { readonly row: JournalRow; readonly getBlob: GetBlob },
+): Redecided {
+  const { row, getBlob } = source;
+  const recorded = core.decodeBody(row.body, getBlob);
+  const { snapshot, decision } = core.decide({
+    snapshot: before?.snapshot ?? core.initialSnapshot(row.at),
+    observation: recorded.observation,
+    stamp: { epoch: row.epoch, seq: row.seq, at: row.at },
+    versions: recordedVersions(recorded.reads),
+  });
+  return {
+    decision,
+    standing: { snapshot, at: row.at, timerRows: withTimerRows(before?.timerRows ?? {}, decision, row.seq) },
+  };
+}
+
+/** The standing that a `base` row holds. @throws when this build cannot read it: rows before it may be gone */
+export function standingOf(row: JournalRow): Standing {
+  const standing = decodeStanding(row.body);
+  if (standing === null)
+    throw new Error(`base row ${row.seq} holds no standing that this build can read; use the build that wrote it`);
+  return standing;
+}

@@ -1,0 +1,105 @@
+/**
+ * Owns: the proof that a build decides as it did: every row of a cluster is decided again and compared byte for byte.
+ * Pure: rows and blobs are handed in, whether from a file, an export or a running operator.
+ * Does not own: whether the rows are the ones that were written (the chain, `src/journal`).
+ */
+import type { GetBlob } from '#src/decision/codec.ts';
+import { sha256 } from '#src/decision/hash.ts';
+import { contentOf, type Core, type JournalRow, redecide, standingOf } from './redecide.ts';
+import type { Standing } from './snapshot-text.ts';
+
+/** Where recorded and computed first part. */
+export interface Divergence {
+  readonly seq: number;
+  /** JSON pointer into the body; empty when the whole differs. */
+  readonly pointer: string;
+  /** JSON text on each side, shortened; null when there is nothing at the pointer. */
+  readonly recorded: string | null;
+  readonly computed: string | null;
+}
+
+export interface VerifyReport {
+  /** Rows that hold a decision. */
+  readonly rows: number;
+  /** Of those, how many were decided again with the same bytes. */
+  readonly verified: number;
+  readonly firstDivergence: Divergence | null;
+}
+
+export interface VerifyInput {
+  /** Rows of one cluster in seq order, from its first row or from a `base` row. */
+  readonly rows: Iterable<JournalRow>;
+  readonly getBlob: GetBlob;
+  /** Standing before the first of the rows; null when they begin with the cluster's first or with a `base`. */
+  readonly from: Standing | null;
+}
+
+/** Longest value quoted in a divergence. */
+const quoteLengthMax = 400;
+
+function quote(value: unknown): string | null {
+  const text = value === undefined ? null : JSON.stringify(value);
+  return text !== null && text.length > quoteLengthMax ? `${text.slice(0, quoteLengthMax)}…` : text;
+}
+
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+interface Difference {
+  readonly pointer: string;
+  readonly recorded: unknown;
+  readonly computed: unknown;
+}
+
+/** The first place, in the order of the recorded keys, where two JSON values differ; null when only their bytes do. */
+function firstDifference(recorded: unknown, computed: unknown, pointer: string): Difference | null {
+  if (!isContainer(recorded) || !isContainer(computed) || Array.isArray(recorded) !== Array.isArray(computed)) {
+    return recorded === computed ? null : { pointer, recorded, computed };
+  }
+  const keys = [...new Set([...Object.keys(recorded), ...Object.keys(computed)])];
+  for (const key of keys) {
+    const step = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const found = firstDifference(recorded[key], computed[key], step);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function divergence(seq: number, recorded: string, computed: string): Divergence {
+  const found = firstDifference(JSON.parse(recorded), JSON.parse(computed), '');
+  if (found === null) return { seq, pointer: '', recorded: quote(recorded), computed: quote(computed) };
+  return { seq, pointer: found.pointer, recorded: quote(found.recorded), computed: quote(found.computed) };
+}
+
+/**
+ * Decides every row again.
+ * @returns after the first difference the replay goes on from what it computed, so later rows may differ because of it
+ */
+export function verifyRows(core: Core, input: VerifyInput): VerifyReport {
+  let standing = input.from;
+  let rows = 0;
+  let verified = 0;
+  let firstDivergence: Divergence | null = null;
+  for (const row of input.rows) {
+    const content = contentOf(row.kind);
+    if (content === 'standing') standing = standingOf(row);
+    if (content !== 'decision') continue;
+    rows += 1;
+    try {
+      const again = redecide(core, standing, { row, getBlob: input.getBlob });
+      standing = again.standing;
+      const body = core.encodeBody(again.decision, sha256);
+      if (body === row.body) verified += 1;
+      else firstDivergence ??= divergence(row.seq, row.body, body);
+    } catch (cause) {
+      firstDivergence ??= {
+        seq: row.seq,
+        pointer: '',
+        recorded: quote(row.type),
+        computed: `deciding it again failed: ${String(cause)}`,
+      };
+    }
+  }
+  return { rows, verified, firstDivergence };
+}
