@@ -1,0 +1,61 @@
+/**
+ * Owns: the port to the API server: list, open a watch, get, and the one door for everything that changes something.
+ * Called by: watch (list, watch, get), executor (send), leadership (its own lane).
+ */
+import { loadConnection, type Connection, type ConnectionOptions } from './connection.ts';
+import { makeHttp, type Answer, type Http } from './request.ts';
+
+/** A change, complete. `auditId` joins the API server's audit log with the journal. */
+export interface WireRequest {
+  readonly method: 'PATCH' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly contentType: string | null;
+  readonly body: string | null;
+  readonly auditId: string | null;
+}
+
+export interface WatchRequest {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+export interface Kube {
+  readonly get: (path: string, query?: Readonly<Record<string, string>>) => Promise<Answer>;
+  readonly send: (request: WireRequest) => Promise<Answer>;
+  readonly openWatch: (request: WatchRequest) => ReturnType<Http['open']>;
+  readonly connection: Connection;
+  readonly close: () => Promise<void>;
+}
+
+/** Longer than any healthy answer of a loaded API server, shorter than a lease. */
+const requestTimeoutMs = 15_000;
+/** A list of thousands of pods takes seconds. */
+const listTimeoutMs = 60_000;
+/** Above the longest watch that is asked for. */
+const watchTimeoutMs = 330_000;
+
+/** Connects. @throws Refused when the configuration names no cluster */
+export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
+  const connection = loadConnection(options);
+  const http = makeHttp(connection, nowMs);
+  return {
+    connection,
+    get: (path, query = {}) => http.send({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: 'limit' in query ? listTimeoutMs : requestTimeoutMs }),
+    send: ({ method, path, query, contentType, body, auditId }) =>
+      http.send({
+        method,
+        path,
+        query,
+        headers: {
+          ...(contentType === null ? {} : { 'content-type': contentType }),
+          ...(auditId === null ? {} : { 'audit-id': auditId }),
+        },
+        body,
+        timeoutMs: requestTimeoutMs,
+      }),
+    openWatch: ({ path, query, signal }) => http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: watchTimeoutMs, signal }),
+    close: http.close,
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * Owns: HTTP to the API server on one shared agent: deadlines, Retry-After, one vocabulary of answers. No other file
+ * knows status codes. HTTP/2 is off: a black-holed h2 connection is never given up by the library.
+ * I1. A mutating request is sent once; whoever wants it again makes a new intent.
+ * I2. `not-sent` is only said when not a byte can have reached the server.
+ */
+import { Agent, request, type Dispatcher } from 'undici';
+import type { Connection } from './connection.ts';
+
+export interface RawRequest {
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How a request ended. */
+export type Answer =
+  | { readonly type: 'ok'; readonly body: unknown }
+  /** The server understood and said no; `code` is its own word (`AlreadyExists`, `Conflict`, `Invalid` …). */
+  | { readonly type: 'refused'; readonly status: number; readonly reason: string; readonly message: string; readonly retryAfterMs: number | null; readonly body: unknown }
+  | { readonly type: 'unknown'; readonly because: string }
+  | { readonly type: 'not-sent'; readonly because: string };
+
+export interface Http {
+  readonly send: (raw: RawRequest) => Promise<Answer>;
+  /** Opens a stream of bytes; the answer is refused before the first byte, or the stream. */
+  readonly open: (raw: RawRequest) => Promise<{ readonly type: 'stream'; readonly body: AsyncIterable<Uint8Array>; readonly destroy: () => void } | Exclude<Answer, { type: 'ok' }>>;
+  readonly close: () => Promise<void>;
+}
+
+/** After so many timeouts in a row the agent with all its sockets is replaced. */
+const timeoutsMax = 3;
+const notSentCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** `Retry-After` in milliseconds: seconds or an HTTP date. */
+export function retryAfterMs(header: string | readonly string[] | undefined, nowMs: number): number | null {
+  const text = typeof header === 'string' ? header : header?.[0];
+  if (text === undefined) return null;
+  const seconds = Number(text);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
+}
+
+function refusal(status: number, header: string | readonly string[] | undefined, body: unknown, nowMs: number): Answer {
+  const object = isObject(body) ? body : {};
+  const details = isObject(object['details']) ? object['details'] : {};
+  const seconds = details['retryAfterSeconds'];
+  return {
+    type: 'refused',
+    status,
+    reason: typeof object['reason'] === 'string' && object['reason'] !== '' ? object['reason'] : `Http${status}`,
+    message: typeof object['message'] === 'string' ? object['message'] : `the API server answered ${status}`,
+    retryAfterMs: retryAfterMs(header, nowMs) ?? (typeof seconds === 'number' ? seconds * 1000 : null),
+    body,
+  };
+}
+
+function failure(error: unknown): Exclude<Answer, { type: 'ok' | 'refused' }> {
+  const code = isObject(error) && typeof error['code'] === 'string' ? error['code'] : '';
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: notSentCodes.has(code) ? 'not-sent' : 'unknown', because: code === '' ? message : `${code}: ${message}` };
+}
+
+function isTimeout(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : '';
+  return name === 'TimeoutError' || name === 'AbortError' || name.endsWith('TimeoutError');
+}
+
+/** Makes the HTTP door over a connection. */
+export function makeHttp(connection: Connection, nowMs: () => number): Http {
+  const makeAgent = (): Agent =>
+    new Agent({ allowH2: false, connect: { ...connection.tls, timeout: 5000 }, keepAliveTimeout: 30_000, connections: 64, bodyTimeout: 0 });
+  let agent = makeAgent();
+  let timeouts = 0;
+
+  function noteTimeout(error: unknown): void {
+    timeouts = isTimeout(error) ? timeouts + 1 : 0;
+    if (timeouts < timeoutsMax) return;
+    timeouts = 0;
+    const old = agent;
+    agent = makeAgent();
+    old.destroy().catch(() => undefined);
+  }
+
+  async function dispatch(raw: RawRequest, fresh: boolean): Promise<Dispatcher.ResponseData> {
+    const url = new URL(raw.path, connection.server);
+    for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
+    const authorization = connection.authorization(fresh);
+    const headers = { accept: 'application/json', ...raw.headers, ...(authorization === null ? {} : { authorization }) };
+    const timeout = AbortSignal.timeout(raw.timeoutMs);
+    const signal = raw.signal === undefined ? timeout : AbortSignal.any([timeout, raw.signal]);
+    return request(url, { method: raw.method, headers, body: raw.body, dispatcher: agent, signal });
+  }
+
+  /** A 401 before anything was done may mean that the token was rotated: it is read anew, once. */
+  async function authorized(raw: RawRequest): Promise<Dispatcher.ResponseData> {
+    const first = await dispatch(raw, false);
+    if (first.statusCode !== 401) return first;
+    await first.body.dump();
+    return dispatch(raw, true);
+  }
+
+  async function send(raw: RawRequest): Promise<Answer> {
+    try {
+      const response = await authorized(raw);
+      const body = parsed(await response.body.text());
+      timeouts = 0;
+      if (response.statusCode >= 200 && response.statusCode < 300) return { type: 'ok', body };
+      return refusal(response.statusCode, response.headers['retry-after'], body, nowMs());
+    } catch (error) {
+      noteTimeout(error);
+      return failure(error);
+    }
+  }
+
+  return {
+    send,
+    open: async (raw) => {
+      try {
+        const response = await authorized(raw);
+        if (response.statusCode === 200) {
+          const { body } = response;
+          body.on('error', () => undefined);
+          return { type: 'stream', body, destroy: () => body.destroy() };
+        }
+        const answer = refusal(response.statusCode, response.headers['retry-after'], parsed(await response.body.text()), nowMs());
+        return answer.type === 'ok' ? { type: 'unknown', because: 'an empty answer' } : answer;
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}

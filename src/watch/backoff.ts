@@ -1,0 +1,31 @@
+/** Owns: how long a watch waits after trouble: 0.8 s doubling to 30 s with full jitter, forgotten after two healthy minutes. */
+import type { Chance, Clock } from '#src/ports.ts';
+
+const firstMs = 800;
+const mostMs = 30_000;
+const healthyMs = 120_000;
+
+export interface Backoff {
+  /** Delay before the next try; at least what the server asked for. */
+  readonly nextMs: (retryAfterMs: number | null) => number;
+  /** The connection has begun to work. */
+  readonly worked: () => void;
+}
+
+/** Makes a back-off without an end state. */
+export function makeBackoff(clock: Clock, chance: Chance): Backoff {
+  let failures = 0;
+  let healthySince: number | null = null;
+  return {
+    nextMs: (retryAfterMs) => {
+      const healthy = healthySince !== null && clock.monotonicMs() - healthySince >= healthyMs;
+      failures = healthy ? 1 : failures + 1;
+      healthySince = null;
+      const span = Math.min(mostMs, firstMs * 2 ** Math.min(10, failures - 1));
+      return Math.max(retryAfterMs ?? 0, Math.round(chance.fraction() * span));
+    },
+    worked: () => {
+      healthySince ??= clock.monotonicMs();
+    },
+  };
+}

@@ -1,0 +1,287 @@
+/**
+ * Owns: one source (one kind, one selector) as an endless stream of WatchItems: list, watch, and again.
+ * Does not own: what an object means; managedFields stay on it, the door needs them.
+ * I1. No end state: whatever happens, it lists or watches again after its back-off, until it is stopped.
+ * I2. No final state is lost: an event that cannot be read poisons the stream, and a new list tells the truth.
+ * I3. Identity is the uid: the same name with another uid is `gone` and then `seen`.
+ * I4. A half-open stream is found by its silence: bookmarks come every minute, 75 s without a byte end it.
+ */
+import { Observable } from 'rxjs';
+import type { Chance, Clock, CrashPoints, Ticks } from '#src/ports.ts';
+import type { Answer } from '#src/kube/request.ts';
+import type { Kube } from '#src/kube/api.ts';
+import { makeBackoff } from './backoff.ts';
+import { isLiveObject, type LiveObject, type WatchItem, type WatchTrouble } from './item.ts';
+import { linesOf } from './lines.ts';
+import type { Source } from './sources.ts';
+
+export interface WatchPorts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly ticks: Ticks;
+  readonly crash: CrashPoints;
+}
+
+/** Bookmarks come every 60 s; above that plus jitter, below the server's event cache of about 75 s. */
+export const silenceMs = 70_000;
+const pageSize = '500';
+/** Without a completed list or a live stream for this long, the source says that it is stale. */
+const staleMs = 75_000;
+
+type Ended =
+  /** The stream ended in order: go on from the last version. */
+  | { readonly type: 'resume' }
+  /** What we hold may be wrong: list again. */
+  | { readonly type: 'relist'; readonly because: string; readonly retryAfterMs: number | null; readonly atOnce: boolean }
+  | { readonly type: 'failed'; readonly because: string; readonly retryAfterMs: number | null };
+
+interface State {
+  readonly known: Map<string, LiveObject>;
+  version: string | null;
+  listed: boolean;
+  stale: boolean;
+  stopped: boolean;
+}
+
+function keyOf(object: LiveObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+interface Page {
+  readonly items: readonly unknown[];
+  readonly version: string;
+  readonly next: string;
+}
+
+function pageOf(body: unknown): Page | null {
+  if (!isObject(body) || !Array.isArray(body['items']) || !isObject(body['metadata'])) return null;
+  const { resourceVersion, continue: next } = body['metadata'];
+  if (typeof resourceVersion !== 'string') return null;
+  return { items: body['items'], version: resourceVersion, next: typeof next === 'string' ? next : '' };
+}
+
+function describe(answer: Exclude<Answer, { type: 'ok' }>): { readonly because: string; readonly retryAfterMs: number | null } {
+  if (answer.type === 'refused') return { because: `${answer.status} ${answer.reason}: ${answer.message}`, retryAfterMs: answer.retryAfterMs };
+  return { because: answer.because, retryAfterMs: null };
+}
+
+/** A cold stream of one source; unsubscribing stops it for good. */
+export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTrouble: (trouble: WatchTrouble) => void): Observable<WatchItem> {
+  return new Observable((subscriber) => {
+    const abort = new AbortController();
+    const state: State = { known: new Map(), version: null, listed: false, stale: false, stopped: false };
+    const backoff = makeBackoff(ports.clock, ports.chance);
+    const tell = (item: WatchItem): void => subscriber.next(item);
+    let staleTick = ports.ticks.after(staleMs, () => becomeStale('no list and no stream since the start'));
+
+    function becomeStale(because: string): void {
+      if (state.stale || state.stopped) return;
+      state.stale = true;
+      tell({ type: 'stale', source: source.name, because });
+    }
+
+    function heard(): void {
+      staleTick.cancel();
+      staleTick = ports.ticks.after(staleMs, () => becomeStale(`nothing heard for ${staleMs} ms`));
+      backoff.worked();
+      if (!state.stale) return;
+      state.stale = false;
+      tell({ type: 'fresh', source: source.name });
+    }
+
+    function sawObject(object: LiveObject): void {
+      const before = state.known.get(keyOf(object));
+      if (before !== undefined && before.metadata.uid !== object.metadata.uid) tell({ type: 'gone', source: source.name, kind: source.kind, object: before });
+      state.known.set(keyOf(object), object);
+      tell({ type: 'seen', source: source.name, kind: source.kind, object });
+    }
+
+    /** A label may have been taken off: one read by name, before "gone" becomes a fact. */
+    async function left(object: LiveObject): Promise<void> {
+      const path = source.pathOf(object.metadata.namespace ?? '', object.metadata.name);
+      const answer = await kube.get(path);
+      const live = answer.type === 'ok' && isObject(answer.body) ? { ...answer.body, kind: source.kind } : null;
+      if (isLiveObject(live) && live.metadata.uid === object.metadata.uid) {
+        state.known.set(keyOf(live), live);
+        tell({ type: 'seen', source: source.name, kind: source.kind, object: live });
+        return;
+      }
+      if (answer.type !== 'ok' && !(answer.type === 'refused' && answer.status === 404)) {
+        throw new Error(`${source.name}: could not tell whether ${object.metadata.name} is gone: ${describe(answer).because}`);
+      }
+      if (state.known.get(keyOf(object))?.metadata.uid === object.metadata.uid) state.known.delete(keyOf(object));
+      tell({ type: 'gone', source: source.name, kind: source.kind, object });
+    }
+
+    async function list(): Promise<Ended | null> {
+      ports.crash.hit('mid-relist');
+      const found = new Map<string, LiveObject>();
+      let next = '';
+      let version = '';
+      do {
+        const query = { ...source.query, limit: pageSize, ...(next === '' ? {} : { continue: next }) };
+        const answer = await kube.get(source.path, query);
+        if (answer.type !== 'ok') {
+          const { because, retryAfterMs } = describe(answer);
+          const expired = answer.type === 'refused' && answer.status === 410;
+          return expired ? { type: 'relist', because, retryAfterMs, atOnce: false } : { type: 'failed', because, retryAfterMs };
+        }
+        const page = pageOf(answer.body);
+        if (page === null) return { type: 'failed', because: 'the list is not a list', retryAfterMs: null };
+        for (const item of page.items) {
+          const object = isObject(item) ? { ...item, kind: source.kind } : item;
+          if (isLiveObject(object)) found.set(keyOf(object), object);
+        }
+        ({ next, version } = page);
+      } while (next !== '');
+      if (state.stopped) return null;
+      for (const [key, object] of [...state.known]) {
+        const now = found.get(key);
+        if (now !== undefined) continue;
+        state.known.delete(key);
+        if (source.labelled) await left(object);
+        else tell({ type: 'gone', source: source.name, kind: source.kind, object });
+      }
+      for (const object of found.values()) {
+        const before = state.known.get(keyOf(object));
+        if (before?.metadata.uid !== object.metadata.uid || before.metadata.resourceVersion !== object.metadata.resourceVersion) sawObject(object);
+      }
+      state.version = version;
+      heard();
+      if (!state.listed) tell({ type: 'listed', source: source.name });
+      state.listed = true;
+      return null;
+    }
+
+    /** Takes one line. @returns how the stream has to end because of it, or null to go on */
+    async function take(line: string): Promise<Ended | null> {
+      heard();
+      const event = parsed(line);
+      if (!isObject(event)) return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };
+      const { type, object } = event;
+      if (type === 'ERROR') return inStreamError(object);
+      const live = isObject(object) && type !== 'BOOKMARK' ? { ...object, kind: source.kind } : object;
+      const metadata = isObject(live) && isObject(live['metadata']) ? live['metadata'] : {};
+      if (typeof metadata['resourceVersion'] !== 'string') return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };
+      if (type === 'BOOKMARK') {
+        state.version = metadata['resourceVersion'];
+        return null;
+      }
+      if (!isLiveObject(live)) return null;
+      if (type === 'ADDED' || type === 'MODIFIED') sawObject(live);
+      else if (type === 'DELETED') await deleted(live);
+      else return { type: 'relist', because: `an event of unknown type ${String(type)}`, retryAfterMs: null, atOnce: true };
+      state.version = live.metadata.resourceVersion;
+      return null;
+    }
+
+    async function deleted(object: LiveObject): Promise<void> {
+      const before = state.known.get(keyOf(object));
+      if (before !== undefined && before.metadata.uid !== object.metadata.uid) return;
+      if (source.labelled) {
+        await left(object);
+        return;
+      }
+      state.known.delete(keyOf(object));
+      tell({ type: 'gone', source: source.name, kind: source.kind, object });
+    }
+
+    function inStreamError(status: unknown): Ended {
+      const body = isObject(status) ? status : {};
+      const details = isObject(body['details']) ? body['details'] : {};
+      const seconds = details['retryAfterSeconds'];
+      const retryAfterMs = typeof seconds === 'number' ? seconds * 1000 : null;
+      const because = `${String(body['code'] ?? '')} ${String(body['message'] ?? 'an error in the stream')}`;
+      return { type: 'relist', because, retryAfterMs, atOnce: body['code'] === 410 };
+    }
+
+    async function watch(): Promise<Ended> {
+      const timeoutSeconds = String(240 + Math.floor(ports.chance.fraction() * 56));
+      const query = { ...source.query, watch: 'true', allowWatchBookmarks: 'true', resourceVersion: state.version ?? '', timeoutSeconds };
+      const answer = await kube.openWatch({ path: source.path, query, signal: abort.signal });
+      if (answer.type !== 'stream') {
+        const { because, retryAfterMs } = describe(answer);
+        const expired = answer.type === 'refused' && answer.status === 410;
+        return expired ? { type: 'relist', because, retryAfterMs, atOnce: true } : { type: 'failed', because, retryAfterMs };
+      }
+      heard();
+      let silent = false;
+      const cut = (): void => {
+        silent = true;
+        answer.destroy();
+      };
+      let silence = ports.ticks.after(silenceMs, cut);
+      try {
+        const lines = linesOf(answer.body);
+        for (;;) {
+          const { done, value } = await lines.next();
+          silence.cancel();
+          if (state.stopped) return { type: 'resume' };
+          if (done === true) return silent ? { type: 'failed', because: `no byte for ${silenceMs} ms`, retryAfterMs: null } : { type: 'resume' };
+          const ended = await take(value);
+          if (ended !== null) return ended;
+          silence = ports.ticks.after(silenceMs, cut);
+        }
+      } catch (error) {
+        const because = silent ? `no byte for ${silenceMs} ms` : error instanceof Error ? error.message : String(error);
+        return { type: 'failed', because, retryAfterMs: null };
+      } finally {
+        silence.cancel();
+        answer.destroy();
+      }
+    }
+
+    function pause(delayMs: number): Promise<void> {
+      return new Promise((resolve) => {
+        const tick = ports.ticks.after(delayMs, resolve);
+        abort.signal.addEventListener('abort', () => {
+          tick.cancel();
+          resolve();
+        });
+      });
+    }
+
+    async function recover(ended: Ended): Promise<void> {
+      if (ended.type === 'resume') {
+        // A server that closes at once, again and again, must not be asked in a tight loop.
+        await pause(Math.round(ports.chance.fraction() * 100));
+        return;
+      }
+      if (ended.type === 'relist') state.version = null;
+      const retryInMs = ended.type === 'relist' && ended.atOnce ? 0 : backoff.nextMs(ended.retryAfterMs);
+      onTrouble({ source: source.name, because: ended.because, retryInMs });
+      if (retryInMs > 0) await pause(retryInMs);
+    }
+
+    async function run(): Promise<void> {
+      while (!state.stopped) {
+        let ended: Ended;
+        try {
+          ended = (state.version === null ? await list() : null) ?? (state.version === null ? { type: 'resume' } : await watch());
+        } catch (error) {
+          ended = { type: 'relist', because: error instanceof Error ? error.message : String(error), retryAfterMs: null, atOnce: false };
+        }
+        if (!state.stopped) await recover(ended);
+      }
+    }
+
+    run().catch((error: unknown) => subscriber.error(error));
+    return () => {
+      state.stopped = true;
+      staleTick.cancel();
+      abort.abort();
+    };
+  });
+}
