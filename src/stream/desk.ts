@@ -5,7 +5,7 @@
 import type { ClusterObservation, OperatorConfig } from '#machines/cluster/observations.ts';
 import type { Clock, Ticks } from '#src/ports.ts';
 import type { ClusterName, Letter, StreamReports } from './items.ts';
-import type { LeaderWatchdog } from './leader-watchdog.ts';
+import type { LeaderWatchdog, ReadVersion } from './leader-watchdog.ts';
 import type { Held, Room, Roster, Tenant } from './roster.ts';
 
 export interface ObserverPorts {
@@ -16,6 +16,8 @@ export interface ObserverPorts {
   /** Clusters that live on in the journal: those that are not there any more have gone while nobody looked. */
   readonly expected: readonly ClusterName[];
   readonly reports: StreamReports;
+  /** Reads a leader object anew, before its silence is believed. */
+  readonly readVersion: ReadVersion;
   readonly emit: (letter: Letter) => void;
 }
 

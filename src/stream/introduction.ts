@@ -2,7 +2,7 @@
  * Owns: what an actor hears first, in this order: OperatorConfigSeen, ClusterSeen, PublishedStatusSeen, ObjectSeen for
  * each object, SourceWentStale for what is stale, Synced. (ProcessStarted is the actor's own and comes before all.)
  */
-import type { ClusterObservation } from '#machines/cluster/observations.ts';
+import type { ClusterObservation, DcsMode } from '#machines/cluster/observations.ts';
 import { leaderObject } from '#machines/shared/names.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { type Desk, tell, tellSight } from './desk.ts';
@@ -12,17 +12,16 @@ import type { Held, Room, Tenant } from './roster.ts';
 /** Tells the watchdog what the leader object says, if this is one and it bears Patroni's key. */
 export function watchLeader(desk: Desk, held: Held): void {
   const { tenant, name } = held.room;
-  const mode = held.kind === 'Endpoints' ? 'Endpoints' : held.kind === 'ConfigMap' ? 'ConfigMaps' : null;
+  const mode: DcsMode | null =
+    held.kind === 'Endpoints' ? 'Endpoints' : held.kind === 'ConfigMap' ? 'ConfigMaps' : null;
   if (mode === null || tenant === null || held.name !== leaderObject(name, mode)) return;
   const detail = held.sight?.projection.detail;
   if (detail?.type !== 'Endpoints' && detail?.type !== 'ConfigMap') return;
   const { leader, ttlSeconds } = detail.dcs;
   if (leader !== null) {
-    desk.watchdog.heard(tenant.cluster.uid, {
-      source: held.source,
-      version: `${held.uid}/${held.resourceVersion}`,
-      ttlSeconds,
-    });
+    const object = { mode, namespace: held.room.namespace, name: held.name };
+    const { source, resourceVersion } = held;
+    desk.watchdog.heard(tenant.cluster.uid, { source, object, resourceVersion, ttlSeconds });
   } else if (ttlSeconds !== null) {
     // The key was given back. In ConfigMaps mode an Endpoints of that name exists too, and never bears the key at all.
     desk.watchdog.forget(tenant.cluster.uid);

@@ -192,6 +192,7 @@ export function createObserver(ports: ObserverPorts): Observer {
   const watchdog = createLeaderWatchdog({
     clock: ports.clock,
     ticks: ports.ticks,
+    readVersion: ports.readVersion,
     silent: (uid, silentMs) => tellUid(uid, { type: 'LeaderSilent', silentMs }, 'urgent'),
     heardAgain: (uid) => tellUid(uid, { type: 'LeaderHeard' }, 'ordinary'),
   });

@@ -8,6 +8,7 @@ import type { ObjectProjection } from '#machines/cluster/observations.ts';
 import type { Versions } from '#src/decision/record.ts';
 import type { Clock, Ticks } from '#src/ports.ts';
 import type { Addressed, ClusterName, Letter, StreamInput, StreamReports } from './items.ts';
+import type { ReadVersion } from './leader-watchdog.ts';
 import { mailboxes } from './mailboxes.ts';
 import { createObserver } from './observe.ts';
 import { createSights } from './sights.ts';
@@ -20,6 +21,8 @@ export interface StreamPorts {
   /** Clusters that live on in the journal; told ClusterGone when no list shows them. */
   readonly expected: readonly ClusterName[];
   readonly reports: StreamReports;
+  /** Reads a leader object anew, before its silence is believed. */
+  readonly readVersion: ReadVersion;
   /** Whether the journal can be written: while it cannot, observations wait here. */
   readonly writable: Observable<boolean>;
 }
