@@ -1,0 +1,144 @@
+/**
+ * Owns: turning one intent's request into its outcome, by intent type. Classes and their recovery:
+ *   A1, B  applied (create-only for B); unknown → one read by name
+ *   A2     preconditions uid and resourceVersion; a 409 always means: decide again
+ *   C      `secret.ts`
+ *   D      DELETE with preconditions; absent is success
+ *   E      `sql.ts`
+ *   F      the latest level; unknown → published again
+ *   R      changes nothing
+ * A type without a row does not compile.
+ */
+import type { IntentType } from '#machines/cluster/intents.ts';
+import type { Outcome, WatchedKind } from '#machines/cluster/observations.ts';
+import { watchedKinds } from '#machines/cluster/observations.ts';
+import { resourcePath } from '#src/decision/paths.ts';
+import type { ApiRequest, IntentRecord } from '#src/decision/record.ts';
+import type { Answer } from '#src/kube/request.ts';
+import { failedOutcome } from '../outcomes.ts';
+import type { ExecutorPorts } from '../ports.ts';
+import { filled, type Fillings } from '../holes.ts';
+import { generateValues, withData, type ReadSecret } from './secret.ts';
+import { ensureApplicationDatabase } from './sql.ts';
+
+/** One effect to be had: the intent and what fills its holes. */
+export interface Effect {
+  readonly namespace: string;
+  readonly intent: IntentRecord;
+  readonly fillings: Fillings;
+}
+
+type Send = (effect: Effect, ports: ExecutorPorts) => Promise<Outcome>;
+
+const kinds: ReadonlySet<string> = new Set(watchedKinds);
+
+function watchedKind(kind: string): WatchedKind | null {
+  return kinds.has(kind) ? (kind as WatchedKind) : null;
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function uidOf(body: unknown): string {
+  const metadata = isObject(body) && isObject(body['metadata']) ? body['metadata'] : {};
+  return typeof metadata['uid'] === 'string' ? metadata['uid'] : '';
+}
+
+function apiRequest(effect: Effect): ApiRequest {
+  const { request, type } = effect.intent;
+  if (request.type !== 'api') throw new Error(`intent ${type} bears no API request; the journal row cannot be of this build`);
+  return request;
+}
+
+async function wire(effect: Effect, ports: ExecutorPorts, body: string | null): Promise<Answer> {
+  const { method, path, query, contentType } = apiRequest(effect);
+  if (method === 'GET') return ports.get(path);
+  ports.crash.hit('before-send');
+  const answer = ports.send({ method, path, query, contentType, body, auditId: effect.fillings.effectKey });
+  ports.crash.hit('sent-no-response');
+  const ended = await answer;
+  ports.crash.hit('response-before-append');
+  return ended;
+}
+
+function applied(effect: Effect, answer: Answer, ports: ExecutorPorts, quiet: boolean): Outcome {
+  if (answer.type !== 'ok') return failedOutcome(answer, quiet);
+  const kind = watchedKind(effect.intent.target.kind);
+  const ownership = kind === null ? { ownedHash: null, foreign: [] } : ports.ownership(kind, answer.body);
+  return { type: 'applied', uid: uidOf(answer.body), ...ownership };
+}
+
+const apply: Send = async (effect, ports) => {
+  const { body } = apiRequest(effect);
+  const answer = await wire(effect, ports, body === null ? null : filled(body, effect.fillings));
+  return applied(effect, answer, ports, false);
+};
+
+const createSecret: Send = async (effect, ports) => {
+  const { body, generated } = apiRequest(effect);
+  const read: ReadSecret = async (name) => {
+    const answer = await ports.get(resourcePath('Secret', effect.namespace, name));
+    if (answer.type !== 'ok') return answer;
+    const data = isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
+    return { type: 'read', data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')])) };
+  };
+  const made = await generateValues(generated, read, ports.chance);
+  if (made.type !== 'values') return failedOutcome(made, true);
+  const answer = await wire(effect, ports, withData(filled(body ?? '{}', effect.fillings), made.values));
+  return applied(effect, answer, ports, true);
+};
+
+const remove: Send = async (effect, ports) => {
+  const answer = await wire(effect, ports, apiRequest(effect).body);
+  return answer.type === 'ok' ? { type: 'deleted' } : failedOutcome(answer, false);
+};
+
+const read: Send = async (effect, ports) => {
+  const answer = await ports.get(apiRequest(effect).path);
+  if (answer.type === 'refused' && answer.status === 404) return { type: 'read', object: null };
+  if (answer.type !== 'ok') return failedOutcome(answer, true);
+  const kind = watchedKind(effect.intent.target.kind);
+  return { type: 'read', object: kind === null ? null : ports.project(kind, answer.body) };
+};
+
+const compare: Send = async (effect, ports) => {
+  const outcome = await apply(effect, ports);
+  return outcome.type === 'applied' ? { type: 'compared', uid: outcome.uid, ownedHash: outcome.ownedHash } : outcome;
+};
+
+const database: Send = async (effect, ports) => {
+  const { request } = effect.intent;
+  if (request.type !== 'sql') throw new Error('intent CreateDatabase bears no SQL request; the journal row cannot be of this build');
+  return ensureApplicationDatabase(request, {
+    runInPod: ports.runInPod,
+    chance: ports.chance,
+    secretValue: async (namespace, name, key) => {
+      const answer = await ports.get(resourcePath('Secret', namespace, name));
+      const data = answer.type === 'ok' && isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
+      const value = data[key];
+      return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : null;
+    },
+  });
+};
+
+/** How each intent is carried out. */
+export const effects: Readonly<Record<IntentType, Send>> = {
+  AddFinalizer: apply,
+  ReleaseFinalizer: apply,
+  CreateObject: apply,
+  CreateSecret: createSecret,
+  RepairObject: apply,
+  RepairStatefulSet: apply,
+  RemoveForeignFields: apply,
+  AdoptObject: apply,
+  MarkRetained: apply,
+  StripMarks: apply,
+  ReleaseObject: apply,
+  DeleteObject: remove,
+  CompareObject: compare,
+  ReadObject: read,
+  CreateDatabase: database,
+  PublishStatus: apply,
+  EmitEvent: apply,
+};

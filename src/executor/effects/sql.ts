@@ -1,0 +1,95 @@
+/**
+ * Owns: class E as far as the application database needs it: probe, act, probe, through the local socket of the primary,
+ * SQL on standard input. The password reaches the server only as a SCRAM verifier computed here.
+ * Recovery: the procedure begins with a probe and is idempotent; after an unknown outcome it is run again, later than
+ * the server's own statement timeout.
+ */
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import type { Outcome } from '#machines/cluster/observations.ts';
+import type { SqlRequest } from '#src/decision/record.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
+import type { Chance } from '#src/ports.ts';
+
+const iterations = 4096;
+const execTimeoutMs = 45_000;
+
+/** A PostgreSQL SCRAM-SHA-256 verifier for a password of letters and digits. */
+export function scramVerifier(password: string, salt: Uint8Array): string {
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  const storedKey = createHash('sha256').update(clientKey).digest('base64');
+  const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
+  return `SCRAM-SHA-256$${iterations}:${Buffer.from(salt).toString('base64')}$${storedKey}:${serverKey}`;
+}
+
+function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards. */
+export function databaseScript(database: string, owner: string, verifier: string): string {
+  return [
+    'SET statement_timeout = 30000;',
+    "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role \\gset",
+    '\\if :{?role}',
+    `SELECT (:'role' = 'primary') AS writable \\gset`,
+    '\\if :writable',
+    `SELECT 'CREATE ROLE ${identifier(owner).replaceAll("'", "''")} LOGIN' WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${literal(owner)}) \\gexec`,
+    `ALTER ROLE ${identifier(owner)} LOGIN PASSWORD ${literal(verifier)};`,
+    `SELECT 'CREATE DATABASE ${identifier(database).replaceAll("'", "''")} OWNER ${identifier(owner).replaceAll("'", "''")}' WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = ${literal(database)}) \\gexec`,
+    `SELECT 'done ' || current_setting('server_version_num') WHERE EXISTS (SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = ${literal(database)} AND r.rolname = ${literal(owner)});`,
+    '\\else',
+    "SELECT 'standby';",
+    '\\endif',
+    '\\endif',
+    '',
+  ].join('\n');
+}
+
+export interface SqlPorts {
+  readonly runInPod: RunInPod;
+  /** Reads one value of a Secret; null when it is not there. */
+  readonly secretValue: (namespace: string, name: string, key: string) => Promise<string | null>;
+  readonly chance: Chance;
+}
+
+function transient(reason: string, message: string): Outcome {
+  return { type: 'transient', reason, message, retryAfterMs: null };
+}
+
+function verdict(request: SqlRequest, result: { readonly exitCode: number | null; readonly output: string }): Outcome {
+  const { database = '', owner = '' } = request.arguments;
+  const done = /^done (\d+)$/m.exec(result.output);
+  if (done !== null) {
+    const major = String(Math.floor(Number(done[1]) / 10_000));
+    return { type: 'done', result: { database: `${database}/${owner}`, serverMajor: major } };
+  }
+  if (/^standby$/m.test(result.output)) return transient('NotPrimary', `${request.pod} is in recovery, its database is read-only`);
+  // Error text may quote a statement, hence a verifier: only the exit code is told.
+  return transient('StatementFailed', `psql in ${request.pod} ended with code ${result.exitCode ?? 'unknown'} before database ${database} was there`);
+}
+
+/** Makes the application's role and database. Never puts a password, nor its verifier, into an argument or an outcome. */
+export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlPorts): Promise<Outcome> {
+  const { database = '', owner = '' } = request.arguments;
+  const password = await ports.secretValue(request.namespace, request.secret.name, request.secret.key);
+  if (password === null) return transient('SecretMissing', `Secret ${request.secret.name} has no key ${request.secret.key}`);
+  const verifier = scramVerifier(password, ports.chance.bytes(16));
+  try {
+    const result = await ports.runInPod({
+      namespace: request.namespace,
+      pod: request.pod,
+      container: request.container,
+      command: ['psql', '-U', 'postgres', '-d', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'],
+      input: databaseScript(database, owner, verifier),
+      timeoutMs: execTimeoutMs,
+    });
+    return verdict(request, result);
+  } catch (error) {
+    return { type: 'unknown', reason: `exec in ${request.pod}: ${error instanceof Error ? error.message : 'no answer'}` };
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Owns: carrying out durable intents and telling how they ended. The only sender of changes.
+ * Does not own: whether to try again (the machine decides on the outcome), or what was asked (the journal row says).
+ * I1. Nothing is sent that is not durable: intents arrive only after their commit.
+ * I2. Lease and epoch are checked at the send call; a deposed process withholds.
+ * I3. Every intent ends in exactly one outcome, whatever is thrown.
+ * I4. One sick cluster takes at most `perCluster` of the slots.
+ */
+import type { Outcome } from '#machines/cluster/observations.ts';
+import { effectKey, type IntentRecord, type RowStamp } from '#src/decision/record.ts';
+import { messageOf } from '#src/errors.ts';
+import { effects } from './effects/send.ts';
+import type { ExecutorPorts } from './ports.ts';
+
+/** Whose intent it is and where it stands in the journal. */
+export interface IntentOf {
+  readonly cluster: { readonly uid: string; readonly namespace: string; readonly name: string };
+  readonly stamp: RowStamp;
+  readonly intent: IntentRecord;
+}
+
+export interface Ended extends IntentOf {
+  readonly outcome: Outcome;
+  readonly ms: number;
+}
+
+export interface Executor {
+  /** Queues an intent; `onEnd` of the executor is told once it has ended. */
+  readonly execute: (work: IntentOf) => void;
+  /** Takes no more; resolves when what is under way has ended. */
+  readonly drain: () => Promise<void>;
+  readonly inFlight: () => number;
+}
+
+const perCluster = 12;
+const inAll = 96;
+
+interface Queue {
+  readonly waiting: IntentOf[];
+  running: number;
+}
+
+/** Makes the executor. `onEnd` must not throw. */
+export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (ended: Ended) => void): Executor {
+  const queues = new Map<string, Queue>();
+  let running = 0;
+  let draining = false;
+  let idle: (() => void)[] = [];
+
+  function withheld(work: IntentOf): Outcome | null {
+    if (draining) return { type: 'withheld', reason: 'the operator is stopping' };
+    if (!ports.mayAct()) return { type: 'withheld', reason: 'this process does not hold the Lease' };
+    if (ports.epoch() !== work.stamp.epoch) return { type: 'withheld', reason: `term ${work.stamp.epoch} is over` };
+    return null;
+  }
+
+  async function outcomeOf(work: IntentOf): Promise<Outcome> {
+    const held = withheld(work);
+    if (held !== null) return held;
+    const { cluster, stamp, intent } = work;
+    const anchor = ports.head(cluster.uid) ?? { epoch: stamp.epoch, seq: stamp.seq, head: '' };
+    const fillings = { effectKey: effectKey(cluster.uid, stamp, intent.ordinal), anchor };
+    return effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, ports);
+  }
+
+  async function run(work: IntentOf, queue: Queue): Promise<void> {
+    const started = nowMs();
+    let outcome: Outcome;
+    try {
+      outcome = await outcomeOf(work);
+    } catch (error) {
+      outcome = { type: 'unknown', reason: messageOf(error) };
+    }
+    running -= 1;
+    queue.running -= 1;
+    onEnd({ ...work, outcome, ms: nowMs() - started });
+    pump();
+  }
+
+  function pump(): void {
+    for (const [uid, queue] of queues) {
+      while (running < inAll && queue.running < perCluster && queue.waiting.length > 0) {
+        const work = queue.waiting.shift();
+        if (work === undefined) break;
+        running += 1;
+        queue.running += 1;
+        run(work, queue).catch(() => undefined);
+      }
+      if (queue.running === 0 && queue.waiting.length === 0) queues.delete(uid);
+    }
+    if (running > 0) return;
+    for (const wake of idle) wake();
+    idle = [];
+  }
+
+  return {
+    execute: (work) => {
+      const queue = queues.get(work.cluster.uid) ?? { waiting: [], running: 0 };
+      queues.set(work.cluster.uid, queue);
+      queue.waiting.push(work);
+      pump();
+    },
+    drain: () => {
+      draining = true;
+      return new Promise((resolve) => {
+        idle.push(resolve);
+        pump();
+      });
+    },
+    inFlight: () => running,
+  };
+}

@@ -1,0 +1,29 @@
+/** Owns: answers of the API server as outcomes. What a status code means is decided here and nowhere else after it. */
+import type { Outcome } from '#machines/cluster/observations.ts';
+import type { Answer } from '#src/kube/request.ts';
+
+/** Refusals that pass by themselves. */
+const transientReasons: ReadonlySet<string> = new Set(['TooManyRequests', 'ServerTimeout', 'Timeout', 'InternalError', 'ServiceUnavailable']);
+
+function isIncarnation(message: string): boolean {
+  return /metadata\.uid|field is immutable/.test(message) && message.includes('uid');
+}
+
+/** How a request that was refused, lost or not sent has ended. `quiet` drops the server's words, which may quote a value. */
+export function failedOutcome(answer: Exclude<Answer, { type: 'ok' }>, quiet: boolean): Outcome {
+  switch (answer.type) {
+    case 'unknown':
+      return { type: 'unknown', reason: answer.because };
+    case 'not-sent':
+      return { type: 'transient', reason: 'NotSent', message: `the API server could not be reached: ${answer.because}`, retryAfterMs: null };
+    case 'refused': {
+      const { status, reason, retryAfterMs } = answer;
+      const message = quiet ? `the API server answered ${reason}` : answer.message.slice(0, 1000);
+      if (status === 404) return { type: 'absent' };
+      if (status === 409) return { type: 'conflict', reason, message };
+      if (status === 422 && isIncarnation(answer.message)) return { type: 'conflict', reason: 'IncarnationChanged', message };
+      if (status === 429 || status >= 500 || transientReasons.has(reason)) return { type: 'transient', reason, message, retryAfterMs };
+      return { type: 'refused', reason, message };
+    }
+  }
+}
