@@ -49,7 +49,9 @@ function bringAhead(box: Mailbox, about: string): void {
 
 function put(box: Mailbox, letter: Letter): void {
   const blocked = box.ordinary.some((slot) => slot.letter.keeping === 'barrier');
-  const urgent = letter.lane === 'urgent' && !blocked;
+  const urgent = letter.lane === 'urgent' && letter.keeping !== 'barrier' && !blocked;
+  // What comes after a barrier must not take a place before it either.
+  if (letter.keeping === 'barrier') box.open.clear();
   if (urgent) bringAhead(box, letter.about);
   const waiting = letter.keeping === 'latest' ? box.open.get(letter.about) : undefined;
   if (waiting !== undefined) {
