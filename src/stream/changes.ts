@@ -63,7 +63,7 @@ function foreignChanges(before: Sight, now: Sight): readonly string[] {
   const known = new Set(before.projection.foreign.map((each) => `${each.path} ${each.manager}`));
   return now.projection.foreign
     .filter((each) => !known.has(`${each.path} ${each.manager}`))
-    .map((each) => `${each.path}: (absent) → added by ${each.manager}`);
+    .map((each) => `${each.path}: now held by ${each.manager}`);
 }
 
 function seenChanges(before: Sight, now: Sight): readonly string[] {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { watchedKinds, type ObjectProjection, type PodDetail, type WatchedKind } from '#machines/cluster/observations.ts';
+import {
+  watchedKinds,
+  type ObjectProjection,
+  type PodDetail,
+  type WatchedKind,
+} from '#machines/cluster/observations.ts';
 import { changesBetween } from '#src/stream/changes.ts';
 import { canonicalQuantity } from '#src/stream/door/objects.ts';
 import { projectObject } from '#src/stream/door/project.ts';
@@ -44,7 +49,14 @@ describe('a pod at the door', () => {
       node: 'node-a',
       ip: '10.32.0.7',
       role: 'master',
-      patroni: { state: 'running', role: 'master', timeline: 1, positionBytes: 67_108_864, pendingRestart: false, version: '3.0.2' },
+      patroni: {
+        state: 'running',
+        role: 'master',
+        timeline: 1,
+        positionBytes: 67_108_864,
+        pendingRestart: false,
+        version: '3.0.2',
+      },
       trouble: null,
       restarts: 0,
       lastExit: null,
@@ -53,11 +65,20 @@ describe('a pod at the door', () => {
 
   it('reads the report of Patroni 4.0.4, where streaming stands apart', () => {
     const { patroni } = podDetail(aPod({ ordinal: 1, report: reportOf404(), role: 'replica' }));
-    expect(patroni).toEqual({ state: 'streaming', role: 'replica', timeline: 2, positionBytes: 83_886_080, pendingRestart: true, version: '4.0.4' });
+    expect(patroni).toEqual({
+      state: 'streaming',
+      role: 'replica',
+      timeline: 2,
+      positionBytes: 83_886_080,
+      pendingRestart: true,
+      version: '4.0.4',
+    });
   });
 
   it('does not call a replica streaming that reads from an archive', () => {
-    const { patroni } = podDetail(aPod({ ordinal: 1, report: reportOf404({ replication_state: 'in archive recovery' }) }));
+    const { patroni } = podDetail(
+      aPod({ ordinal: 1, report: reportOf404({ replication_state: 'in archive recovery' }) }),
+    );
     expect(patroni?.state).toBe('in archive recovery');
   });
 
@@ -82,19 +103,40 @@ describe('a pod at the door', () => {
   });
 
   it.each([
-    ['an image that cannot be pulled, one word for both of the kubelet’s', { waiting: { reason: 'ErrImagePull', message: 'x' } }, 'ImagePullBackOff (registry.local/spilo:test)'],
+    [
+      'an image that cannot be pulled, one word for both of the kubelet’s',
+      { waiting: { reason: 'ErrImagePull', message: 'x' } },
+      'ImagePullBackOff (registry.local/spilo:test)',
+    ],
     ['a crash loop', { waiting: { reason: 'CrashLoopBackOff' } }, 'CrashLoopBackOff'],
     ['an end', { terminated: { reason: 'OOMKilled', exitCode: 137 } }, 'terminated: OOMKilled (137)'],
   ])('says why it does not run: %s', (_, state, expected) => {
-    const containerStatuses = [{ name: 'postgres', image: 'registry.local/spilo:test', restartCount: 4, state, lastState: { terminated: { reason: 'Error', exitCode: 1 } } }];
+    const containerStatuses = [
+      {
+        name: 'postgres',
+        image: 'registry.local/spilo:test',
+        restartCount: 4,
+        state,
+        lastState: { terminated: { reason: 'Error', exitCode: 1 } },
+      },
+    ];
     const detail = podDetail(aPod({ ordinal: 0, report: null, status: { containerStatuses } }));
     expect(detail.trouble).toBe(expected);
     expect(detail.restarts).toBe(4);
   });
 
   it('says what the scheduler says, shortened', () => {
-    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: `0/3 nodes are available: ${'x'.repeat(500)}` }];
-    const { trouble } = podDetail(aPod({ ordinal: 0, report: null, status: { phase: 'Pending', conditions, containerStatuses: [] } }));
+    const conditions = [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'Unschedulable',
+        message: `0/3 nodes are available: ${'x'.repeat(500)}`,
+      },
+    ];
+    const { trouble } = podDetail(
+      aPod({ ordinal: 0, report: null, status: { phase: 'Pending', conditions, containerStatuses: [] } }),
+    );
     expect(trouble).toMatch(/^Unschedulable: 0\/3 nodes are available: x+$/);
     expect(trouble?.length).toBe(200);
   });
@@ -103,7 +145,12 @@ describe('a pod at the door', () => {
 describe('Patroni’s objects at the door', () => {
   it('are silent while only the heartbeat changes', () => {
     const first = JSON.stringify(projected('Endpoints', leaderEndpoints()));
-    const later = JSON.stringify(projected('Endpoints', leaderEndpoints({ version: '1007', renewTime: '2026-01-01T00:00:30.1+00:00', optime: '68157440' })));
+    const later = JSON.stringify(
+      projected(
+        'Endpoints',
+        leaderEndpoints({ version: '1007', renewTime: '2026-01-01T00:00:30.1+00:00', optime: '68157440' }),
+      ),
+    );
     expect(later).toBe(first);
   });
 
@@ -121,15 +168,31 @@ describe('Patroni’s objects at the door', () => {
 
   it('say when Patroni is paused, and survive a damaged configuration', () => {
     expect(projected('Endpoints', configEndpoints(true)).detail).toMatchObject({ dcs: { paused: true } });
-    const damaged = { metadata: metadata({ name: 'shop-config', uid: 'x', annotations: { config: '{"pause": tr', initialize: 'never a number', ttl: '-3' } }) };
-    expect(projected('Endpoints', damaged).detail).toEqual({ type: 'Endpoints', dcs: { leader: null, ttlSeconds: null, systemIdentifier: null, paused: false } });
+    const damaged = {
+      metadata: metadata({
+        name: 'shop-config',
+        uid: 'x',
+        annotations: { config: '{"pause": tr', initialize: 'never a number', ttl: '-3' },
+      }),
+    };
+    expect(projected('Endpoints', damaged).detail).toEqual({
+      type: 'Endpoints',
+      dcs: { leader: null, ttlSeconds: null, systemIdentifier: null, paused: false },
+    });
   });
 });
 
 describe('other objects at the door', () => {
   it('give one text for one amount of storage', () => {
     expect(['10Gi', '10240Mi', '10737418240'].map(canonicalQuantity)).toEqual(['10Gi', '10Gi', '10Gi']);
-    expect(['1500M', '1.5G', '0', '1e3', '-5Gi', 'plenty'].map(canonicalQuantity)).toEqual(['1500M', '1500M', '0', '1k', '-5Gi', 'plenty']);
+    expect(['1500M', '1.5G', '0', '1e3', '-5Gi', 'plenty'].map(canonicalQuantity)).toEqual([
+      '1500M',
+      '1500M',
+      '0',
+      '1k',
+      '-5Gi',
+      'plenty',
+    ]);
     expect(projected('PersistentVolumeClaim', aClaim()).detail).toEqual({
       type: 'PersistentVolumeClaim',
       phase: 'Bound',
@@ -140,7 +203,10 @@ describe('other objects at the door', () => {
   });
 
   it('show of a Secret the names of its keys', () => {
-    expect(projected('Secret', aSecret()).detail).toEqual({ type: 'Secret', keys: ['PGPASSWORD', 'POSTGRES_PASSWORD', 'REPLICATION_PASSWORD'] });
+    expect(projected('Secret', aSecret()).detail).toEqual({
+      type: 'Secret',
+      keys: ['PGPASSWORD', 'POSTGRES_PASSWORD', 'REPLICATION_PASSWORD'],
+    });
   });
 
   it('keep metadata that matters, and the effect key in its own field', () => {
@@ -156,11 +222,16 @@ describe('other objects at the door', () => {
     const hash = (object: Live): string | null => projected('StatefulSet', object).ownedHash;
     expect(hash(aStatefulSet({ version: '1001' }))).toBe(hash(aStatefulSet()));
     expect(hash(aStatefulSet({ replicas: 2 }))).not.toBe(hash(aStatefulSet()));
-    expect(projected('Service', aService({ extraPort: true })).foreign).toEqual([{ path: '/spec/ports/1', manager: 'kubectl-edit' }]);
+    expect(projected('Service', aService({ extraPort: true })).foreign).toEqual([
+      { path: '/spec/ports/1', manager: 'kubectl-edit' },
+    ]);
   });
 
   it('ask nobody who owns a pod', () => {
-    expect(projected('Pod', aPod({ ordinal: 0, report: reportOf302() }))).toMatchObject({ ownedHash: null, foreign: [] });
+    expect(projected('Pod', aPod({ ordinal: 0, report: reportOf302() }))).toMatchObject({
+      ownedHash: null,
+      foreign: [],
+    });
   });
 
   it('say which part of their identity is missing', () => {
@@ -176,7 +247,11 @@ describe('other objects at the door', () => {
       Array.isArray(value)
         ? value.map(reversed)
         : typeof value === 'object' && value !== null
-          ? Object.fromEntries(Object.entries(value).toReversed().map(([key, each]) => [key, reversed(each)]))
+          ? Object.fromEntries(
+              Object.entries(value)
+                .toReversed()
+                .map(([key, each]) => [key, reversed(each)]),
+            )
           : value;
     for (const [kind, object] of everyKind()) {
       expect(JSON.stringify(projected(kind, reversed(object)))).toBe(JSON.stringify(projected(kind, object)));
@@ -225,7 +300,10 @@ describe('no secret passes the door', () => {
     const secrets = fc.string({ minLength: 12, maxLength: 40 }).map((text) => `§${text}§`);
     fc.assert(
       fc.property(secrets, secrets, fc.constantFrom('data', 'stringData'), (first, second, field) => {
-        const holds = (value: string): Live => ({ ...aSecret(), [field]: { password: value, [`key-${field}`]: value } });
+        const holds = (value: string): Live => ({
+          ...aSecret(),
+          [field]: { password: value, [`key-${field}`]: value },
+        });
         const env = (value: string): Live => {
           const text = JSON.stringify(aStatefulSet()).replaceAll(JSON.stringify(canary), () => JSON.stringify(value));
           const parsed: Live = JSON.parse(text);
@@ -244,7 +322,9 @@ describe('no secret passes the door', () => {
   it('but a changed environment is told without its value', () => {
     const text = JSON.stringify(aStatefulSet()).replaceAll(canary, 'another');
     const changed = sight('StatefulSet', JSON.parse(text), aStatefulSet());
-    expect(changed).toContain('spec.template.spec.containers[name=postgres].env[name=PGPASSWORD_SUPERUSER].value: (hidden) → (hidden)');
+    expect(changed).toContain(
+      'spec.template.spec.containers[name=postgres].env[name=PGPASSWORD_SUPERUSER].value: (hidden) → (hidden)',
+    );
   });
 });
 
@@ -255,11 +335,15 @@ describe('the words of a change', () => {
 
   it('show what somebody else wrote over a field of ours', () => {
     const told = sight('StatefulSet', aStatefulSet({ image: 'evil/image:1' }), aStatefulSet());
-    expect(told).toContain('spec.template.spec.containers[name=postgres].image: "registry.local/spilo:test" → "evil/image:1"');
+    expect(told).toContain(
+      'spec.template.spec.containers[name=postgres].image: "registry.local/spilo:test" → "evil/image:1"',
+    );
   });
 
   it('show what somebody else added', () => {
-    expect(sight('Service', aService({ extraPort: true }), aService())).toContain('/spec/ports/1: (absent) → added by kubectl-edit');
+    expect(sight('Service', aService({ extraPort: true }), aService())).toContain(
+      '/spec/ports/1: now held by kubectl-edit',
+    );
   });
 
   it('show what Patroni reports', () => {

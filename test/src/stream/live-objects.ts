@@ -32,7 +32,16 @@ interface Identity {
 
 /** Metadata of an object of the cluster. */
 export function metadata(identity: Identity): Live {
-  const { name, uid, version = '1000', cluster = 'shop', namespace = 'team-a', labels = {}, annotations = {}, more = {} } = identity;
+  const {
+    name,
+    uid,
+    version = '1000',
+    cluster = 'shop',
+    namespace = 'team-a',
+    labels = {},
+    annotations = {},
+    more = {},
+  } = identity;
   return {
     name,
     namespace,
@@ -47,7 +56,15 @@ export function metadata(identity: Identity): Live {
 
 /** An entry of managedFields. */
 export function managed(manager: string, operation: 'Apply' | 'Update', fieldsV1: Live, subresource?: string): Live {
-  return { manager, operation, apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1', fieldsV1, ...(subresource === undefined ? {} : { subresource }) };
+  return {
+    manager,
+    operation,
+    apiVersion: 'v1',
+    time: '2026-01-01T00:00:00Z',
+    fieldsType: 'FieldsV1',
+    fieldsV1,
+    ...(subresource === undefined ? {} : { subresource }),
+  };
 }
 
 /** A member's report as Patroni 3.0.2 writes it. */
@@ -85,7 +102,10 @@ export function reportOf404(more: Live = {}): string {
 const environment = [
   { name: 'SCOPE', value: 'shop' },
   { name: 'PGPASSWORD_SUPERUSER', value: canary },
-  { name: 'PGPASSWORD_STANDBY', valueFrom: { secretKeyRef: { name: 'shop-credentials-inforce', key: 'REPLICATION_PASSWORD' } } },
+  {
+    name: 'PGPASSWORD_STANDBY',
+    valueFrom: { secretKeyRef: { name: 'shop-credentials-inforce', key: 'REPLICATION_PASSWORD' } },
+  },
 ];
 
 interface PodOptions {
@@ -101,22 +121,49 @@ interface PodOptions {
 
 /** A running member. */
 export function aPod(options: PodOptions): Live {
-  const { ordinal, report, version = '1000', role = 'master', ready = true, uid = `pod-${ordinal}`, deleting = false } = options;
+  const {
+    ordinal,
+    report,
+    version = '1000',
+    role = 'master',
+    ready = true,
+    uid = `pod-${ordinal}`,
+    deleting = false,
+  } = options;
   const containers = [{ name: 'postgres', image: 'registry.local/spilo:test', env: environment, args: [canary] }];
   return {
     metadata: metadata({
       name: `shop-${ordinal}`,
       uid,
       version,
-      labels: { 'statefulset.kubernetes.io/pod-name': `shop-${ordinal}`, ...(role === null ? {} : { 'spilo-role': role }) },
+      labels: {
+        'statefulset.kubernetes.io/pod-name': `shop-${ordinal}`,
+        ...(role === null ? {} : { 'spilo-role': role }),
+      },
       annotations: report === null ? {} : { status: report },
       more: {
-        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'shop', uid: 'sts-1', controller: true, blockOwnerDeletion: true }],
-        managedFields: [managed('kube-controller-manager', 'Update', { 'f:spec': { 'f:containers': {} } }), managed('kubelet', 'Update', { 'f:status': {} }, 'status')],
+        ownerReferences: [
+          {
+            apiVersion: 'apps/v1',
+            kind: 'StatefulSet',
+            name: 'shop',
+            uid: 'sts-1',
+            controller: true,
+            blockOwnerDeletion: true,
+          },
+        ],
+        managedFields: [
+          managed('kube-controller-manager', 'Update', { 'f:spec': { 'f:containers': {} } }),
+          managed('kubelet', 'Update', { 'f:status': {} }, 'status'),
+        ],
         ...(deleting ? { deletionTimestamp: '2026-01-01T01:00:00Z' } : {}),
       },
     }),
-    spec: { nodeName: 'node-a', containers, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: `data-shop-${ordinal}` } }] },
+    spec: {
+      nodeName: 'node-a',
+      containers,
+      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: `data-shop-${ordinal}` } }],
+    },
     status: {
       phase: 'Running',
       podIP: `10.32.0.${7 + ordinal}`,
@@ -124,7 +171,16 @@ export function aPod(options: PodOptions): Live {
         { type: 'PodScheduled', status: 'True' },
         { type: 'Ready', status: ready ? 'True' : 'False', lastProbeTime: null },
       ],
-      containerStatuses: [{ name: 'postgres', image: 'registry.local/spilo:test', restartCount: 0, ready, state: { running: { startedAt: '2026-01-01T00:00:10Z' } }, lastState: {} }],
+      containerStatuses: [
+        {
+          name: 'postgres',
+          image: 'registry.local/spilo:test',
+          restartCount: 0,
+          ready,
+          state: { running: { startedAt: '2026-01-01T00:00:10Z' } },
+          lastState: {},
+        },
+      ],
       ...options.status,
     },
   };
@@ -137,7 +193,11 @@ interface LeaderOptions {
   readonly version?: string;
 }
 
-function leaderAnnotations({ leader = 'shop-0', renewTime = '2026-01-01T00:00:20.123456+00:00', optime = '67108999' }: LeaderOptions): Record<string, string> {
+function leaderAnnotations({
+  leader = 'shop-0',
+  renewTime = '2026-01-01T00:00:20.123456+00:00',
+  optime = '67108999',
+}: LeaderOptions): Record<string, string> {
   return {
     ...(leader === null ? {} : { leader }),
     ttl: '30',
@@ -152,14 +212,31 @@ function leaderAnnotations({ leader = 'shop-0', renewTime = '2026-01-01T00:00:20
 /** The leader object of Endpoints mode. */
 export function leaderEndpoints(options: LeaderOptions = {}): Live {
   return {
-    metadata: metadata({ name: 'shop', uid: 'ep-leader', version: options.version ?? '1000', annotations: leaderAnnotations(options) }),
-    subsets: [{ addresses: [{ ip: '10.32.0.7', nodeName: 'node-a', hostname: 'shop-0' }], ports: [{ name: 'postgresql', port: 5432 }] }],
+    metadata: metadata({
+      name: 'shop',
+      uid: 'ep-leader',
+      version: options.version ?? '1000',
+      annotations: leaderAnnotations(options),
+    }),
+    subsets: [
+      {
+        addresses: [{ ip: '10.32.0.7', nodeName: 'node-a', hostname: 'shop-0' }],
+        ports: [{ name: 'postgresql', port: 5432 }],
+      },
+    ],
   };
 }
 
 /** The leader object of ConfigMaps mode. */
 export function leaderConfigMap(options: LeaderOptions = {}): Live {
-  return { metadata: metadata({ name: 'shop-leader', uid: 'cm-leader', version: options.version ?? '1000', annotations: leaderAnnotations(options) }) };
+  return {
+    metadata: metadata({
+      name: 'shop-leader',
+      uid: 'cm-leader',
+      version: options.version ?? '1000',
+      annotations: leaderAnnotations(options),
+    }),
+  };
 }
 
 /** A system identifier: beyond 2^53, so a number would lose its last digits. */
@@ -168,20 +245,40 @@ export const systemIdentifier = '7412345678901234567';
 /** Patroni's configuration object. */
 export function configEndpoints(pause = false): Live {
   const config = JSON.stringify({ ttl: 30, loop_wait: 10, ...(pause ? { pause: true } : {}) });
-  return { metadata: metadata({ name: 'shop-config', uid: 'ep-config', annotations: { config, initialize: systemIdentifier, history: '[[1,67108864,"no recovery target specified"]]' } }) };
+  return {
+    metadata: metadata({
+      name: 'shop-config',
+      uid: 'ep-config',
+      annotations: { config, initialize: systemIdentifier, history: '[[1,67108864,"no recovery target specified"]]' },
+    }),
+  };
 }
 
 /** The StatefulSet with what our apply owns, and one environment entry that somebody changed by hand when `image` is given. */
-export function aStatefulSet(options: { readonly version?: string; readonly replicas?: number; readonly image?: string } = {}): Live {
+export function aStatefulSet(
+  options: { readonly version?: string; readonly replicas?: number; readonly image?: string } = {},
+): Live {
   const { version = '1000', replicas = 3, image } = options;
   const container = {
     'f:image': {},
-    'f:env': { 'k:{"name":"SCOPE"}': { '.': {}, 'f:name': {}, 'f:value': {} }, 'k:{"name":"PGPASSWORD_SUPERUSER"}': { '.': {}, 'f:name': {}, 'f:value': {} } },
+    'f:env': {
+      'k:{"name":"SCOPE"}': { '.': {}, 'f:name': {}, 'f:value': {} },
+      'k:{"name":"PGPASSWORD_SUPERUSER"}': { '.': {}, 'f:name': {}, 'f:value': {} },
+    },
   };
   const { 'f:image': _image, ...withoutImage } = container;
   const ours = image === undefined ? container : withoutImage;
   const template = { 'f:spec': { 'f:containers': { 'k:{"name":"postgres"}': ours } } };
-  const hands = image === undefined ? [] : [managed('kubectl-edit', 'Update', { 'f:spec': { 'f:template': { 'f:spec': { 'f:containers': { 'k:{"name":"postgres"}': { 'f:image': {} } } } } } })];
+  const hands =
+    image === undefined
+      ? []
+      : [
+          managed('kubectl-edit', 'Update', {
+            'f:spec': {
+              'f:template': { 'f:spec': { 'f:containers': { 'k:{"name":"postgres"}': { 'f:image': {} } } } },
+            },
+          }),
+        ];
   return {
     metadata: metadata({
       name: 'shop',
@@ -193,7 +290,10 @@ export function aStatefulSet(options: { readonly version?: string; readonly repl
         generation: 2,
         managedFields: [
           managed('postgres-operator', 'Apply', {
-            'f:metadata': { 'f:labels': { 'f:postgres.example.com/cluster': {} }, 'f:annotations': { 'f:postgres.example.com/effect': {} } },
+            'f:metadata': {
+              'f:labels': { 'f:postgres.example.com/cluster': {} },
+              'f:annotations': { 'f:postgres.example.com/effect': {} },
+            },
             'f:spec': { 'f:replicas': {}, 'f:template': template },
           }),
           ...hands,
@@ -202,7 +302,9 @@ export function aStatefulSet(options: { readonly version?: string; readonly repl
     }),
     spec: {
       replicas,
-      template: { spec: { containers: [{ name: 'postgres', image: image ?? 'registry.local/spilo:test', env: environment }] } },
+      template: {
+        spec: { containers: [{ name: 'postgres', image: image ?? 'registry.local/spilo:test', env: environment }] },
+      },
     },
     status: { replicas, readyReplicas: replicas, observedGeneration: 2 },
   };
@@ -211,7 +313,13 @@ export function aStatefulSet(options: { readonly version?: string; readonly repl
 /** The primary Service; `extraPort` is what somebody else added. */
 export function aService(options: { readonly version?: string; readonly extraPort?: boolean } = {}): Live {
   const { version = '1000', extraPort = false } = options;
-  const hands = extraPort ? [managed('kubectl-edit', 'Update', { 'f:spec': { 'f:ports': { 'k:{"port":9999,"protocol":"TCP"}': { '.': {}, 'f:port': {} } } } })] : [];
+  const hands = extraPort
+    ? [
+        managed('kubectl-edit', 'Update', {
+          'f:spec': { 'f:ports': { 'k:{"port":9999,"protocol":"TCP"}': { '.': {}, 'f:port': {} } } },
+        }),
+      ]
+    : [];
   return {
     metadata: metadata({
       name: 'shop',
@@ -219,12 +327,20 @@ export function aService(options: { readonly version?: string; readonly extraPor
       version,
       more: {
         finalizers: ['postgres.example.com/dcs'],
-        managedFields: [managed('postgres-operator', 'Apply', { 'f:spec': { 'f:ports': { 'k:{"port":5432,"protocol":"TCP"}': { '.': {}, 'f:name': {}, 'f:port': {} } } } }), ...hands],
+        managedFields: [
+          managed('postgres-operator', 'Apply', {
+            'f:spec': { 'f:ports': { 'k:{"port":5432,"protocol":"TCP"}': { '.': {}, 'f:name': {}, 'f:port': {} } } },
+          }),
+          ...hands,
+        ],
       },
     }),
     spec: {
       clusterIP: '10.96.0.20',
-      ports: [{ name: 'postgresql', port: 5432, protocol: 'TCP' }, ...(extraPort ? [{ name: 'backdoor', port: 9999, protocol: 'TCP' }] : [])],
+      ports: [
+        { name: 'postgresql', port: 5432, protocol: 'TCP' },
+        ...(extraPort ? [{ name: 'backdoor', port: 9999, protocol: 'TCP' }] : []),
+      ],
     },
   };
 }
@@ -234,7 +350,10 @@ export function aClaim(requested = '10Gi', capacity: string | null = '10240Mi'):
   return {
     metadata: metadata({ name: 'data-shop-0', uid: 'pvc-0' }),
     spec: { resources: { requests: { storage: requested } }, storageClassName: 'standard', volumeName: 'pv-1' },
-    status: { phase: capacity === null ? 'Pending' : 'Bound', ...(capacity === null ? {} : { capacity: { storage: capacity } }) },
+    status: {
+      phase: capacity === null ? 'Pending' : 'Bound',
+      ...(capacity === null ? {} : { capacity: { storage: capacity } }),
+    },
   };
 }
 
@@ -244,7 +363,14 @@ export function aSecret(): Live {
     metadata: metadata({
       name: 'shop-credentials',
       uid: 'secret-1',
-      more: { managedFields: [managed('postgres-operator', 'Apply', { 'f:data': { 'f:POSTGRES_PASSWORD': {} }, 'f:metadata': { 'f:labels': { 'f:postgres.example.com/cluster': {} } } })] },
+      more: {
+        managedFields: [
+          managed('postgres-operator', 'Apply', {
+            'f:data': { 'f:POSTGRES_PASSWORD': {} },
+            'f:metadata': { 'f:labels': { 'f:postgres.example.com/cluster': {} } },
+          }),
+        ],
+      },
     }),
     type: 'Opaque',
     data: { REPLICATION_PASSWORD: Buffer.from(canary).toString('base64'), POSTGRES_PASSWORD: canary },
@@ -275,9 +401,16 @@ export function aCluster(options: ClusterOptions = {}): Live {
       resourceVersion: version,
       generation,
       annotations: { ...lastApplied, 'postgres.example.com/restart': 'token-1' },
-      ...(deleting ? { deletionTimestamp: '2026-01-01T02:00:00Z', finalizers: ['postgres.example.com/finalizer'] } : {}),
+      ...(deleting
+        ? { deletionTimestamp: '2026-01-01T02:00:00Z', finalizers: ['postgres.example.com/finalizer'] }
+        : {}),
     },
-    spec: options.spec ?? { version: '17', storage: { size: '1Gi' }, replicas: 3, postgresqlParams: { work_mem: '8MB' } },
+    spec: options.spec ?? {
+      version: '17',
+      storage: { size: '1Gi' },
+      replicas: 3,
+      postgresqlParams: { work_mem: '8MB' },
+    },
     ...(options.status === undefined ? {} : { status: options.status }),
   };
 }

@@ -71,7 +71,9 @@ export function virtualTime(): VirtualTime {
       const until = monotonic + ms;
       settle();
       for (;;) {
-        const next = later.filter((each) => each.dueAt <= until).toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order)[0];
+        const next = later
+          .filter((each) => each.dueAt <= until)
+          .toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order)[0];
         if (next === undefined) break;
         later = later.filter((each) => each !== next);
         spend(Math.max(0, next.dueAt - monotonic));
