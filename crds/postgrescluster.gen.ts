@@ -106,7 +106,7 @@ export interface PostgresClusterSpec {
    */
   readonly dcs?: 'Endpoints' | 'ConfigMaps';
   /**
-   * No planned change and no drift repair; failures
+   * No planned change and no drift repair; failures, status and deletion go on.
    */
   readonly paused?: boolean;
   /**
@@ -247,21 +247,13 @@ export interface PostgresClusterSpec {
  */
 export interface PostgresClusterStatus {
   phase?:
-    | 'Pending'
-    | 'Creating'
-    | 'Running'
-    | 'Updating'
-    | 'Scaling'
-    | 'Degraded'
-    | 'Recovering'
-    | 'Failed'
-    | 'Deleting';
+    'Pending' | 'Creating' | 'Running' | 'Updating' | 'Scaling' | 'Degraded' | 'Recovering' | 'Failed' | 'Deleting';
   /**
    * One sentence on what is being done or awaited.
    */
   readonly reason?: string;
   /**
-   * What happens next
+   * What happens next, and when.
    */
   readonly nextAction?: string;
   /**
@@ -285,7 +277,7 @@ export interface PostgresClusterStatus {
   readonly lastErrorTime?: string;
   readonly previousReplicas?: number;
   /**
-   * PostgreSQL's system identifier
+   * PostgreSQL's system identifier, once a leader has been writable.
    */
   readonly systemIdentifier?: string;
   readonly dcs?: 'Endpoints' | 'ConfigMaps';

@@ -18,7 +18,10 @@ abstract class OperatorError extends Error {
   readonly subject: string;
   readonly hint: string;
   constructor(name: string, message: string, details: ErrorDetails) {
-    super(`${details.operation} ${details.subject}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      `${details.operation} ${details.subject}: ${message}`,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.name = name;
     this.operation = details.operation;
     this.subject = details.subject;

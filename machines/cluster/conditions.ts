@@ -6,7 +6,16 @@ import { dcsFinalizer } from '../shared/names.ts';
 import { quantityBytes } from '../shared/quantity.ts';
 import { phaseOf } from './chart.ts';
 import type { ConditionMemory, Facts, Memory } from './facts.ts';
-import { allReplicasReady, databaseReady, deletionRequested, finalizerHeld, leaderWritable, membersReady, objectsCleared, podsGone } from './guards.ts';
+import {
+  allReplicasReady,
+  databaseReady,
+  deletionRequested,
+  finalizerHeld,
+  leaderWritable,
+  membersReady,
+  objectsCleared,
+  podsGone,
+} from './guards.ts';
 import { knownFacts } from './knowledge.ts';
 import { membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
@@ -53,7 +62,11 @@ function ready(view: View): Verdict {
   const leader = leaderWritable(view);
   if (leader.answer !== 'yes') return verdict('False', 'NoWritableLeader', leader.because);
   const all = allReplicasReady(view);
-  return verdict(all.answer === 'yes' ? 'True' : 'False', all.answer === 'yes' ? 'AllReplicasReady' : 'NotAllReady', all.because);
+  return verdict(
+    all.answer === 'yes' ? 'True' : 'False',
+    all.answer === 'yes' ? 'AllReplicasReady' : 'NotAllReady',
+    all.because,
+  );
 }
 
 function progressing(view: View): Verdict {
@@ -65,7 +78,11 @@ function progressing(view: View): Verdict {
 function degraded(view: View): Verdict {
   const phase = phaseOf(view.state);
   const is = phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed';
-  return verdict(is ? 'True' : 'False', is ? phase : 'AsExpected', is ? membersReady(view).because : 'no member is missing that should be there');
+  return verdict(
+    is ? 'True' : 'False',
+    is ? phase : 'AsExpected',
+    is ? membersReady(view).because : 'no member is missing that should be there',
+  );
 }
 
 function configurationValid(view: Assessed): Verdict {
@@ -77,13 +94,21 @@ function configurationValid(view: Assessed): Verdict {
 function replicasReady(view: View): Verdict {
   const answer = membersReady(view);
   const status = answer.answer === 'yes' ? 'True' : answer.answer === 'no' ? 'False' : 'Unknown';
-  return verdict(status, status === 'True' ? 'AllReady' : status === 'False' ? 'NotAllReady' : 'Unseen', answer.because);
+  return verdict(
+    status,
+    status === 'True' ? 'AllReady' : status === 'False' ? 'NotAllReady' : 'Unseen',
+    answer.because,
+  );
 }
 
 function writesBlocked(view: View): Verdict {
   const leader = leaderWritable(view);
   if (leader.answer === 'unknown') return verdict('Unknown', 'Unseen', leader.because);
-  return verdict(leader.answer === 'yes' ? 'False' : 'True', leader.answer === 'yes' ? 'LeaderWrites' : 'NoWritableLeader', leader.because);
+  return verdict(
+    leader.answer === 'yes' ? 'False' : 'True',
+    leader.answer === 'yes' ? 'LeaderWrites' : 'NoWritableLeader',
+    leader.because,
+  );
 }
 
 function paused({ facts }: View): Verdict {
@@ -104,12 +129,16 @@ function pendingRestart({ facts }: View): Verdict {
 
 function storageReady({ facts }: View): Verdict {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
-  const claims = Object.values(facts.world.objects).flatMap(({ object }) => (object.detail.type === 'PersistentVolumeClaim' ? [{ name: object.name, detail: object.detail }] : []));
+  const claims = Object.values(facts.world.objects).flatMap(({ object }) =>
+    object.detail.type === 'PersistentVolumeClaim' ? [{ name: object.name, detail: object.detail }] : [],
+  );
   const unbound = claims.filter((claim) => claim.detail.phase !== 'Bound').map((claim) => claim.name);
   if (claims.length === 0) return verdict('False', 'NoVolumes', 'no claim has been created yet');
   if (unbound.length > 0) return verdict('False', 'Unbound', `not bound: ${unbound.sort().join(', ')}`);
   const wanted = asked === null ? 0 : quantityBytes(asked);
-  const small = claims.filter((claim) => quantityBytes(claim.detail.capacity ?? '0') < wanted).map((claim) => `${claim.name} has ${claim.detail.capacity ?? 'nothing'}`);
+  const small = claims
+    .filter((claim) => quantityBytes(claim.detail.capacity ?? '0') < wanted)
+    .map((claim) => `${claim.name} has ${claim.detail.capacity ?? 'nothing'}`);
   return small.length > 0
     ? verdict('False', 'TooSmall', `${small.sort().join(', ')}; ${asked ?? ''} is asked for`)
     : verdict('True', 'Bound', `${claims.length} volumes are bound`);
@@ -125,19 +154,28 @@ function standing(memory: Memory): readonly string[] {
 function heldServices(facts: Facts): readonly string[] {
   return Object.values(facts.world.objects)
     .filter(({ object }) => object.kind === 'Service' && object.deleting && object.finalizers.includes(dcsFinalizer))
-    .map(({ object }) => `Service/${object.name} was deleted by hand; it holds Patroni's state and stays until a planned moment`)
+    .map(
+      ({ object }) =>
+        `Service/${object.name} was deleted by hand; it holds Patroni's state and stays until a planned moment`,
+    )
     .sort();
 }
 
 function reconcileFailing({ facts, state }: View): Verdict {
   const words = [...standing(facts.memory), ...(phaseOf(state) === 'Deleting' ? [] : heldServices(facts))];
-  return words.length === 0 ? verdict('False', 'NoErrors', 'nothing the operator tries is failing') : verdict('True', 'Failing', words.join('; '));
+  return words.length === 0
+    ? verdict('False', 'NoErrors', 'nothing the operator tries is failing')
+    : verdict('True', 'Failing', words.join('; '));
 }
 
 function stuck({ facts }: View): Verdict {
   const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
   if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
-  return verdict('True', 'DeadlinePassed', `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`);
+  return verdict(
+    'True',
+    'DeadlinePassed',
+    `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`,
+  );
 }
 
 /** All conditions of a View, without times. */
@@ -159,7 +197,12 @@ export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Ver
 }
 
 /** Conditions with their times: `since` moves only when `status` changes. */
-export function withConditions(memory: Memory, verdicts: Readonly<Record<string, Verdict>>, observedGeneration: number, at: number): Memory['conditions'] {
+export function withConditions(
+  memory: Memory,
+  verdicts: Readonly<Record<string, Verdict>>,
+  observedGeneration: number,
+  at: number,
+): Memory['conditions'] {
   return Object.fromEntries(
     Object.entries(verdicts).map(([type, now]) => {
       const before = memory.conditions[type];
@@ -178,7 +221,9 @@ function pendingSentence(view: Assessed): string {
   const held = finalizerHeld(view);
   if (held.answer !== 'yes') return `waiting for the finalizer: ${held.because}`;
   const missing = missingObjects(facts, plan).length;
-  return missing === 0 ? 'waiting for the StatefulSet to be seen' : `creating ${missing} of ${plan.objects.length} objects`;
+  return missing === 0
+    ? 'waiting for the StatefulSet to be seen'
+    : `creating ${missing} of ${plan.objects.length} objects`;
 }
 
 function deletingSentence(view: View): string {
@@ -209,7 +254,9 @@ export function sentence(view: Assessed): string {
       const leader = leaderWritable(view);
       if (leader.answer !== 'yes') return `waiting for the first leader: ${leader.because}`;
       const members = membersReady(view);
-      return members.answer === 'yes' ? `waiting for the application database: ${databaseReady(view).because}` : `waiting for the members: ${members.because}`;
+      return members.answer === 'yes'
+        ? `waiting for the application database: ${databaseReady(view).because}`
+        : `waiting for the members: ${members.because}`;
     }
     case 'Running':
       return membersReady(view).because;
@@ -221,7 +268,9 @@ export function sentence(view: Assessed): string {
     }
     case 'Recovering': {
       const leader = leaderWritable(view);
-      return leader.answer === 'yes' ? `${leader.because}; it has to hold a moment` : `waiting for a leader: ${leader.because}`;
+      return leader.answer === 'yes'
+        ? `${leader.because}; it has to hold a moment`
+        : `waiting for a leader: ${leader.because}`;
     }
     case 'Failed':
       return `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`;

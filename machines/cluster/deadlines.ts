@@ -31,12 +31,17 @@ function wanted(view: View): readonly Wanted[] {
   const phase = phaseOf(state);
   const list: Wanted[] = [];
   const createMs = (facts.world.config?.createDeadlineSeconds ?? 600) * 1000;
-  if (phase === 'Creating') list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
+  if (phase === 'Creating')
+    list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
   if (state === 'Alive.Recovering.electing') {
     list.push({ id: 'deadline/recovering', delayMs: recoverDeadlineMs, because: 'a leader should write by then' });
   }
   if (phase === 'Failed') {
-    list.push({ id: 'recover', delayMs: retryDelayMs(facts.memory.retryCount), because: 'back-off before the next try' });
+    list.push({
+      id: 'recover',
+      delayMs: retryDelayMs(facts.memory.retryCount),
+      because: 'back-off before the next try',
+    });
   }
   if (goodNews(view)) list.push({ id: 'hold', delayMs: holdMs, because: 'good news must hold' });
   return list;
@@ -65,7 +70,8 @@ export function entered(view: View, step: Step, at: number): View {
   const from = phaseOf(step.from);
   const to = phaseOf(step.to);
   let memory: Memory = { ...view.facts.memory, stateSince: at };
-  if (step.from !== step.to) memory = cleared(memory, (id) => id === 'hold' ? false : from === to || !isStateTimer(id));
+  if (step.from !== step.to)
+    memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || !isStateTimer(id)));
   if (to === 'Failed') {
     const answer = step.answers.at(-1);
     memory = {
@@ -77,7 +83,11 @@ export function entered(view: View, step: Step, at: number): View {
     };
   }
   if (to === 'Running') {
-    memory = { ...memory, retryCount: 0, rolledOutGeneration: memory.accepted?.generation ?? memory.rolledOutGeneration };
+    memory = {
+      ...memory,
+      retryCount: 0,
+      rolledOutGeneration: memory.accepted?.generation ?? memory.rolledOutGeneration,
+    };
   }
   return { ...view, facts: { ...view.facts, memory } };
 }

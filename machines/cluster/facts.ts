@@ -136,7 +136,11 @@ export interface Memory {
   /** True when this cluster came up without its journal. */
   readonly amnesia: boolean;
   /** Kubernetes Events waiting to be sent, oldest first; bounded. */
-  readonly events: readonly { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' }[];
+  readonly events: readonly {
+    readonly reason: string;
+    readonly note: string;
+    readonly severity: 'Normal' | 'Warning';
+  }[];
 }
 
 export interface Facts {

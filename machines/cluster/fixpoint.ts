@@ -53,7 +53,7 @@ const inertScope = {
   sessionId: 'cluster',
   logger: () => undefined,
   defer: () => undefined,
-  system: {},
+  system: { _sendInspectionEvent: () => undefined },
   stopChild: () => undefined,
   emit: () => undefined,
   actionExecutor: () => undefined,
@@ -94,7 +94,10 @@ function move(view: View): Step | null {
  * @param enter changes the facts on entering a state (deadlines cleared, generations noted); pure
  * @throws when more than 16 moves were made: a livelock
  */
-export function settleState(view: View, enter: (view: View, step: Step) => View): { readonly view: View; readonly steps: readonly Step[] } {
+export function settleState(
+  view: View,
+  enter: (view: View, step: Step) => View,
+): { readonly view: View; readonly steps: readonly Step[] } {
   const steps: Step[] = [];
   let now = view;
   for (;;) {

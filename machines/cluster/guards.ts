@@ -53,9 +53,13 @@ export function leaderWritable({ facts }: View): Answer {
 /** Has this cluster ever had a writable leader? */
 export function bootstrapped({ facts }: View): Answer {
   const identifier = facts.memory.systemIdentifier;
-  return whether(identifier !== null, identifier === null ? 'no leader has been writable yet' : 'it has been bootstrapped', {
-    systemIdentifier: identifier,
-  });
+  return whether(
+    identifier !== null,
+    identifier === null ? 'no leader has been writable yet' : 'it has been bootstrapped',
+    {
+      systemIdentifier: identifier,
+    },
+  );
 }
 
 /** A bootstrapped cluster without a writable leader. */
@@ -71,12 +75,15 @@ export function primaryElected(view: View): Answer {
 /** The deadline of the state has passed, or the API server refuses for good, while nothing serves. */
 export function reconcileError(view: View): Answer {
   const leader = leaderWritable(view);
-  if (leader.answer !== 'no') return leader.answer === 'unknown' ? leader : no(`it serves: ${leader.because}`, leader.values);
+  if (leader.answer !== 'no')
+    return leader.answer === 'unknown' ? leader : no(`it serves: ${leader.because}`, leader.values);
   const { memory } = view.facts;
   const late = memory.expired.find((timer) => timer.startsWith('deadline/'));
   if (late !== undefined) return yes(`the deadline has passed and ${leader.because}`, { deadline: late });
   if (!view.state.startsWith('Alive.Creating')) return no('the deadline has not passed', {});
-  const refused = Object.entries(memory.failures).find(([key, failure]) => failure.permanent && !key.startsWith('Event/') && key !== 'Status');
+  const refused = Object.entries(memory.failures).find(
+    ([key, failure]) => failure.permanent && !key.startsWith('Event/') && key !== 'Status',
+  );
   if (refused === undefined) return no('the deadline has not passed and nothing was refused', {});
   return yes(`${refused[0]} was refused: ${refused[1].message}`, { target: refused[0], reason: refused[1].reason });
 }
@@ -87,7 +94,9 @@ export function recoveryInitiated(view: View): Answer {
   if (leader.answer === 'unknown') return leader;
   if (leader.answer === 'yes') return yes(`a leader is seen: ${leader.because}`, leader.values);
   const over = isExpired(view.facts, 'recover');
-  return whether(over, over ? 'the back-off is over' : 'the back-off is not over', { retryCount: view.facts.memory.retryCount });
+  return whether(over, over ? 'the back-off is over' : 'the back-off is not over', {
+    retryCount: view.facts.memory.retryCount,
+  });
 }
 
 /** The leader has held. */
@@ -95,7 +104,11 @@ export function recoveryCompleted(view: View): Answer {
   const leader = leaderWritable(view);
   if (leader.answer !== 'yes') return leader;
   const held = isExpired(view.facts, 'hold');
-  return whether(held, held ? `it held: ${leader.because}` : `it has to hold a moment: ${leader.because}`, leader.values);
+  return whether(
+    held,
+    held ? `it held: ${leader.because}` : `it has to hold a moment: ${leader.because}`,
+    leader.values,
+  );
 }
 
 /** Are all desired members ready? */
@@ -128,10 +141,16 @@ export function replicaCountChanged({ facts }: View): Answer {
   const accepted = facts.memory.accepted?.generation ?? 0;
   const rolledOut = facts.memory.rolledOutGeneration ?? accepted;
   const changed = accepted > rolledOut && detail.replicas !== desired;
-  return whether(changed, changed ? `${desired} members are wanted, the StatefulSet has ${detail.replicas}` : 'the number of members is rolled out', {
-    desired,
-    actual: detail.replicas,
-  });
+  return whether(
+    changed,
+    changed
+      ? `${desired} members are wanted, the StatefulSet has ${detail.replicas}`
+      : 'the number of members is rolled out',
+    {
+      desired,
+      actual: detail.replicas,
+    },
+  );
 }
 
 /** The accepted spec is newer than the one that is true of every member. */
@@ -164,7 +183,8 @@ export function databaseReady({ facts }: View): Answer {
   const wanted = facts.memory.accepted?.spec.version ?? null;
   const values = { database: made, serverMajor: major, version: wanted };
   if (made === null) return no('the application database has not been made yet', values);
-  if (major !== wanted) return no(`the server runs PostgreSQL ${major ?? 'unknown'}, spec.version is ${wanted ?? 'unset'}`, values);
+  if (major !== wanted)
+    return no(`the server runs PostgreSQL ${major ?? 'unknown'}, spec.version is ${wanted ?? 'unset'}`, values);
   return yes(`the application database is there, on PostgreSQL ${major ?? ''}`, values);
 }
 
@@ -188,14 +208,20 @@ export function fullyRecovered(view: View): Answer {
 /** StatefulSet and pods are gone. */
 export function podsGone({ facts }: View): Answer {
   return ifKnown(facts, () => {
-    const left = Object.keys(facts.world.objects).filter((key) => key.startsWith('Pod/') || key.startsWith('StatefulSet/'));
+    const left = Object.keys(facts.world.objects).filter(
+      (key) => key.startsWith('Pod/') || key.startsWith('StatefulSet/'),
+    );
     const ours = left.filter((key) => {
       const object = objectAt(facts, key)?.object;
       return object !== undefined && (object.kind === 'Pod' || ownershipOf(facts, object).type === 'ours');
     });
-    return whether(ours.length === 0, ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${ours.join(', ')}`, {
-      left: ours.length,
-    });
+    return whether(
+      ours.length === 0,
+      ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${ours.join(', ')}`,
+      {
+        left: ours.length,
+      },
+    );
   });
 }
 
@@ -217,9 +243,13 @@ export function objectsCleared({ facts }: View): Answer {
 export function marksStripped({ facts }: View): Answer {
   return ifKnown(facts, () => {
     const left = unstrippedObjects(facts);
-    return whether(left.length === 0, left.length === 0 ? 'no mark of ours is left' : `marks are left on ${left.join(', ')}`, {
-      left: left.length,
-    });
+    return whether(
+      left.length === 0,
+      left.length === 0 ? 'no mark of ours is left' : `marks are left on ${left.join(', ')}`,
+      {
+        left: left.length,
+      },
+    );
   });
 }
 

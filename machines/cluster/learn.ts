@@ -93,7 +93,11 @@ function sawPublished(facts: Facts, status: PublishedStatus, at: number): Facts 
   };
 }
 
-function synced(facts: Facts, listed: readonly { readonly kind: string; readonly name: string; readonly uid: string }[], at: number): Facts {
+function synced(
+  facts: Facts,
+  listed: readonly { readonly kind: string; readonly name: string; readonly uid: string }[],
+  at: number,
+): Facts {
   const present = new Set(listed.map((object) => `${object.kind}/${object.name}/${object.uid}`));
   const gone = Object.values(facts.world.objects).filter(
     ({ object }) => !present.has(`${object.kind}/${object.name}/${object.uid}`),
@@ -149,7 +153,11 @@ function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly s
   const { memory } = next;
   return {
     ...next,
-    memory: { ...memory, dcs: memory.dcs ?? mode, image: memory.image ?? object.annotations[annotations.image] ?? null },
+    memory: {
+      ...memory,
+      dcs: memory.dcs ?? mode,
+      image: memory.image ?? object.annotations[annotations.image] ?? null,
+    },
   };
 }
 

@@ -85,7 +85,11 @@ export function leaderOf(facts: Facts): Leader {
     return { ...seen, writable: false, because: `${name} has not renewed the leader key for its time to live` };
   }
   if (!leads(patroni.role) || patroni.state !== 'running') {
-    return { ...seen, writable: false, because: `${name} holds the leader key but is ${patroni.role}, ${patroni.state}` };
+    return {
+      ...seen,
+      writable: false,
+      because: `${name} holds the leader key but is ${patroni.role}, ${patroni.state}`,
+    };
   }
   return { ...seen, writable: true, because: `${name} leads on timeline ${patroni.timeline ?? 'unknown'}` };
 }
@@ -120,7 +124,11 @@ function troubleOf(pod: SeenPod, leader: Leader, lagBytes: number | null): strin
   if (detail.trouble !== null) return detail.trouble;
   if (detail.patroni === null) return 'Patroni does not report yet';
   const isLeader = object.name === leader.name;
-  const trouble = isLeader ? (leader.writable ? null : leader.because) : replicaTrouble(detail.patroni, leader, lagBytes);
+  const trouble = isLeader
+    ? leader.writable
+      ? null
+      : leader.because
+    : replicaTrouble(detail.patroni, leader, lagBytes);
   return trouble ?? (detail.ready ? null : 'its pod is not Ready');
 }
 
@@ -128,7 +136,8 @@ function memberOf(pod: SeenPod, leader: Leader): Member {
   const patroni = pod.detail.patroni;
   const isLeader = pod.object.name === leader.name;
   const position = patroni?.positionBytes ?? null;
-  const behind = position === null || leader.positionBytes === null ? null : Math.max(0, leader.positionBytes - position);
+  const behind =
+    position === null || leader.positionBytes === null ? null : Math.max(0, leader.positionBytes - position);
   const lagBytes = isLeader ? 0 : behind;
   const trouble = troubleOf(pod, leader, lagBytes);
   return {

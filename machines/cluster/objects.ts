@@ -15,7 +15,12 @@ export type Ownership =
   /** It bears our cluster's name but nobody's uid: orphaned on purpose. */
   | { readonly type: 'unclaimed' }
   /** A predecessor's deletion kept it. */
-  | { readonly type: 'retained'; readonly uid: string; readonly systemIdentifier: string | null; readonly major: string | null }
+  | {
+      readonly type: 'retained';
+      readonly uid: string;
+      readonly systemIdentifier: string | null;
+      readonly major: string | null;
+    }
   /** Somebody else's. */
   | { readonly type: 'foreign'; readonly because: string };
 
@@ -43,7 +48,10 @@ export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
   if (mark === uid || facts.memory.expected[objectKey(object)]?.uid === object.uid) return { type: 'ours' };
   const name = object.labels[labels.cluster];
   if (name !== cluster?.name) {
-    return { type: 'foreign', because: name === undefined ? 'it does not bear our labels' : `it belongs to cluster ${name}` };
+    return {
+      type: 'foreign',
+      because: name === undefined ? 'it does not bear our labels' : `it belongs to cluster ${name}`,
+    };
   }
   if (mark === undefined) return { type: 'unclaimed' };
   if (object.labels[labels.retained] === 'true') {
@@ -98,7 +106,8 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
   const fact = objectAt(facts, key);
   if (fact === null || fact.object.deleting || desired.repair === 'none') return { type: 'none' };
   const expected = facts.memory.expected[key];
-  if (expected === undefined || expected.uid !== fact.object.uid || expected.renderHash === null) return { type: 'unknown' };
+  if (expected === undefined || expected.uid !== fact.object.uid || expected.renderHash === null)
+    return { type: 'unknown' };
   if (fact.object.foreign.length > 0) {
     return {
       type: 'foreign',

@@ -201,7 +201,12 @@ export interface ObjectRef {
 /** How an effect ended. A Kubernetes status code never passes; what it means does. */
 export type Outcome =
   /** The API server took it; what our manager owns now. */
-  | { readonly type: 'applied'; readonly uid: string; readonly ownedHash: string | null; readonly foreign: readonly ForeignPath[] }
+  | {
+      readonly type: 'applied';
+      readonly uid: string;
+      readonly ownedHash: string | null;
+      readonly foreign: readonly ForeignPath[];
+    }
   | { readonly type: 'deleted' }
   /** The target is not there (or its uid is another one, for a delete). */
   | { readonly type: 'absent' }
@@ -210,7 +215,12 @@ export type Outcome =
   /** The API server understood and refused; asking again the same way is useless. */
   | { readonly type: 'refused'; readonly reason: string; readonly message: string }
   /** Not now: throttled or unavailable. */
-  | { readonly type: 'transient'; readonly reason: string; readonly message: string; readonly retryAfterMs: number | null }
+  | {
+      readonly type: 'transient';
+      readonly reason: string;
+      readonly message: string;
+      readonly retryAfterMs: number | null;
+    }
   /** Sent, and nobody knows. */
   | { readonly type: 'unknown'; readonly reason: string }
   /** Not sent: this process may not act (lease), or it is stopping. */
@@ -249,7 +259,12 @@ export type ClusterObservation =
   /** All kinds are listed; what was there. */
   | {
       readonly type: 'Synced';
-      readonly objects: readonly { readonly kind: WatchedKind; readonly name: string; readonly uid: string; readonly hash: string }[];
+      readonly objects: readonly {
+        readonly kind: WatchedKind;
+        readonly name: string;
+        readonly uid: string;
+        readonly hash: string;
+      }[];
     }
   | { readonly type: 'SourceWentStale'; readonly source: string; readonly because: string }
   | { readonly type: 'SourceFresh'; readonly source: string }

@@ -39,7 +39,12 @@ interface Trouble {
 /** Targets that are objects of the cluster; the PostgresCluster itself, its status and Events are told by the watch. */
 function isReadable(intent: OpenIntent): boolean {
   const { type, target } = intent;
-  return type !== 'CreateDatabase' && type !== 'PublishStatus' && target.kind !== 'PostgresCluster' && target.kind !== 'Event';
+  return (
+    type !== 'CreateDatabase' &&
+    type !== 'PublishStatus' &&
+    target.kind !== 'PostgresCluster' &&
+    target.kind !== 'Event'
+  );
 }
 
 function failed(facts: Facts, closed: Closed, trouble: Trouble, at: number): Facts {
@@ -89,10 +94,13 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   if (kept) return facts;
   const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: intent.textHash };
   const seen = facts.world.objects[key]?.object.uid === outcome.uid || intent.target.kind === 'PostgresCluster';
-  const timers = seen ? memory.timers : armed(memory.timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
+  const timers = seen
+    ? memory.timers
+    : armed(memory.timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
   // A new password for the application only takes effect when its role is told.
   const appSecret = `Secret/${objectNames(facts.world.cluster?.seen.name ?? '').applicationSecret}`;
-  const handled = key === appSecret && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
+  const handled =
+    key === appSecret && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
   return { ...facts, memory: { ...memory, timers, handled, expected: { ...memory.expected, [key]: expected } } };
 }
 
@@ -111,7 +119,10 @@ function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'r
   const answered: Facts =
     failure === undefined
       ? facts
-      : { ...facts, memory: { ...facts.memory, failures: { ...facts.memory.failures, [key]: { ...failure, needsRead: false } } } };
+      : {
+          ...facts,
+          memory: { ...facts.memory, failures: { ...facts.memory.failures, [key]: { ...failure, needsRead: false } } },
+        };
   if (outcome.object === null) return lostObject(answered, target, null);
   return { ...answered, world: sawObject(answered.world, { object: outcome.object, since: at, changed: [] }) };
 }
@@ -137,7 +148,10 @@ function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Fa
 function compared(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'compared' }>): Facts {
   const { memory } = facts;
   const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: closed.intent.textHash };
-  return { ...facts, memory: { ...memory, expected: { ...memory.expected, [objectKey(closed.intent.target)]: expected } } };
+  return {
+    ...facts,
+    memory: { ...memory, expected: { ...memory.expected, [objectKey(closed.intent.target)]: expected } },
+  };
 }
 
 function done(facts: Facts, result: Readonly<Record<string, string>>): Facts {

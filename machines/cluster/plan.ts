@@ -54,7 +54,15 @@ export interface DesiredObject {
   /** Keys (`Kind/name`) of objects that must exist before this one is created. */
   readonly after: readonly string[];
   /** Step of the deletion order, lower first; see `tables/deletion.ts`. */
-  readonly deletion: 'statefulset' | 'disruption-budget' | 'service' | 'dcs' | 'access' | 'configuration' | 'claim' | 'secret';
+  readonly deletion:
+    | 'statefulset'
+    | 'disruption-budget'
+    | 'service'
+    | 'dcs'
+    | 'access'
+    | 'configuration'
+    | 'claim'
+    | 'secret';
 }
 
 /** What the accepted spec means on these facts. */

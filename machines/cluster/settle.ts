@@ -16,7 +16,11 @@ export interface SpecJudge {
   /** Faults of a spec for a cluster that is still to be created. */
   readonly creation: (spec: PostgresClusterSpec, config: OperatorConfig) => readonly Problem[];
   /** Faults of going from the accepted spec to this one on a cluster that exists. */
-  readonly edit: (accepted: PostgresClusterSpec, wanted: PostgresClusterSpec, config: OperatorConfig) => readonly Problem[];
+  readonly edit: (
+    accepted: PostgresClusterSpec,
+    wanted: PostgresClusterSpec,
+    config: OperatorConfig,
+  ) => readonly Problem[];
   /** Reads the accepted spec back from the StatefulSet's annotation; null when it does not parse. */
   readonly parseAccepted: (text: string) => PostgresClusterSpec | null;
 }
@@ -61,7 +65,8 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
     const valid = judge.creation(seen.spec, config).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
-  if (judge.edit(before.spec, seen.spec, config).length > 0) return { ...facts, memory: { ...memory, accepted: before } };
+  if (judge.edit(before.spec, seen.spec, config).length > 0)
+    return { ...facts, memory: { ...memory, accepted: before } };
   // What is permitted today needs no rollout: it is true of every member the moment it is accepted.
   const rolledOut = memory.rolledOutGeneration === null ? null : seen.generation;
   return { ...facts, memory: { ...memory, accepted: newest, rolledOutGeneration: rolledOut } };

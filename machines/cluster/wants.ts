@@ -27,7 +27,10 @@ function refOf(object: ObjectProjection): ObjectRef {
 
 function holdsFinalizer(facts: Facts): boolean {
   const cluster = facts.world.cluster?.seen;
-  return cluster !== undefined && (cluster.finalizers.includes(finalizer) || existsOrCreated(facts, objectKey(clusterRef(facts))));
+  return (
+    cluster !== undefined &&
+    (cluster.finalizers.includes(finalizer) || existsOrCreated(facts, objectKey(clusterRef(facts))))
+  );
 }
 
 /** Objects an earlier cluster of this name left to us. */
@@ -37,7 +40,14 @@ function adoptions(view: View): readonly Intent[] {
     if (object === undefined) return [];
     const ownership = ownershipOf(view.facts, object);
     if (ownership.type !== 'retained' && ownership.type !== 'unclaimed') return [];
-    return [{ type: 'AdoptObject', target: desired.ref, uid: object.uid, because: `${objectKey(desired.ref)} is left from an earlier cluster of this name` }];
+    return [
+      {
+        type: 'AdoptObject',
+        target: desired.ref,
+        uid: object.uid,
+        because: `${objectKey(desired.ref)} is left from an earlier cluster of this name`,
+      },
+    ];
   });
 }
 
@@ -45,7 +55,10 @@ function adoptions(view: View): readonly Intent[] {
 function passwordsLost(view: View): boolean {
   if (bootstrapped(view).answer !== 'yes') return false;
   const names = objectNames(view.facts.world.cluster?.seen.name ?? '');
-  return !existsOrCreated(view.facts, `Secret/${names.credentials}`) && !existsOrCreated(view.facts, `Secret/${names.credentialsInForce}`);
+  return (
+    !existsOrCreated(view.facts, `Secret/${names.credentials}`) &&
+    !existsOrCreated(view.facts, `Secret/${names.credentialsInForce}`)
+  );
 }
 
 function creations(view: View): readonly Intent[] {
@@ -73,9 +86,22 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
     case 'unknown':
       return [{ ...wish, type: 'CompareObject', because: `what was last applied to ${key} is not known` }];
     case 'foreign':
-      return [{ ...wish, type: 'RemoveForeignFields', paths: drift.paths, because: `${drift.managers.join(', ')} added ${drift.paths.join(', ')} to ${key}` }];
+      return [
+        {
+          ...wish,
+          type: 'RemoveForeignFields',
+          paths: drift.paths,
+          because: `${drift.managers.join(', ')} added ${drift.paths.join(', ')} to ${key}`,
+        },
+      ];
     case 'owned':
-      return [{ ...wish, type, because: `${key} was changed by hand: ${drift.changed.length > 0 ? drift.changed.join('; ') : 'fields we own differ from what was applied'}` }];
+      return [
+        {
+          ...wish,
+          type,
+          because: `${key} was changed by hand: ${drift.changed.length > 0 ? drift.changed.join('; ') : 'fields we own differ from what was applied'}`,
+        },
+      ];
     case 'rendering':
       return [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
   }
@@ -86,7 +112,13 @@ function reads(facts: Facts): readonly Intent[] {
     const [kind, name] = key.split('/');
     const open = facts.memory.open[key] !== undefined;
     if (!failure.needsRead || failure.waiting || open || name === undefined || kind === 'PostgresCluster') return [];
-    return [{ type: 'ReadObject', target: { kind: kind as ObjectRef['kind'], name }, because: `${failure.reason}: what is there now must be read` }];
+    return [
+      {
+        type: 'ReadObject',
+        target: { kind: kind as ObjectRef['kind'], name },
+        because: `${failure.reason}: what is there now must be read`,
+      },
+    ];
   });
 }
 
@@ -96,7 +128,8 @@ function database(view: View): readonly Intent[] {
   const wanted = `${plan.database.name}/${plan.database.owner}`;
   const leader = leaderOf(facts);
   if (leaderWritable(view).answer !== 'yes' || leader.name === null) return [];
-  if (facts.memory.handled['database'] === wanted || !existsOrCreated(facts, `Secret/${names.applicationSecret}`)) return [];
+  if (facts.memory.handled['database'] === wanted || !existsOrCreated(facts, `Secret/${names.applicationSecret}`))
+    return [];
   return [
     {
       type: 'CreateDatabase',
@@ -115,7 +148,14 @@ function alive(view: View): readonly Intent[] {
   if (creationAllowed(facts, plan).answer !== 'yes') return reads(facts);
   if (!holdsFinalizer(facts)) {
     if (cluster.deleting) return [];
-    return [{ type: 'AddFinalizer', target: clusterRef(facts), uid: cluster.uid, because: 'nothing may be created before its deletion can be ordered' }];
+    return [
+      {
+        type: 'AddFinalizer',
+        target: clusterRef(facts),
+        uid: cluster.uid,
+        because: 'nothing may be created before its deletion can be ordered',
+      },
+    ];
   }
   const paused = facts.memory.accepted.spec.paused === true;
   const repairs = paused ? [] : plan.objects.flatMap((desired) => repair(facts, desired));
@@ -126,7 +166,8 @@ function leaving(view: View): readonly Intent[] {
   return deletionStep(view.facts).flatMap((object): readonly Intent[] => {
     const wish = { target: refOf(object), uid: object.uid };
     const key = objectKey(object);
-    if (!object.deleting) return [{ ...wish, type: 'DeleteObject', because: `the PostgresCluster was deleted; it is the turn of ${key}` }];
+    if (!object.deleting)
+      return [{ ...wish, type: 'DeleteObject', because: `the PostgresCluster was deleted; it is the turn of ${key}` }];
     if (!object.finalizers.includes(dcsFinalizer)) return [];
     return [{ ...wish, type: 'ReleaseObject', because: `no pod needs ${key} any more` }];
   });
@@ -160,7 +201,9 @@ function deleting(view: View): readonly Intent[] {
       ];
     default:
       if (!cluster.finalizers.includes(finalizer)) return [];
-      return [{ type: 'ReleaseFinalizer', target: clusterRef(facts), uid: cluster.uid, because: 'nothing is left to do' }];
+      return [
+        { type: 'ReleaseFinalizer', target: clusterRef(facts), uid: cluster.uid, because: 'nothing is left to do' },
+      ];
   }
 }
 
@@ -175,6 +218,8 @@ function events(facts: Facts): readonly Intent[] {
 function isFree(facts: Facts, intent: Intent): boolean {
   const key = targetKey(intent);
   if (facts.memory.open[key] !== undefined) return false;
+  // What is being written now need not be asked about: its answer will tell.
+  if (intent.type === 'CompareObject' && facts.memory.open[objectKey(intent.target)] !== undefined) return false;
   const failure = facts.memory.failures[key];
   return failure === undefined || (!failure.waiting && !failure.needsRead);
 }

@@ -21,7 +21,10 @@ export function sawObject(world: World, seen: ObjectFact): World {
 export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Facts {
   const key = objectKey(ref);
   const seen = facts.world.objects[key];
-  const world = seen !== undefined && (uid === null || seen.object.uid === uid) ? without(facts.world.objects, key) : facts.world.objects;
+  const world =
+    seen !== undefined && (uid === null || seen.object.uid === uid)
+      ? without(facts.world.objects, key)
+      : facts.world.objects;
   const expected = facts.memory.expected[key];
   const memory =
     expected !== undefined && (uid === null || expected.uid === uid)

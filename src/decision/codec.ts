@@ -60,8 +60,11 @@ export function encodeBody(decision: Decision, put: PutBlob): string {
 export function decodeBody(text: string, get: GetBlob): Decision {
   const body = JSON.parse(text) as Record<keyof Decision, unknown>;
   const observation = isReference(body.observation) ? JSON.parse(get(body.observation.$blob)) : body.observation;
-  const intents = (body.intents as readonly (IntentRecord & { readonly request: { readonly body?: unknown } })[]).map((intent) =>
-    isReference(intent.request.body) ? { ...intent, request: { ...intent.request, body: get(intent.request.body.$blob) } } : intent,
+  const intents = (body.intents as readonly (IntentRecord & { readonly request: { readonly body?: unknown } })[]).map(
+    (intent) =>
+      isReference(intent.request.body)
+        ? { ...intent, request: { ...intent.request, body: get(intent.request.body.$blob) } }
+        : intent,
   );
   return {
     observation: observation as ClusterObservation,

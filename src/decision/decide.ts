@@ -61,8 +61,13 @@ function withEvents(memory: Memory, steps: readonly Step[]): Memory {
     .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
     .map((step) => {
       const to = phaseOf(step.to);
-      const severity = to === 'Degraded' || to === 'Recovering' || to === 'Failed' ? ('Warning' as const) : ('Normal' as const);
-      return { reason: step.signal, note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}`, severity };
+      const severity =
+        to === 'Degraded' || to === 'Recovering' || to === 'Failed' ? ('Warning' as const) : ('Normal' as const);
+      return {
+        reason: step.signal,
+        note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}`,
+        severity,
+      };
     });
   return news.length === 0 ? memory : { ...memory, events: [...memory.events, ...news].slice(-eventsMax) };
 }
@@ -73,7 +78,10 @@ interface Effects {
   readonly reads: readonly Read[];
 }
 
-function statusWish(view: Assessed, at: number): { readonly intent: Intent | null; readonly memory: Memory; readonly textHash: string } {
+function statusWish(
+  view: Assessed,
+  at: number,
+): { readonly intent: Intent | null; readonly memory: Memory; readonly textHash: string } {
   const { memory } = view.facts;
   const status = statusOf(view);
   const text = statusTextHash(status);
@@ -83,11 +91,16 @@ function statusWish(view: Assessed, at: number): { readonly intent: Intent | nul
   const ready = cluster !== undefined && view.facts.world.knowledge.type === 'known';
   const same = memory.published?.textHash === text;
   const failure = memory.failures['Status'];
-  if (!ready || same || memory.open['Status'] !== undefined || failure?.waiting === true) return { intent: null, memory, textHash };
+  if (!ready || same || memory.open['Status'] !== undefined || failure?.waiting === true)
+    return { intent: null, memory, textHash };
   const atOnce = memory.published === null || memory.published.urgentHash !== urgent;
   if (!atOnce && memory.timers['status'] !== undefined) return { intent: null, memory, textHash };
   const timers = armed(memory.timers, 'status', at + statusIntervalMs, 'the next status write that is not urgent');
-  const intent: Intent = { type: 'PublishStatus', target: { kind: 'PostgresCluster', name: cluster.name }, because: 'what is published is no longer true' };
+  const intent: Intent = {
+    type: 'PublishStatus',
+    target: { kind: 'PostgresCluster', name: cluster.name },
+    because: 'what is published is no longer true',
+  };
   return { intent, memory: { ...memory, timers }, textHash };
 }
 
@@ -102,10 +115,20 @@ function effects(view: Assessed, input: DecideInput): Effects {
   for (const intent of all) {
     const ordinal = intents.length;
     const suffix = `${stamp.epoch}-${stamp.seq}-${ordinal}`;
-    const rendered = render({ facts: view.facts, plan: view.plan, versions: input.versions, status, at: stamp.at, suffix }, intent);
+    const rendered = render(
+      { facts: view.facts, plan: view.plan, versions: input.versions, status, at: stamp.at, suffix },
+      intent,
+    );
     if (rendered === null) continue;
     const { type, target, because } = intent;
-    intents.push({ ordinal, type, class: effectClasses[type], target: { kind: target.kind, name: target.name }, because, request: rendered.request });
+    intents.push({
+      ordinal,
+      type,
+      class: effectClasses[type],
+      target: { kind: target.kind, name: target.name },
+      because,
+      request: rendered.request,
+    });
     reads.push(...rendered.reads);
     const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
     const open = { seq: stamp.seq, ordinal, type, target, textHash, since: stamp.at };
@@ -151,12 +174,17 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
     const plan = builders.plan(start.facts);
     const known = knownFacts(start.facts).answer === 'yes';
     const first = { state: start.state, facts: start.facts, plan };
-    const { view, steps } = known ? settleState(first, (next, step) => entered(next, step, stamp.at)) : { view: first, steps: [] };
+    const { view, steps } = known
+      ? settleState(first, (next, step) => entered(next, step, stamp.at))
+      : { view: first, steps: [] };
     const facts = known ? withTimers(view, stamp.at) : view.facts;
     const moved: Facts = { ...facts, memory: withEvents(facts.memory, steps) };
     const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
     const generation = moved.world.cluster?.seen.generation ?? 0;
-    const conditions = moved.world.knowledge.type === 'known' ? withConditions(moved.memory, conditionsOf(assessed), generation, stamp.at) : moved.memory.conditions;
+    const conditions =
+      moved.world.knowledge.type === 'known'
+        ? withConditions(moved.memory, conditionsOf(assessed), generation, stamp.at)
+        : moved.memory.conditions;
     const judged: Assessed = { ...assessed, facts: { ...moved, memory: { ...moved.memory, conditions } } };
     const { memory, intents, reads } = effects(judged, input);
     const timers = withoutFired(timerChanges(input.snapshot.facts.memory.timers, memory.timers, stamp.at), observation);

@@ -40,7 +40,9 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function api(request: Omit<ApiRequest, 'type' | 'generated'> & { readonly generated?: readonly GeneratedKey[] }): ApiRequest {
+function api(
+  request: Omit<ApiRequest, 'type' | 'generated'> & { readonly generated?: readonly GeneratedKey[] },
+): ApiRequest {
   const { method, path, query, contentType, body, generated = [] } = request;
   return { type: 'api', method, path, query, contentType, body, generated };
 }
@@ -60,7 +62,13 @@ function withPreconditions(body: Json, preconditions: JsonObject): string {
   return JSON.stringify({ ...object, metadata: { ...metadata, ...preconditions } });
 }
 
-function apply(context: RenderContext, ref: ObjectRef, preconditions: JsonObject, reads: readonly Read[], query: ApiRequest['query'] = {}): Rendered | null {
+function apply(
+  context: RenderContext,
+  ref: ObjectRef,
+  preconditions: JsonObject,
+  reads: readonly Read[],
+  query: ApiRequest['query'] = {},
+): Rendered | null {
   const desired = desiredOf(context, ref);
   if (desired === null) return null;
   const body = withPreconditions(desired.body, preconditions);
@@ -85,7 +93,11 @@ function lookUp(context: RenderContext, intent: { readonly target: ObjectRef; re
   return { kind, name, ...found };
 }
 
-function merge(context: RenderContext, intent: { readonly target: ObjectRef; readonly uid: string }, metadata: JsonObject): Rendered | null {
+function merge(
+  context: RenderContext,
+  intent: { readonly target: ObjectRef; readonly uid: string },
+  metadata: JsonObject,
+): Rendered | null {
   const read = lookUp(context, intent);
   if (read === null) return null;
   const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata } };
@@ -103,7 +115,12 @@ function merge(context: RenderContext, intent: { readonly target: ObjectRef; rea
 
 function finalizerRequest(context: RenderContext, uid: string, held: boolean): Rendered {
   const cluster = context.facts.world.cluster?.seen;
-  const metadata = { name: cluster?.name ?? '', namespace: cluster?.namespace ?? '', uid, ...(held ? { finalizers: [finalizer] } : {}) };
+  const metadata = {
+    name: cluster?.name ?? '',
+    namespace: cluster?.namespace ?? '',
+    uid,
+    ...(held ? { finalizers: [finalizer] } : {}),
+  };
   return {
     request: api({
       method: 'PATCH',
@@ -120,9 +137,12 @@ function finalizerRequest(context: RenderContext, uid: string, held: boolean): R
 function generatedFor(context: RenderContext, desired: DesiredObject): readonly GeneratedKey[] {
   const names = objectNames(context.facts.world.cluster?.seen.name ?? '');
   const spare = context.facts.world.objects[`Secret/${names.credentials}`]?.object.detail;
-  if (desired.ref.name !== names.credentialsInForce || spare === undefined || spare.type !== 'Secret') return desired.generated;
+  if (desired.ref.name !== names.credentialsInForce || spare === undefined || spare.type !== 'Secret')
+    return desired.generated;
   return desired.generated.map((generated) =>
-    spare.keys.includes(generated.key) ? { key: generated.key, generator: { type: 'copy', secret: names.credentials, key: generated.key } } : generated,
+    spare.keys.includes(generated.key)
+      ? { key: generated.key, generator: { type: 'copy', secret: names.credentials, key: generated.key } }
+      : generated,
   );
 }
 
@@ -139,11 +159,17 @@ function adopt(context: RenderContext, intent: Extract<Intent, { type: 'AdoptObj
     const uid = context.facts.world.cluster?.seen.uid ?? '';
     return merge(context, intent, {
       labels: { [labels.clusterUid]: uid, [labels.retained]: null },
-      annotations: { [annotations.systemIdentifier]: null, [annotations.major]: null, [annotations.effect]: { $effect: '' } },
+      annotations: {
+        [annotations.systemIdentifier]: null,
+        [annotations.major]: null,
+        [annotations.effect]: { $effect: '' },
+      },
     });
   }
   const read = lookUp(context, intent);
-  return read === null ? null : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
+  return read === null
+    ? null
+    : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
 }
 
 function remainingFinalizers(context: RenderContext, ref: ObjectRef): readonly string[] {
@@ -171,7 +197,10 @@ function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteO
   };
 }
 
-function removeForeign(context: RenderContext, intent: Extract<Intent, { type: 'RemoveForeignFields' }>): Rendered | null {
+function removeForeign(
+  context: RenderContext,
+  intent: Extract<Intent, { type: 'RemoveForeignFields' }>,
+): Rendered | null {
   const read = lookUp(context, intent);
   if (read === null) return null;
   // Later array items first, so that removing one does not move the others.
@@ -217,7 +246,13 @@ function event(context: RenderContext, intent: Extract<Intent, { type: 'EmitEven
     count: 1,
   };
   return {
-    request: api({ method: 'POST', path: resourcePath('Event', namespace, null), query: {}, contentType: 'application/json', body: JSON.stringify(body) }),
+    request: api({
+      method: 'POST',
+      path: resourcePath('Event', namespace, null),
+      query: {},
+      contentType: 'application/json',
+      body: JSON.stringify(body),
+    }),
     reads: [],
   };
 }
@@ -249,7 +284,9 @@ function retainedMetadata(context: RenderContext): JsonObject {
   };
 }
 
-type Renderers = { readonly [T in IntentType]: (context: RenderContext, intent: Extract<Intent, { type: T }>) => Rendered | null };
+type Renderers = {
+  readonly [T in IntentType]: (context: RenderContext, intent: Extract<Intent, { type: T }>) => Rendered | null;
+};
 
 const renderers: Renderers = {
   AddFinalizer: (context, intent) => finalizerRequest(context, intent.uid, true),
@@ -259,7 +296,9 @@ const renderers: Renderers = {
   RepairObject: (context, intent) => apply(context, intent.target, { uid: intent.uid }, []),
   RepairStatefulSet: (context, intent) => {
     const read = lookUp(context, intent);
-    return read === null ? null : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
+    return read === null
+      ? null
+      : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
   },
   RemoveForeignFields: removeForeign,
   AdoptObject: adopt,
@@ -269,7 +308,8 @@ const renderers: Renderers = {
       labels: { [labels.clusterUid]: null },
       finalizers: [...remainingFinalizers(context, intent.target)],
     }),
-  ReleaseObject: (context, intent) => merge(context, intent, { finalizers: [...remainingFinalizers(context, intent.target)] }),
+  ReleaseObject: (context, intent) =>
+    merge(context, intent, { finalizers: [...remainingFinalizers(context, intent.target)] }),
   DeleteObject: remove,
   CompareObject: (context, intent) => apply(context, intent.target, { uid: intent.uid }, [], { dryRun: 'All' }),
   ReadObject: (context, intent) => ({
@@ -282,8 +322,14 @@ const renderers: Renderers = {
 };
 
 /** The complete request of an intent, or null when what it needs cannot be looked up yet. */
-export function render<T extends IntentType>(context: RenderContext, intent: Extract<Intent, { type: T }>): Rendered | null {
-  const renderer = renderers[intent.type as T] as (context: RenderContext, intent: Extract<Intent, { type: T }>) => Rendered | null;
+export function render<T extends IntentType>(
+  context: RenderContext,
+  intent: Extract<Intent, { type: T }>,
+): Rendered | null {
+  const renderer = renderers[intent.type as T] as (
+    context: RenderContext,
+    intent: Extract<Intent, { type: T }>,
+  ) => Rendered | null;
   return renderer(context, intent);
 }
 

@@ -13,5 +13,7 @@ export interface Fillings {
 
 /** The body that goes on the wire. */
 export function filled(template: string, fillings: Fillings): string {
-  return template.replaceAll(effectHole, JSON.stringify(fillings.effectKey)).replaceAll(anchorHole, JSON.stringify(fillings.anchor));
+  return template
+    .replaceAll(effectHole, JSON.stringify(fillings.effectKey))
+    .replaceAll(anchorHole, JSON.stringify(fillings.anchor));
 }

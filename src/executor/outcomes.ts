@@ -3,7 +3,13 @@ import type { Outcome } from '#machines/cluster/observations.ts';
 import type { Answer } from '#src/kube/request.ts';
 
 /** Refusals that pass by themselves. */
-const transientReasons: ReadonlySet<string> = new Set(['TooManyRequests', 'ServerTimeout', 'Timeout', 'InternalError', 'ServiceUnavailable']);
+const transientReasons: ReadonlySet<string> = new Set([
+  'TooManyRequests',
+  'ServerTimeout',
+  'Timeout',
+  'InternalError',
+  'ServiceUnavailable',
+]);
 
 function isIncarnation(message: string): boolean {
   return /metadata\.uid|field is immutable/.test(message) && message.includes('uid');
@@ -15,14 +21,21 @@ export function failedOutcome(answer: Exclude<Answer, { type: 'ok' }>, quiet: bo
     case 'unknown':
       return { type: 'unknown', reason: answer.because };
     case 'not-sent':
-      return { type: 'transient', reason: 'NotSent', message: `the API server could not be reached: ${answer.because}`, retryAfterMs: null };
+      return {
+        type: 'transient',
+        reason: 'NotSent',
+        message: `the API server could not be reached: ${answer.because}`,
+        retryAfterMs: null,
+      };
     case 'refused': {
       const { status, reason, retryAfterMs } = answer;
       const message = quiet ? `the API server answered ${reason}` : answer.message.slice(0, 1000);
       if (status === 404) return { type: 'absent' };
       if (status === 409) return { type: 'conflict', reason, message };
-      if (status === 422 && isIncarnation(answer.message)) return { type: 'conflict', reason: 'IncarnationChanged', message };
-      if (status === 429 || status >= 500 || transientReasons.has(reason)) return { type: 'transient', reason, message, retryAfterMs };
+      if (status === 422 && isIncarnation(answer.message))
+        return { type: 'conflict', reason: 'IncarnationChanged', message };
+      if (status === 429 || status >= 500 || transientReasons.has(reason))
+        return { type: 'transient', reason, message, retryAfterMs };
       return { type: 'refused', reason, message };
     }
   }

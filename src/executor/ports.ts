@@ -11,7 +11,10 @@ export interface ExecutorPorts {
   readonly runInPod: RunInPod;
   /** The door's projection, used on what the API server answers. */
   readonly project: (kind: WatchedKind, object: unknown) => ObjectProjection | null;
-  readonly ownership: (kind: WatchedKind, object: unknown) => { readonly ownedHash: string | null; readonly foreign: readonly ForeignPath[] };
+  readonly ownership: (
+    kind: WatchedKind,
+    object: unknown,
+  ) => { readonly ownedHash: string | null; readonly foreign: readonly ForeignPath[] };
   /** True while this process holds the Lease and its renewal is not overdue. */
   readonly mayAct: () => boolean;
   /** The term in force. */

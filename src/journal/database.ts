@@ -33,7 +33,10 @@ function checkLibrary(db: Db): void {
   const parts = version.split('.').map(Number);
   const older = libraryMin.findIndex((least, index) => (parts[index] ?? 0) !== least);
   if (older >= 0 && (parts[older] ?? 0) < (libraryMin[older] ?? 0)) {
-    throw new JournalRefused(`SQLite ${version} is older than ${libraryMin.join('.')}`, 'install the better-sqlite3 version that package.json pins');
+    throw new JournalRefused(
+      `SQLite ${version} is older than ${libraryMin.join('.')}`,
+      'install the better-sqlite3 version that package.json pins',
+    );
   }
 }
 
@@ -55,10 +58,17 @@ function isEmpty(db: Db): boolean {
 function identify(db: Db, path: string): 'new' | 'ours' {
   if (isEmpty(db)) return 'new';
   const id = Number(db.pragma('application_id', { simple: true }));
-  if (id !== applicationId) throw new JournalRefused(`${path} is a SQLite file of another program (application id ${id})`, 'name another path for the journal');
+  if (id !== applicationId)
+    throw new JournalRefused(
+      `${path} is a SQLite file of another program (application id ${id})`,
+      'name another path for the journal',
+    );
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > formatVersion) {
-    throw new JournalRefused(`${path} has journal format ${version}, this build reads up to ${formatVersion}`, 'run a build at least as new as the one that wrote it');
+    throw new JournalRefused(
+      `${path} has journal format ${version}, this build reads up to ${formatVersion}`,
+      'run a build at least as new as the one that wrote it',
+    );
   }
   return 'ours';
 }
@@ -84,9 +94,15 @@ export function openForWriting(path: string): Db {
     }
     setPragmas(db);
     migrate(db);
-    db.prepare("INSERT INTO meta (key, value) VALUES ('opened', '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1").run();
+    db.prepare(
+      "INSERT INTO meta (key, value) VALUES ('opened', '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
+    ).run();
     const level = Number(db.pragma('synchronous', { simple: true }));
-    if (level !== 2) throw new JournalRefused(`synchronous is ${level} after opening ${path}, not FULL (2)`, 'this is a bug: acknowledged records could be lost in a power cut');
+    if (level !== 2)
+      throw new JournalRefused(
+        `synchronous is ${level} after opening ${path}, not FULL (2)`,
+        'this is a bug: acknowledged records could be lost in a power cut',
+      );
     return db;
   } catch (error) {
     db.close();
@@ -98,7 +114,8 @@ export function openForWriting(path: string): Db {
 export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });
   try {
-    if (identify(db, path) === 'new') throw new JournalRefused(`${path} is empty`, 'name a file that an operator has written');
+    if (identify(db, path) === 'new')
+      throw new JournalRefused(`${path} is empty`, 'name a file that an operator has written');
     return db;
   } catch (error) {
     db.close();

@@ -55,10 +55,24 @@ interface StoredRow {
 function rowOf(stored: StoredRow): RecordRow {
   const { rowid, seq, epoch, at, type, body, prev, hash } = stored;
   const kind = stored.kind as RecordKind;
-  return { rowid, seq, epoch, at, kind, type, typeVersion: stored.type_version, maskVersion: stored.mask_version, causedBy: stored.caused_by, body, prev, hash };
+  return {
+    rowid,
+    seq,
+    epoch,
+    at,
+    kind,
+    type,
+    typeVersion: stored.type_version,
+    maskVersion: stored.mask_version,
+    causedBy: stored.caused_by,
+    body,
+    prev,
+    hash,
+  };
 }
 
-const columns = 'r.rowid, r.seq, r.epoch, r.at, r.kind, r.type, r.type_version, r.mask_version, r.caused_by, r.body, r.prev, r.hash';
+const columns =
+  'r.rowid, r.seq, r.epoch, r.at, r.kind, r.type, r.type_version, r.mask_version, r.caused_by, r.body, r.prev, r.hash';
 
 const select = `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id
   WHERE c.uid = @uid AND r.seq > @afterSeq AND r.seq <= @untilSeq AND r.at >= @fromMs AND r.at <= @untilMs
@@ -69,10 +83,14 @@ export function makeReader(db: Db): JournalReader {
   const list = db.prepare(
     `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq FROM cluster c JOIN record r ON r.cluster_id = c.id GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
   );
-  const one = db.prepare(`SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`);
+  const one = db.prepare(
+    `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`,
+  );
   const many = db.prepare(select);
   const blob = db.prepare('SELECT bytes FROM blob WHERE hash = ?').pluck();
-  const snapshot = db.prepare('SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?');
+  const snapshot = db.prepare(
+    'SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?',
+  );
 
   const bound = (filter: RowFilter): Record<string, string | number> => ({
     uid: filter.uid,
@@ -91,16 +109,26 @@ export function makeReader(db: Db): JournalReader {
   }
   return {
     clusters: () =>
-      (list.all() as (ClusterIdentity & { rows: number; firstSeq: number; seq: number })[]).map(({ uid, namespace, name, rows, firstSeq, seq }) => {
-        const last = row(uid, seq);
-        return { uid, namespace, name, rows, firstSeq, head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' } };
-      }),
+      (list.all() as (ClusterIdentity & { rows: number; firstSeq: number; seq: number })[]).map(
+        ({ uid, namespace, name, rows, firstSeq, seq }) => {
+          const last = row(uid, seq);
+          return {
+            uid,
+            namespace,
+            name,
+            rows,
+            firstSeq,
+            head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' },
+          };
+        },
+      ),
     rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
     iterate,
     row,
     blob: (hash) => {
       const bytes = blob.get(hash) as string | undefined;
-      if (bytes === undefined) throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
+      if (bytes === undefined)
+        throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
       return bytes;
     },
     snapshot: (uid) => (snapshot.get(uid) as StoredSnapshot | undefined) ?? null,

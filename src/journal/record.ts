@@ -60,7 +60,12 @@ export function recordHash(clusterUid: string, row: ChainedColumns): string {
 }
 
 /** Hash of a row of the operator's chain. */
-export function tickHash(row: { readonly seq: number; readonly at: number; readonly heads: string; readonly prev: string }): string {
+export function tickHash(row: {
+  readonly seq: number;
+  readonly at: number;
+  readonly heads: string;
+  readonly prev: string;
+}): string {
   return sha256(framed([row.seq, row.at, row.heads, row.prev]));
 }
 

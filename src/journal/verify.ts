@@ -31,7 +31,12 @@ function blobReferences(body: string): readonly string[] {
   return [...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map((match) => match[1] ?? '');
 }
 
-function verifyCluster(reader: JournalReader, blobs: ReadonlySet<string>, cluster: ClusterSummary, report: (damage: Damage) => void): number {
+function verifyCluster(
+  reader: JournalReader,
+  blobs: ReadonlySet<string>,
+  cluster: ClusterSummary,
+  report: (damage: Damage) => void,
+): number {
   let verified = 0;
   let prev: string | null = null;
   let expected = cluster.firstSeq;
@@ -52,11 +57,19 @@ function verifyCluster(reader: JournalReader, blobs: ReadonlySet<string>, cluste
 function verifyTicks(db: Db, report: (damage: Damage) => void): number {
   let prev: string | null = null;
   let count = 0;
-  const rows = db.prepare('SELECT seq, at, heads, prev, hash FROM tick ORDER BY seq').iterate() as IterableIterator<{ seq: number; at: number; heads: string; prev: string; hash: string }>;
+  const rows = db.prepare('SELECT seq, at, heads, prev, hash FROM tick ORDER BY seq').iterate() as IterableIterator<{
+    seq: number;
+    at: number;
+    heads: string;
+    prev: string;
+    hash: string;
+  }>;
   let last: { readonly seq: number; readonly heads: string } | null = null;
   for (const tick of rows) {
-    if (prev !== null && tick.prev !== prev) report({ uid: null, seq: tick.seq, because: 'the operator chain is broken here' });
-    if (tickHash(tick) !== tick.hash) report({ uid: null, seq: tick.seq, because: 'a row of the operator chain does not match its hash' });
+    if (prev !== null && tick.prev !== prev)
+      report({ uid: null, seq: tick.seq, because: 'the operator chain is broken here' });
+    if (tickHash(tick) !== tick.hash)
+      report({ uid: null, seq: tick.seq, because: 'a row of the operator chain does not match its hash' });
     prev = tick.hash;
     last = tick;
     count += 1;
@@ -66,19 +79,36 @@ function verifyTicks(db: Db, report: (damage: Damage) => void): number {
 }
 
 /** The last tick names the heads that moved in it: a chain cut below them has lost its tail. */
-function verifyLastHeads(db: Db, last: { readonly seq: number; readonly heads: string }, report: (damage: Damage) => void): void {
+function verifyLastHeads(
+  db: Db,
+  last: { readonly seq: number; readonly heads: string },
+  report: (damage: Damage) => void,
+): void {
   const heads = JSON.parse(last.heads) as Record<string, readonly [number, string]>;
-  const find = db.prepare('SELECT r.hash FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?').pluck();
+  const find = db
+    .prepare('SELECT r.hash FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?')
+    .pluck();
   for (const [uid, [seq, hash]] of Object.entries(heads)) {
-    if (find.get(uid, seq) !== hash) report({ uid, seq, because: 'the operator chain names this row, but it is missing or another one' });
+    if (find.get(uid, seq) !== hash)
+      report({ uid, seq, because: 'the operator chain names this row, but it is missing or another one' });
   }
 }
 
 function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report: (damage: Damage) => void): void {
   for (const anchor of anchors) {
     const row = reader.row(anchor.uid, anchor.seq);
-    if (row === null) report({ uid: anchor.uid, seq: anchor.seq, because: `the anchor names row ${anchor.seq}, which is missing: the tail is lost or this is an older copy` });
-    else if (row.hash !== anchor.head) report({ uid: anchor.uid, seq: anchor.seq, because: 'the row at the anchor is another one: this is not the same lineage' });
+    if (row === null)
+      report({
+        uid: anchor.uid,
+        seq: anchor.seq,
+        because: `the anchor names row ${anchor.seq}, which is missing: the tail is lost or this is an older copy`,
+      });
+    else if (row.hash !== anchor.head)
+      report({
+        uid: anchor.uid,
+        seq: anchor.seq,
+        because: 'the row at the anchor is another one: this is not the same lineage',
+      });
   }
 }
 
@@ -89,7 +119,10 @@ function quickCheck(db: Db, report: (damage: Damage) => void): void {
 
 function verifiedBlobs(db: Db, report: (damage: Damage) => void): ReadonlySet<string> {
   const sound = new Set<string>();
-  for (const row of db.prepare('SELECT hash, bytes FROM blob').iterate() as IterableIterator<{ hash: string; bytes: string }>) {
+  for (const row of db.prepare('SELECT hash, bytes FROM blob').iterate() as IterableIterator<{
+    hash: string;
+    bytes: string;
+  }>) {
     if (sha256(row.bytes) === row.hash) sound.add(row.hash);
     else report({ uid: null, seq: null, because: `blob ${row.hash} does not match its hash` });
   }
@@ -113,11 +146,16 @@ export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyRe
     const reader = makeReader(db);
     const blobs = verifiedBlobs(db, report);
     counts.blobs = blobs.size;
-    for (const cluster of reader.clusters()) clusters.push({ ...cluster, verified: verifyCluster(reader, blobs, cluster, report) });
+    for (const cluster of reader.clusters())
+      clusters.push({ ...cluster, verified: verifyCluster(reader, blobs, cluster, report) });
     counts.ticks = verifyTicks(db, report);
     verifyAnchors(reader, anchors, report);
   } catch (error) {
-    report({ uid: null, seq: null, because: `the file cannot be read to its end: ${error instanceof Error ? error.message : String(error)}` });
+    report({
+      uid: null,
+      seq: null,
+      because: `the file cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
   return { clusters, rows: clusters.reduce((sum, cluster) => sum + cluster.verified, 0), ...counts, damage };
 }

@@ -8,7 +8,16 @@
 import { rmSync, writeFileSync, existsSync } from 'node:fs';
 import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import type { Db } from './database.ts';
-import { genesis, recordHash, sha256, tickHash, type ClusterIdentity, type Head, type RecordKind, type RecordRow } from './record.ts';
+import {
+  genesis,
+  recordHash,
+  sha256,
+  tickHash,
+  type ClusterIdentity,
+  type Head,
+  type RecordKind,
+  type RecordRow,
+} from './record.ts';
 
 /** A row to be written; `body` is JSON text with blob references already in place. */
 export interface PendingRecord {
@@ -77,7 +86,12 @@ function isFull(error: unknown): boolean {
 }
 
 function isFatal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^SQLITE_(IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/.test(error.code);
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^SQLITE_(IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/.test(error.code)
+  );
 }
 
 /** Makes the writer over an open database. */
@@ -137,7 +151,18 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     for (const [hash, text] of blobs) statements.blob.run(hash, text);
     for (const { row, clusterId } of rows) {
       statements.insert.run(
-        clusterId, row.seq, row.epoch, row.at, row.kind, row.type, row.typeVersion, row.maskVersion, row.causedBy, row.body, row.prev, row.hash,
+        clusterId,
+        row.seq,
+        row.epoch,
+        row.at,
+        row.kind,
+        row.type,
+        row.typeVersion,
+        row.maskVersion,
+        row.causedBy,
+        row.body,
+        row.prev,
+        row.hash,
       );
     }
     for (const [uid, snapshot] of snapshots) {
@@ -145,7 +170,9 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       if (chain !== null) statements.snapshot.run(chain.id, snapshot.seq, options.build, snapshot.bytes);
     }
     if (rows.length === 0) return null;
-    const heads = JSON.stringify(Object.fromEntries(rows.map(({ record, row }) => [record.cluster.uid, [row.seq, row.hash]])));
+    const heads = JSON.stringify(
+      Object.fromEntries(rows.map(({ record, row }) => [record.cluster.uid, [row.seq, row.hash]])),
+    );
     const tick = { seq: operator.seq + 1, at: ports.clock.nowMs(), heads, prev: operator.head };
     const hash = tickHash(tick);
     statements.tick.run(tick.seq, tick.at, tick.heads, tick.prev, hash);
@@ -155,7 +182,8 @@ export function makeWriter(options: WriterOptions): JournalWriter {
   function committed(batch: readonly Buffered[]): void {
     for (const { record, row } of batch) {
       const chain = chains.get(record.cluster.uid);
-      if (chain !== undefined) chains.set(record.cluster.uid, { ...chain, durable: { epoch: row.epoch, seq: row.seq, head: row.hash } });
+      if (chain !== undefined)
+        chains.set(record.cluster.uid, { ...chain, durable: { epoch: row.epoch, seq: row.seq, head: row.hash } });
     }
   }
 
@@ -214,7 +242,18 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       ports.crash.hit('before-append');
       const chain = openChain(record.cluster);
       const { epoch, at, kind, type, typeVersion, maskVersion, causedBy, body } = record;
-      const columns = { seq: chain.buffered.seq + 1, epoch, at, kind, type, typeVersion, maskVersion, causedBy, body, prev: chain.buffered.head };
+      const columns = {
+        seq: chain.buffered.seq + 1,
+        epoch,
+        at,
+        kind,
+        type,
+        typeVersion,
+        maskVersion,
+        causedBy,
+        body,
+        prev: chain.buffered.head,
+      };
       const row = { ...columns, hash: recordHash(record.cluster.uid, columns) };
       rows.push({ record, row, clusterId: chain.id });
       chains.set(record.cluster.uid, { ...chain, buffered: { epoch, seq: row.seq, head: row.hash } });

@@ -42,7 +42,15 @@ export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
   const http = makeHttp(connection, nowMs);
   return {
     connection,
-    get: (path, query = {}) => http.send({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: 'limit' in query ? listTimeoutMs : requestTimeoutMs }),
+    get: (path, query = {}) =>
+      http.send({
+        method: 'GET',
+        path,
+        query,
+        headers: {},
+        body: null,
+        timeoutMs: 'limit' in query ? listTimeoutMs : requestTimeoutMs,
+      }),
     send: ({ method, path, query, contentType, body, auditId }) =>
       http.send({
         method,
@@ -55,7 +63,8 @@ export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
         body,
         timeoutMs: requestTimeoutMs,
       }),
-    openWatch: ({ path, query, signal }) => http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: watchTimeoutMs, signal }),
+    openWatch: ({ path, query, signal }) =>
+      http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: watchTimeoutMs, signal }),
     close: http.close,
   };
 }

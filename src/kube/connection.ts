@@ -16,7 +16,12 @@ export interface ConnectionOptions {
 /** TLS material and address; `authorization` is asked for each request, since tokens are rotated. */
 export interface Connection {
   readonly server: URL;
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized: boolean };
+  readonly tls: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly rejectUnauthorized: boolean;
+  };
   /** The Authorization header, or null; `fresh` reads the token file anew, after a 401. */
   readonly authorization: (fresh: boolean) => string | null;
   readonly config: KubeConfig;

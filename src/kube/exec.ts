@@ -28,7 +28,10 @@ function collected(): { readonly stream: PassThrough; readonly text: () => strin
   return { stream, text: () => Buffer.concat(chunks).toString('utf8') };
 }
 
-function exitCodeOf(status: { readonly status?: string; readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] } }): number | null {
+function exitCodeOf(status: {
+  readonly status?: string;
+  readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
+}): number | null {
   if (status.status === 'Success') return 0;
   const cause = status.details?.causes?.find((each) => each.reason === 'ExitCode');
   return cause?.message === undefined ? null : Number(cause.message);
@@ -46,10 +49,24 @@ export function makeRunInPod(config: KubeConfig): RunInPod {
         reject(new Error(`${command[0] ?? 'a command'} in ${namespace}/${pod} gave no answer in ${timeoutMs} ms`));
       }, timeoutMs);
       new Exec(config)
-        .exec(namespace, pod, container, [...command], output.stream, errors.stream, Readable.from([input]), false, (status) => {
-          clearTimeout(timer);
-          resolve({ exitCode: exitCodeOf(status as Parameters<typeof exitCodeOf>[0]), output: output.text(), errors: errors.text() });
-        })
+        .exec(
+          namespace,
+          pod,
+          container,
+          [...command],
+          output.stream,
+          errors.stream,
+          Readable.from([input]),
+          false,
+          (status) => {
+            clearTimeout(timer);
+            resolve({
+              exitCode: exitCodeOf(status as Parameters<typeof exitCodeOf>[0]),
+              output: output.text(),
+              errors: errors.text(),
+            });
+          },
+        )
         .then(
           (socket) => {
             close = () => socket.close();

@@ -21,20 +21,39 @@ export interface RawRequest {
 export type Answer =
   | { readonly type: 'ok'; readonly body: unknown }
   /** The server understood and said no; `code` is its own word (`AlreadyExists`, `Conflict`, `Invalid` …). */
-  | { readonly type: 'refused'; readonly status: number; readonly reason: string; readonly message: string; readonly retryAfterMs: number | null; readonly body: unknown }
+  | {
+      readonly type: 'refused';
+      readonly status: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly retryAfterMs: number | null;
+      readonly body: unknown;
+    }
   | { readonly type: 'unknown'; readonly because: string }
   | { readonly type: 'not-sent'; readonly because: string };
 
 export interface Http {
   readonly send: (raw: RawRequest) => Promise<Answer>;
   /** Opens a stream of bytes; the answer is refused before the first byte, or the stream. */
-  readonly open: (raw: RawRequest) => Promise<{ readonly type: 'stream'; readonly body: AsyncIterable<Uint8Array>; readonly destroy: () => void } | Exclude<Answer, { type: 'ok' }>>;
+  readonly open: (
+    raw: RawRequest,
+  ) => Promise<
+    | { readonly type: 'stream'; readonly body: AsyncIterable<Uint8Array>; readonly destroy: () => void }
+    | Exclude<Answer, { type: 'ok' }>
+  >;
   readonly close: () => Promise<void>;
 }
 
 /** After so many timeouts in a row the agent with all its sockets is replaced. */
 const timeoutsMax = 3;
-const notSentCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+const notSentCodes: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null;
@@ -75,7 +94,10 @@ function refusal(status: number, header: string | readonly string[] | undefined,
 function failure(error: unknown): Exclude<Answer, { type: 'ok' | 'refused' }> {
   const code = isObject(error) && typeof error['code'] === 'string' ? error['code'] : '';
   const message = error instanceof Error ? error.message : String(error);
-  return { type: notSentCodes.has(code) ? 'not-sent' : 'unknown', because: code === '' ? message : `${code}: ${message}` };
+  return {
+    type: notSentCodes.has(code) ? 'not-sent' : 'unknown',
+    because: code === '' ? message : `${code}: ${message}`,
+  };
 }
 
 function isTimeout(error: unknown): boolean {
@@ -86,7 +108,13 @@ function isTimeout(error: unknown): boolean {
 /** Makes the HTTP door over a connection. */
 export function makeHttp(connection: Connection, nowMs: () => number): Http {
   const makeAgent = (): Agent =>
-    new Agent({ allowH2: false, connect: { ...connection.tls, timeout: 5000 }, keepAliveTimeout: 30_000, connections: 64, bodyTimeout: 0 });
+    new Agent({
+      allowH2: false,
+      connect: { ...connection.tls, timeout: 5000 },
+      keepAliveTimeout: 30_000,
+      connections: 64,
+      bodyTimeout: 0,
+    });
   let agent = makeAgent();
   let timeouts = 0;
 
@@ -103,7 +131,11 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     const url = new URL(raw.path, connection.server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
     const authorization = connection.authorization(fresh);
-    const headers = { accept: 'application/json', ...raw.headers, ...(authorization === null ? {} : { authorization }) };
+    const headers = {
+      accept: 'application/json',
+      ...raw.headers,
+      ...(authorization === null ? {} : { authorization }),
+    };
     const timeout = AbortSignal.timeout(raw.timeoutMs);
     const signal = raw.signal === undefined ? timeout : AbortSignal.any([timeout, raw.signal]);
     return request(url, { method: raw.method, headers, body: raw.body, dispatcher: agent, signal });
@@ -140,7 +172,12 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
           body.on('error', () => undefined);
           return { type: 'stream', body, destroy: () => body.destroy() };
         }
-        const answer = refusal(response.statusCode, response.headers['retry-after'], parsed(await response.body.text()), nowMs());
+        const answer = refusal(
+          response.statusCode,
+          response.headers['retry-after'],
+          parsed(await response.body.text()),
+          nowMs(),
+        );
         return answer.type === 'ok' ? { type: 'unknown', because: 'an empty answer' } : answer;
       } catch (error) {
         return failure(error);

@@ -163,7 +163,9 @@ function compare({ live, foreign, ours }: Comparison, pointer: string, into: (pa
 export function foreignPaths(object: unknown): readonly ForeignPath[] {
   if (!isObject(object) || openKinds.has(String(object['kind']))) return [];
   const entries = entriesOf(object).filter((entry) => entry.subresource === null);
-  const ours = entries.filter((entry) => ourManagers.has(entry.manager)).reduce<FieldSet>((all, entry) => merged(all, entry.fields), {});
+  const ours = entries
+    .filter((entry) => ourManagers.has(entry.manager))
+    .reduce<FieldSet>((all, entry) => merged(all, entry.fields), {});
   const found = new Map<string, string>();
   for (const entry of entries) {
     if (ourManagers.has(entry.manager)) continue;

@@ -17,7 +17,12 @@ import { headlessService, patroniServices, primaryService, replicaService } from
 import { claim, disruptionBudget, statefulSet } from './cluster/statefulset.ts';
 import { creationProblems, editProblems } from './validation.ts';
 
-const apis: Readonly<Record<Exclude<WatchedKind, 'Pod' | 'Endpoints'>, { readonly apiVersion: string; readonly resource: string; readonly deletion: DesiredObject['deletion'] }>> = {
+const apis: Readonly<
+  Record<
+    Exclude<WatchedKind, 'Pod' | 'Endpoints'>,
+    { readonly apiVersion: string; readonly resource: string; readonly deletion: DesiredObject['deletion'] }
+  >
+> = {
   StatefulSet: { apiVersion: 'apps/v1', resource: 'statefulsets', deletion: 'statefulset' },
   Service: { apiVersion: 'v1', resource: 'services', deletion: 'service' },
   ConfigMap: { apiVersion: 'v1', resource: 'configmaps', deletion: 'configuration' },
@@ -83,11 +88,18 @@ export function desiredObjects(input: BuildInput): readonly DesiredObject[] {
   ];
   const needed = drafts.map((draft) => `${draft.kind}/${draft.name}`);
   drafts.push({ kind: 'StatefulSet', name: names.statefulSet, body: statefulSet(input), after: needed });
-  if (replicas > 1) drafts.push({ kind: 'PodDisruptionBudget', name: names.disruptionBudget, body: disruptionBudget(input) });
+  if (replicas > 1)
+    drafts.push({ kind: 'PodDisruptionBudget', name: names.disruptionBudget, body: disruptionBudget(input) });
   return drafts.map(desired);
 }
 
-const nothing: Plan = { problems: [], image: null, dcs: 'Endpoints', objects: [], database: { name: 'app', owner: 'app' } };
+const nothing: Plan = {
+  problems: [],
+  image: null,
+  dcs: 'Endpoints',
+  objects: [],
+  database: { name: 'app', owner: 'app' },
+};
 
 /** What the accepted spec asks for on these facts; nothing before one is accepted and the choices are made. */
 export function planOf(facts: Facts): Plan {

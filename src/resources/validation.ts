@@ -48,8 +48,11 @@ function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
   return (['cpu', 'memory'] as const).flatMap((name): Problem[] => {
     const request = requests?.[name];
     const limit = limits?.[name];
-    const wrong = [request, limit].filter((value): value is string => value !== undefined && !(quantityBytes(value) > 0));
-    if (wrong[0] !== undefined) return [{ field: `spec.resources.${name}`, value: wrong[0], rule: 'must be a quantity greater than 0' }];
+    const wrong = [request, limit].filter(
+      (value): value is string => value !== undefined && !(quantityBytes(value) > 0),
+    );
+    if (wrong[0] !== undefined)
+      return [{ field: `spec.resources.${name}`, value: wrong[0], rule: 'must be a quantity greater than 0' }];
     if (request === undefined || limit === undefined || quantityBytes(limit) >= quantityBytes(request)) return [];
     return [{ field: `spec.resources.limits.${name}`, value: limit, rule: `must not be below the request ${request}` }];
   });
@@ -58,7 +61,13 @@ function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
 function imageProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
   if (spec.image !== undefined || config.images[spec.version] !== undefined) return [];
   const known = Object.keys(config.images).sort().join(', ');
-  return [{ field: 'spec.version', value: spec.version, rule: `has no image in the operator's catalog (it has ${known || 'none'}); name one in spec.image` }];
+  return [
+    {
+      field: 'spec.version',
+      value: spec.version,
+      rule: `has no image in the operator's catalog (it has ${known || 'none'}); name one in spec.image`,
+    },
+  ];
 }
 
 function replicaProblems(spec: PostgresClusterSpec): readonly Problem[] {
@@ -94,9 +103,17 @@ function normalised(field: SpecField, value: unknown): string {
 }
 
 /** Faults of going from the accepted spec to the wanted one on a cluster that exists; empty when all takes effect live. */
-export function editProblems(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
-  const changed = (Object.keys(support) as SpecField[]).filter((field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]));
-  const invalid = creationProblems(wanted, config).filter((problem) => changed.some((field) => problem.field.startsWith(`spec.${field}`)));
+export function editProblems(
+  accepted: PostgresClusterSpec,
+  wanted: PostgresClusterSpec,
+  config: OperatorConfig,
+): readonly Problem[] {
+  const changed = (Object.keys(support) as SpecField[]).filter(
+    (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
+  );
+  const invalid = creationProblems(wanted, config).filter((problem) =>
+    changed.some((field) => problem.field.startsWith(`spec.${field}`)),
+  );
   const named = new Set(invalid.map((problem) => problem.field.split('.')[1]));
   const refused = changed
     .filter((field) => support[field].edit === 'refused' && !named.has(field))

@@ -2,7 +2,12 @@
 
 /** A live object whose identity was checked at the border; the rest is unknown until the door reads it. */
 export interface LiveObject {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string; readonly resourceVersion: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
 }
 
 export type WatchItem<Kind extends string = string> =

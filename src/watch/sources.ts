@@ -26,14 +26,34 @@ const core = '/api/v1';
 
 /** What is watched, and what for. */
 export const watchedSources: readonly Row[] = [
-  { kind: 'PostgresCluster', root: '/apis/postgres.example.com/v1alpha1', resource: 'postgresclusters', why: 'what is wanted' },
+  {
+    kind: 'PostgresCluster',
+    root: '/apis/postgres.example.com/v1alpha1',
+    resource: 'postgresclusters',
+    why: 'what is wanted',
+  },
   { kind: 'Pod', root: core, resource: 'pods', why: 'members: readiness, and Patroni’s report in an annotation' },
-  { kind: 'Endpoints', root: core, resource: 'endpoints', why: 'the leader key and the initialize key, Endpoints mode' },
-  { kind: 'ConfigMap', root: core, resource: 'configmaps', why: 'the same, ConfigMaps mode; the rendered configuration' },
+  {
+    kind: 'Endpoints',
+    root: core,
+    resource: 'endpoints',
+    why: 'the leader key and the initialize key, Endpoints mode',
+  },
+  {
+    kind: 'ConfigMap',
+    root: core,
+    resource: 'configmaps',
+    why: 'the same, ConfigMaps mode; the rendered configuration',
+  },
   { kind: 'StatefulSet', root: '/apis/apps/v1', resource: 'statefulsets', why: 'drift; what was accepted' },
   { kind: 'Service', root: core, resource: 'services', why: 'drift' },
   { kind: 'Secret', root: core, resource: 'secrets', why: 'existence and names of keys; values never pass the door' },
-  { kind: 'PersistentVolumeClaim', root: core, resource: 'persistentvolumeclaims', why: 'real sizes; retained volumes' },
+  {
+    kind: 'PersistentVolumeClaim',
+    root: core,
+    resource: 'persistentvolumeclaims',
+    why: 'real sizes; retained volumes',
+  },
   { kind: 'PodDisruptionBudget', root: '/apis/policy/v1', resource: 'poddisruptionbudgets', why: 'drift' },
   { kind: 'ServiceAccount', root: core, resource: 'serviceaccounts', why: 'drift' },
   { kind: 'Role', root: '/apis/rbac.authorization.k8s.io/v1', resource: 'roles', why: 'drift' },
@@ -52,7 +72,8 @@ export function sourcesOf(namespaces: readonly string[]): readonly Source[] {
         path: namespace === null ? `${root}/${resource}` : `${root}/namespaces/${namespace}/${resource}`,
         query: labelled ? { labelSelector: `${labels.managedBy}=${labelValues.managedBy}` } : {},
         labelled,
-        pathOf: (where, name) => `${root}/namespaces/${encodeURIComponent(where)}/${resource}/${encodeURIComponent(name)}`,
+        pathOf: (where, name) =>
+          `${root}/namespaces/${encodeURIComponent(where)}/${resource}/${encodeURIComponent(name)}`,
       };
     }),
   );

@@ -32,7 +32,12 @@ type Ended =
   /** The stream ended in order: go on from the last version. */
   | { readonly type: 'resume' }
   /** What we hold may be wrong: list again. */
-  | { readonly type: 'relist'; readonly because: string; readonly retryAfterMs: number | null; readonly atOnce: boolean }
+  | {
+      readonly type: 'relist';
+      readonly because: string;
+      readonly retryAfterMs: number | null;
+      readonly atOnce: boolean;
+    }
   | { readonly type: 'failed'; readonly because: string; readonly retryAfterMs: number | null };
 
 interface State {
@@ -72,13 +77,22 @@ function pageOf(body: unknown): Page | null {
   return { items: body['items'], version: resourceVersion, next: typeof next === 'string' ? next : '' };
 }
 
-function describe(answer: Exclude<Answer, { type: 'ok' }>): { readonly because: string; readonly retryAfterMs: number | null } {
-  if (answer.type === 'refused') return { because: `${answer.status} ${answer.reason}: ${answer.message}`, retryAfterMs: answer.retryAfterMs };
+function describe(answer: Exclude<Answer, { type: 'ok' }>): {
+  readonly because: string;
+  readonly retryAfterMs: number | null;
+} {
+  if (answer.type === 'refused')
+    return { because: `${answer.status} ${answer.reason}: ${answer.message}`, retryAfterMs: answer.retryAfterMs };
   return { because: answer.because, retryAfterMs: null };
 }
 
 /** A cold stream of one source; unsubscribing stops it for good. */
-export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTrouble: (trouble: WatchTrouble) => void): Observable<WatchItem> {
+export function watchSource(
+  kube: Kube,
+  source: Source,
+  ports: WatchPorts,
+  onTrouble: (trouble: WatchTrouble) => void,
+): Observable<WatchItem> {
   return new Observable((subscriber) => {
     const abort = new AbortController();
     const state: State = { known: new Map(), version: null, listed: false, stale: false, stopped: false };
@@ -103,7 +117,8 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
 
     function sawObject(object: LiveObject): void {
       const before = state.known.get(keyOf(object));
-      if (before !== undefined && before.metadata.uid !== object.metadata.uid) tell({ type: 'gone', source: source.name, kind: source.kind, object: before });
+      if (before !== undefined && before.metadata.uid !== object.metadata.uid)
+        tell({ type: 'gone', source: source.name, kind: source.kind, object: before });
       state.known.set(keyOf(object), object);
       tell({ type: 'seen', source: source.name, kind: source.kind, object });
     }
@@ -119,7 +134,9 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
         return;
       }
       if (answer.type !== 'ok' && !(answer.type === 'refused' && answer.status === 404)) {
-        throw new Error(`${source.name}: could not tell whether ${object.metadata.name} is gone: ${describe(answer).because}`);
+        throw new Error(
+          `${source.name}: could not tell whether ${object.metadata.name} is gone: ${describe(answer).because}`,
+        );
       }
       if (state.known.get(keyOf(object))?.metadata.uid === object.metadata.uid) state.known.delete(keyOf(object));
       tell({ type: 'gone', source: source.name, kind: source.kind, object });
@@ -136,7 +153,9 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
         if (answer.type !== 'ok') {
           const { because, retryAfterMs } = describe(answer);
           const expired = answer.type === 'refused' && answer.status === 410;
-          return expired ? { type: 'relist', because, retryAfterMs, atOnce: false } : { type: 'failed', because, retryAfterMs };
+          return expired
+            ? { type: 'relist', because, retryAfterMs, atOnce: false }
+            : { type: 'failed', because, retryAfterMs };
         }
         const page = pageOf(answer.body);
         if (page === null) return { type: 'failed', because: 'the list is not a list', retryAfterMs: null };
@@ -156,7 +175,11 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
       }
       for (const object of found.values()) {
         const before = state.known.get(keyOf(object));
-        if (before?.metadata.uid !== object.metadata.uid || before.metadata.resourceVersion !== object.metadata.resourceVersion) sawObject(object);
+        if (
+          before?.metadata.uid !== object.metadata.uid ||
+          before.metadata.resourceVersion !== object.metadata.resourceVersion
+        )
+          sawObject(object);
       }
       state.version = version;
       heard();
@@ -169,12 +192,14 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
     async function take(line: string): Promise<Ended | null> {
       heard();
       const event = parsed(line);
-      if (!isObject(event)) return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };
+      if (!isObject(event))
+        return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };
       const { type, object } = event;
       if (type === 'ERROR') return inStreamError(object);
       const live = isObject(object) && type !== 'BOOKMARK' ? { ...object, kind: source.kind } : object;
       const metadata = isObject(live) && isObject(live['metadata']) ? live['metadata'] : {};
-      if (typeof metadata['resourceVersion'] !== 'string') return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };
+      if (typeof metadata['resourceVersion'] !== 'string')
+        return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };
       if (type === 'BOOKMARK') {
         state.version = metadata['resourceVersion'];
         return null;
@@ -182,7 +207,13 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
       if (!isLiveObject(live)) return null;
       if (type === 'ADDED' || type === 'MODIFIED') sawObject(live);
       else if (type === 'DELETED') await deleted(live);
-      else return { type: 'relist', because: `an event of unknown type ${String(type)}`, retryAfterMs: null, atOnce: true };
+      else
+        return {
+          type: 'relist',
+          because: `an event of unknown type ${String(type)}`,
+          retryAfterMs: null,
+          atOnce: true,
+        };
       state.version = live.metadata.resourceVersion;
       return null;
     }
@@ -209,12 +240,20 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
 
     async function watch(): Promise<Ended> {
       const timeoutSeconds = String(240 + Math.floor(ports.chance.fraction() * 56));
-      const query = { ...source.query, watch: 'true', allowWatchBookmarks: 'true', resourceVersion: state.version ?? '', timeoutSeconds };
+      const query = {
+        ...source.query,
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: state.version ?? '',
+        timeoutSeconds,
+      };
       const answer = await kube.openWatch({ path: source.path, query, signal: abort.signal });
       if (answer.type !== 'stream') {
         const { because, retryAfterMs } = describe(answer);
         const expired = answer.type === 'refused' && answer.status === 410;
-        return expired ? { type: 'relist', because, retryAfterMs, atOnce: true } : { type: 'failed', because, retryAfterMs };
+        return expired
+          ? { type: 'relist', because, retryAfterMs, atOnce: true }
+          : { type: 'failed', because, retryAfterMs };
       }
       heard();
       let silent = false;
@@ -229,7 +268,10 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
           const { done, value } = await lines.next();
           silence.cancel();
           if (state.stopped) return { type: 'resume' };
-          if (done === true) return silent ? { type: 'failed', because: `no byte for ${silenceMs} ms`, retryAfterMs: null } : { type: 'resume' };
+          if (done === true)
+            return silent
+              ? { type: 'failed', because: `no byte for ${silenceMs} ms`, retryAfterMs: null }
+              : { type: 'resume' };
           const ended = await take(value);
           if (ended !== null) return ended;
           silence = ports.ticks.after(silenceMs, cut);
@@ -269,9 +311,16 @@ export function watchSource(kube: Kube, source: Source, ports: WatchPorts, onTro
       while (!state.stopped) {
         let ended: Ended;
         try {
-          ended = (state.version === null ? await list() : null) ?? (state.version === null ? { type: 'resume' } : await watch());
+          ended =
+            (state.version === null ? await list() : null) ??
+            (state.version === null ? { type: 'resume' } : await watch());
         } catch (error) {
-          ended = { type: 'relist', because: error instanceof Error ? error.message : String(error), retryAfterMs: null, atOnce: false };
+          ended = {
+            type: 'relist',
+            because: error instanceof Error ? error.message : String(error),
+            retryAfterMs: null,
+            atOnce: false,
+          };
         }
         if (!state.stopped) await recover(ended);
       }

@@ -40,7 +40,9 @@ export function creationAllowed(facts: Facts, plan: Plan): Answer {
   const standing = obstacles(facts, plan);
   const first = standing[0];
   if (first !== undefined) {
-    return no(`${first.key} stands in the way: ${first.because}`, { objects: standing.map((each) => each.key).join(', ') });
+    return no(`${first.key} stands in the way: ${first.because}`, {
+      objects: standing.map((each) => each.key).join(', '),
+    });
   }
   const retained = retainedObjects(facts);
   if (retained.length === 0) return yes('nothing of an earlier cluster of this name is left');
@@ -55,17 +57,26 @@ function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
   const objects = retained.map((each) => `${each.object.kind}/${each.object.name}`).join(', ');
   const values = { objects, identifiers: identifiers.join(', '), majors: majors.join(', '), version };
   if (identifiers.length > 1 || identifiers[0] === 'none' || uids.length > 1) {
-    return no(`retained volumes and Secrets are of different databases (system identifiers ${identifiers.join(', ')}); ${wayOut}`, values);
+    return no(
+      `retained volumes and Secrets are of different databases (system identifiers ${identifiers.join(', ')}); ${wayOut}`,
+      values,
+    );
   }
   if (majors.length > 1 || majors[0] !== version) {
-    return no(`retained volumes hold PostgreSQL ${majors.join(', ')}, spec.version is ${version ?? 'unset'}; ${wayOut}`, values);
+    return no(
+      `retained volumes hold PostgreSQL ${majors.join(', ')}, spec.version is ${version ?? 'unset'}; ${wayOut}`,
+      values,
+    );
   }
   const names = objectNames(facts.world.cluster?.seen.name ?? '');
   const lost = [names.credentialsInForce, names.credentials, names.applicationSecret].filter(
     (name) => objectAt(facts, `Secret/${name}`) === null,
   );
   if (lost.includes(names.credentialsInForce) && lost.includes(names.credentials)) {
-    return no(`retained volumes are there but their Secrets ${lost.join(', ')} are not; restore one, or ${wayOut}`, values);
+    return no(
+      `retained volumes are there but their Secrets ${lost.join(', ')} are not; restore one, or ${wayOut}`,
+      values,
+    );
   }
   return yes(`retained volumes and Secrets agree on system identifier ${identifiers[0] ?? ''}`, values);
 }

@@ -22,7 +22,11 @@ export function generatePassword(length: number, chance: Chance): string {
 }
 
 /** Reads keys of another Secret of the namespace, decoded. */
-export type ReadSecret = (name: string) => Promise<{ readonly type: 'read'; readonly data: Readonly<Record<string, string>> } | Exclude<Answer, { type: 'ok' }>>;
+export type ReadSecret = (
+  name: string,
+) => Promise<
+  { readonly type: 'read'; readonly data: Readonly<Record<string, string>> } | Exclude<Answer, { type: 'ok' }>
+>;
 
 function expand(template: string, values: ReadonlyMap<string, string>): string {
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, key: string) => encodeURIComponent(values.get(key) ?? ''));
@@ -33,7 +37,9 @@ export async function generateValues(
   keys: readonly GeneratedKey[],
   read: ReadSecret,
   chance: Chance,
-): Promise<{ readonly type: 'values'; readonly values: ReadonlyMap<string, string> } | Exclude<Answer, { type: 'ok' }>> {
+): Promise<
+  { readonly type: 'values'; readonly values: ReadonlyMap<string, string> } | Exclude<Answer, { type: 'ok' }>
+> {
   const values = new Map<string, string>();
   const others = new Map<string, Readonly<Record<string, string>>>();
   for (const { key, generator } of keys) {
@@ -46,7 +52,8 @@ export async function generateValues(
       others.set(generator.secret, answer.data);
     }
     const value = others.get(generator.secret)?.[generator.key];
-    if (value === undefined) return { type: 'not-sent', because: `Secret ${generator.secret} has no key ${generator.key} to copy` };
+    if (value === undefined)
+      return { type: 'not-sent', because: `Secret ${generator.secret} has no key ${generator.key} to copy` };
     values.set(key, value);
   }
   for (const { key, generator } of keys) {
@@ -59,6 +66,8 @@ export async function generateValues(
 /** The body with its values as `data`. */
 export function withData(body: string, values: ReadonlyMap<string, string>): string {
   const object = JSON.parse(body) as Record<string, unknown>;
-  const data = Object.fromEntries([...values].map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]));
+  const data = Object.fromEntries(
+    [...values].map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]),
+  );
   return JSON.stringify({ ...object, data });
 }

@@ -47,7 +47,8 @@ function uidOf(body: unknown): string {
 
 function apiRequest(effect: Effect): ApiRequest {
   const { request, type } = effect.intent;
-  if (request.type !== 'api') throw new Error(`intent ${type} bears no API request; the journal row cannot be of this build`);
+  if (request.type !== 'api')
+    throw new Error(`intent ${type} bears no API request; the journal row cannot be of this build`);
   return request;
 }
 
@@ -81,7 +82,12 @@ const createSecret: Send = async (effect, ports) => {
     const answer = await ports.get(resourcePath('Secret', effect.namespace, name));
     if (answer.type !== 'ok') return answer;
     const data = isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
-    return { type: 'read', data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')])) };
+    return {
+      type: 'read',
+      data: Object.fromEntries(
+        Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]),
+      ),
+    };
   };
   const made = await generateValues(generated, read, ports.chance);
   if (made.type !== 'values') return failedOutcome(made, true);
@@ -109,13 +115,15 @@ const compare: Send = async (effect, ports) => {
 
 const database: Send = async (effect, ports) => {
   const { request } = effect.intent;
-  if (request.type !== 'sql') throw new Error('intent CreateDatabase bears no SQL request; the journal row cannot be of this build');
+  if (request.type !== 'sql')
+    throw new Error('intent CreateDatabase bears no SQL request; the journal row cannot be of this build');
   return ensureApplicationDatabase(request, {
     runInPod: ports.runInPod,
     chance: ports.chance,
     secretValue: async (namespace, name, key) => {
       const answer = await ports.get(resourcePath('Secret', namespace, name));
-      const data = answer.type === 'ok' && isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
+      const data =
+        answer.type === 'ok' && isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
       const value = data[key];
       return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : null;
     },

@@ -68,16 +68,21 @@ function verdict(request: SqlRequest, result: { readonly exitCode: number | null
     const major = String(Math.floor(Number(done[1]) / 10_000));
     return { type: 'done', result: { database: `${database}/${owner}`, serverMajor: major } };
   }
-  if (/^standby$/m.test(result.output)) return transient('NotPrimary', `${request.pod} is in recovery, its database is read-only`);
+  if (/^standby$/m.test(result.output))
+    return transient('NotPrimary', `${request.pod} is in recovery, its database is read-only`);
   // Error text may quote a statement, hence a verifier: only the exit code is told.
-  return transient('StatementFailed', `psql in ${request.pod} ended with code ${result.exitCode ?? 'unknown'} before database ${database} was there`);
+  return transient(
+    'StatementFailed',
+    `psql in ${request.pod} ended with code ${result.exitCode ?? 'unknown'} before database ${database} was there`,
+  );
 }
 
 /** Makes the application's role and database. Never puts a password, nor its verifier, into an argument or an outcome. */
 export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlPorts): Promise<Outcome> {
   const { database = '', owner = '' } = request.arguments;
   const password = await ports.secretValue(request.namespace, request.secret.name, request.secret.key);
-  if (password === null) return transient('SecretMissing', `Secret ${request.secret.name} has no key ${request.secret.key}`);
+  if (password === null)
+    return transient('SecretMissing', `Secret ${request.secret.name} has no key ${request.secret.key}`);
   const verifier = scramVerifier(password, ports.chance.bytes(16));
   try {
     const result = await ports.runInPod({
@@ -90,6 +95,9 @@ export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlP
     });
     return verdict(request, result);
   } catch (error) {
-    return { type: 'unknown', reason: `exec in ${request.pod}: ${error instanceof Error ? error.message : 'no answer'}` };
+    return {
+      type: 'unknown',
+      reason: `exec in ${request.pod}: ${error instanceof Error ? error.message : 'no answer'}`,
+    };
   }
 }

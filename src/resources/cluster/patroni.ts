@@ -41,7 +41,10 @@ function escaped(value: Json): Json {
 /** The environment value: the password arrives by expansion of a variable that comes from the Secret. */
 export function spiloConfiguration(input: BuildInput): string {
   const marker = '\u0000password\u0000';
-  return JSON.stringify(escaped(patroniConfiguration(input, marker))).replace(JSON.stringify(marker), '"$(RESTAPI_PASSWORD)"');
+  return JSON.stringify(escaped(patroniConfiguration(input, marker))).replace(
+    JSON.stringify(marker),
+    '"$(RESTAPI_PASSWORD)"',
+  );
 }
 
 /** The rendered configuration for people to read; pods do not mount it. */
@@ -49,7 +52,11 @@ export function patroniConfigMap(input: BuildInput): Json {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: metadata(input, { name: objectNames(input.name).patroniConfig, labels: objectLabels(input), owned: true }),
+    metadata: metadata(input, {
+      name: objectNames(input.name).patroniConfig,
+      labels: objectLabels(input),
+      owned: true,
+    }),
     data: { 'patroni.json': JSON.stringify(patroniConfiguration(input, '(in Secret)'), null, 2) },
   };
 }

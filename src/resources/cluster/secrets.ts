@@ -21,9 +21,15 @@ const passwordLength = 32;
 const credentialKeys = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'RESTAPI_PASSWORD'] as const;
 
 /** What pods reference; changed only after ALTER ROLE. */
-export function credentialsInForce(input: BuildInput): { readonly body: Json; readonly generated: readonly GeneratedKey[] } {
+export function credentialsInForce(input: BuildInput): {
+  readonly body: Json;
+  readonly generated: readonly GeneratedKey[];
+} {
   const names = objectNames(input.name);
-  const passwords = credentialKeys.map((key): GeneratedKey => ({ key, generator: { type: 'password', length: passwordLength } }));
+  const passwords = credentialKeys.map((key): GeneratedKey => ({
+    key,
+    generator: { type: 'password', length: passwordLength },
+  }));
   return {
     body: secret(input, names.credentialsInForce),
     generated: [...passwords, { key: 'PGPASSWORD', generator: { type: 'copy', secret: '', key: 'POSTGRES_PASSWORD' } }],
@@ -36,12 +42,18 @@ export function credentials(input: BuildInput): { readonly body: Json; readonly 
   const keys = [...credentialKeys, 'PGPASSWORD'];
   return {
     body: secret(input, names.credentials),
-    generated: keys.map((key): GeneratedKey => ({ key, generator: { type: 'copy', secret: names.credentialsInForce, key } })),
+    generated: keys.map((key): GeneratedKey => ({
+      key,
+      generator: { type: 'copy', secret: names.credentialsInForce, key },
+    })),
   };
 }
 
 /** What the application uses: parts and a uri. */
-export function application(input: BuildInput, database: { readonly name: string; readonly owner: string }): { readonly body: Json; readonly generated: readonly GeneratedKey[] } {
+export function application(
+  input: BuildInput,
+  database: { readonly name: string; readonly owner: string },
+): { readonly body: Json; readonly generated: readonly GeneratedKey[] } {
   const host = `${input.name}.${input.namespace}.svc`;
   const literal = (key: string, value: string): GeneratedKey => ({ key, generator: { type: 'literal', value } });
   return {
@@ -52,7 +64,13 @@ export function application(input: BuildInput, database: { readonly name: string
       literal('dbname', database.name),
       literal('host', host),
       literal('port', '5432'),
-      { key: 'uri', generator: { type: 'uri', template: 'postgresql://{{username}}:{{password}}@{{host}}:{{port}}/{{dbname}}?sslmode=require' } },
+      {
+        key: 'uri',
+        generator: {
+          type: 'uri',
+          template: 'postgresql://{{username}}:{{password}}@{{host}}:{{port}}/{{dbname}}?sslmode=require',
+        },
+      },
     ],
   };
 }

@@ -37,7 +37,12 @@ function routed(input: BuildInput, role: string): { readonly [key: string]: Json
 /** Reads and writes: always the leader. */
 export function primaryService(input: BuildInput): Json {
   if (input.dcs === 'ConfigMaps') return service(input, input.name, routed(input, labelValues.leader));
-  return dcsService(input, input.name, { type: 'ClusterIP', sessionAffinity: 'None', internalTrafficPolicy: 'Cluster', ports: [port] });
+  return dcsService(input, input.name, {
+    type: 'ClusterIP',
+    sessionAffinity: 'None',
+    internalTrafficPolicy: 'Cluster',
+    ports: [port],
+  });
 }
 
 /** Reads: the replicas that are Ready. */
@@ -63,6 +68,11 @@ export function patroniServices(input: BuildInput): readonly { readonly name: st
   if (input.dcs === 'ConfigMaps') return [];
   return objectNames(input.name).dcsServices.map((name) => ({
     name,
-    body: dcsService(input, name, { type: 'ClusterIP', clusterIP: 'None', sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' }),
+    body: dcsService(input, name, {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      sessionAffinity: 'None',
+      internalTrafficPolicy: 'Cluster',
+    }),
   }));
 }

@@ -59,11 +59,16 @@ function environment(input: BuildInput): readonly Json[] {
 
 function resources(input: BuildInput): { readonly [key: string]: Json } {
   const { requests, limits } = input.spec.resources ?? {};
-  const list = (each: { readonly cpu?: string; readonly memory?: string } | undefined): { readonly [key: string]: Json } => ({
+  const list = (
+    each: { readonly cpu?: string; readonly memory?: string } | undefined,
+  ): { readonly [key: string]: Json } => ({
     ...(each?.cpu === undefined ? {} : { cpu: each.cpu }),
     ...(each?.memory === undefined ? {} : { memory: each.memory }),
   });
-  return { ...(requests === undefined ? {} : { requests: list(requests) }), ...(limits === undefined ? {} : { limits: list(limits) }) };
+  return {
+    ...(requests === undefined ? {} : { requests: list(requests) }),
+    ...(limits === undefined ? {} : { limits: list(limits) }),
+  };
 }
 
 function container(input: BuildInput): Json {
@@ -107,7 +112,10 @@ function affinity(input: BuildInput): Json {
       preferredDuringSchedulingIgnoredDuringExecution: [
         {
           weight: 100,
-          podAffinityTerm: { labelSelector: { matchLabels: memberLabels(input.name) }, topologyKey: 'kubernetes.io/hostname' },
+          podAffinityTerm: {
+            labelSelector: { matchLabels: memberLabels(input.name) },
+            topologyKey: 'kubernetes.io/hostname',
+          },
         },
       ],
     },
@@ -184,16 +192,25 @@ export function statefulSet(input: BuildInput): Json {
       selector: { matchLabels: memberLabels(input.name) },
       template: { metadata: { labels: memberLabels(input.name) }, spec: podSpec(input) },
       volumeClaimTemplates: [
-        { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', labels: objectLabels(input) }, spec: claimSpec(input) },
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          metadata: { name: 'data', labels: objectLabels(input) },
+          spec: claimSpec(input),
+        },
       ],
     },
   };
 }
 
-
 /** The claim of one member, made before the StatefulSet needs it. */
 export function claim(input: BuildInput, name: string): Json {
-  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: metadata(input, { name, labels: objectLabels(input) }), spec: claimSpec(input) };
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: metadata(input, { name, labels: objectLabels(input) }),
+    spec: claimSpec(input),
+  };
 }
 
 /** At most one member may be evicted at a time; one that is broken anyway may always go. None for a single member. */
@@ -201,7 +218,15 @@ export function disruptionBudget(input: BuildInput): Json {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: metadata(input, { name: objectNames(input.name).disruptionBudget, labels: objectLabels(input), owned: true }),
-    spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow', selector: { matchLabels: memberLabels(input.name) } },
+    metadata: metadata(input, {
+      name: objectNames(input.name).disruptionBudget,
+      labels: objectLabels(input),
+      owned: true,
+    }),
+    spec: {
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      selector: { matchLabels: memberLabels(input.name) },
+    },
   };
 }

@@ -68,13 +68,41 @@ const knownPrefixes: ReadonlySet<string> = new Set([
   'timescaledb',
 ]);
 
-const booleans: ReadonlySet<string> = new Set(['on', 'off', 'true', 'false', 'yes', 'no', '1', '0', 't', 'f', 'y', 'n', 'tr', 'tru', 'fa', 'fal', 'fals', 'ye', 'of']);
+const booleans: ReadonlySet<string> = new Set([
+  'on',
+  'off',
+  'true',
+  'false',
+  'yes',
+  'no',
+  '1',
+  '0',
+  't',
+  'f',
+  'y',
+  'n',
+  'tr',
+  'tru',
+  'fa',
+  'fal',
+  'fals',
+  'ye',
+  'of',
+]);
 
 /** Factors to the base of each family: bytes, and milliseconds. */
 const memoryUnits: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
-const timeUnits: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const timeUnits: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
-const numberGrammar = /^\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))\s*([a-zA-Z]*)\s*$/;
+const numberGrammar =
+  /^\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))\s*([a-zA-Z]*)\s*$/;
 
 function baseOf(unit: string): { readonly family: Readonly<Record<string, number>>; readonly factor: number } | null {
   const parts = /^(\d*)([A-Za-z]+)$/.exec(unit);
@@ -118,7 +146,9 @@ function valueRule(setting: Setting, text: string): string | null {
       return booleans.has(text.toLowerCase()) ? null : 'must be a boolean: on or off';
     case 'enum': {
       const allowed = setting.enumvals ?? [];
-      return allowed.some((each) => each.toLowerCase() === text.toLowerCase()) ? null : `must be one of ${allowed.join(', ')}`;
+      return allowed.some((each) => each.toLowerCase() === text.toLowerCase())
+        ? null
+        : `must be one of ${allowed.join(', ')}`;
     }
     case 'integer':
     case 'real':
@@ -134,7 +164,9 @@ function ruleFor(major: string, name: string, value: string): string | null {
   const dot = name.indexOf('.');
   if (dot > 0) {
     const prefix = name.slice(0, dot);
-    return knownPrefixes.has(prefix) ? null : `is a parameter of an extension called ${prefix}, which the operator does not know`;
+    return knownPrefixes.has(prefix)
+      ? null
+      : `is a parameter of an extension called ${prefix}, which the operator does not know`;
   }
   const setting = settingOf(major, name);
   if (setting === null) return `is not a parameter of PostgreSQL ${major}`;
@@ -151,7 +183,8 @@ export function parameterProblems(major: string, parameters: Readonly<Record<str
     const shown = value.length > 80 ? `${value.slice(0, 77)}…` : value;
     const twin = seen.get(name);
     seen.set(name, given);
-    if (twin !== undefined) return [{ field, value: shown, rule: `names the same parameter as ${twin}; names are not case-sensitive` }];
+    if (twin !== undefined)
+      return [{ field, value: shown, rule: `names the same parameter as ${twin}; names are not case-sensitive` }];
     const rule = ruleFor(major, name, value);
     return rule === null ? [] : [{ field, value: shown, rule }];
   });

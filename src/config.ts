@@ -1,0 +1,210 @@
+/**
+ * Owns: every setting of the operator, in one table: flag, environment variable, default, meaning. The only reader of the
+ * environment. `docs/configuration.md` is held to this table by a test.
+ */
+import { hostname } from 'node:os';
+import type { OperatorConfig } from '#machines/cluster/observations.ts';
+import { Refused } from './errors.ts';
+
+interface Setting {
+  readonly flag: string;
+  readonly env: string;
+  readonly default: string;
+  readonly meaning: string;
+}
+
+/** Spilo by default: the newest public image that holds each major. */
+const defaultImages = JSON.stringify({
+  '15': 'ghcr.io/zalando/spilo-15:3.0-p1',
+  '16': 'ghcr.io/zalando/spilo-16:3.3-p3',
+  '17': 'ghcr.io/zalando/spilo-17:4.0-p3',
+  '18': 'ghcr.io/zalando/spilo-18:4.1-p1',
+});
+
+export const settings = {
+  kubeconfig: {
+    flag: '--kubeconfig',
+    env: 'OPERATOR_KUBECONFIG',
+    default: '',
+    meaning: 'kubeconfig file; empty uses the pod’s service account',
+  },
+  context: {
+    flag: '--context',
+    env: 'OPERATOR_CONTEXT',
+    default: '',
+    meaning: 'context in the kubeconfig; empty uses the only one in a named file',
+  },
+  namespaces: {
+    flag: '--namespaces',
+    env: 'OPERATOR_NAMESPACES',
+    default: '',
+    meaning: 'namespaces to watch, separated by commas; empty watches all',
+  },
+  journal: {
+    flag: '--journal',
+    env: 'OPERATOR_JOURNAL',
+    default: '/var/lib/postgres-operator/journal.db',
+    meaning: 'path of the journal; a folder on a block device, never NFS',
+  },
+  images: {
+    flag: '--images',
+    env: 'OPERATOR_IMAGES',
+    default: defaultImages,
+    meaning: 'image catalog: JSON object, PostgreSQL major to Spilo-compatible image',
+  },
+  imagePullPolicy: {
+    flag: '--image-pull-policy',
+    env: 'OPERATOR_IMAGE_PULL_POLICY',
+    default: 'IfNotPresent',
+    meaning: 'Always, IfNotPresent or Never, for members’ pods',
+  },
+  defaultDcs: {
+    flag: '--default-dcs',
+    env: 'OPERATOR_DEFAULT_DCS',
+    default: 'Endpoints',
+    meaning: 'Endpoints or ConfigMaps, for clusters that do not say',
+  },
+  createDeadlineSeconds: {
+    flag: '--create-deadline',
+    env: 'OPERATOR_CREATE_DEADLINE',
+    default: '600',
+    meaning: 'seconds after which a cluster that is still being created counts as late',
+  },
+  leaseNamespace: {
+    flag: '--lease-namespace',
+    env: 'POD_NAMESPACE',
+    default: 'default',
+    meaning: 'namespace of the Lease',
+  },
+  leaseName: {
+    flag: '--lease-name',
+    env: 'OPERATOR_LEASE_NAME',
+    default: 'postgres-operator',
+    meaning: 'name of the Lease',
+  },
+  identity: {
+    flag: '--identity',
+    env: 'POD_NAME',
+    default: '',
+    meaning: 'holder of the Lease; the pod’s name, else the host’s',
+  },
+  httpAddress: {
+    flag: '--http-address',
+    env: 'OPERATOR_HTTP_ADDRESS',
+    default: '0.0.0.0:8080',
+    meaning: 'address and port of /healthz, /readyz and /metrics',
+  },
+  apiAddress: {
+    flag: '--api-address',
+    env: 'OPERATOR_API_ADDRESS',
+    default: '127.0.0.1:8081',
+    meaning: 'loopback address and port of the journal API',
+  },
+  logLevel: { flag: '--log-level', env: 'OPERATOR_LOG_LEVEL', default: 'info', meaning: 'error, warn, info or debug' },
+} as const satisfies Record<string, Setting>;
+
+type Name = keyof typeof settings;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Config {
+  readonly kubeconfig: string | null;
+  readonly context: string | null;
+  readonly namespaces: readonly string[];
+  readonly journal: string;
+  readonly lease: { readonly namespace: string; readonly name: string; readonly holder: string };
+  readonly http: Address;
+  readonly api: Address;
+  readonly logLevel: string;
+  /** What decisions may read. */
+  readonly operator: OperatorConfig;
+}
+
+function refuse(name: Name, value: string, rule: string): never {
+  const { flag, env } = settings[name];
+  throw new Refused(`${JSON.stringify(value)} ${rule}`, {
+    operation: 'read setting',
+    subject: `${flag} (${env})`,
+    hint: `see docs/configuration.md for ${flag}`,
+  });
+}
+
+function addressOf(name: Name, text: string): Address {
+  const parts = /^(.+):(\d{1,5})$/.exec(text);
+  const port = Number(parts?.[2]);
+  if (parts === null || port > 65_535) refuse(name, text, 'is not an address with a port, such as 127.0.0.1:8081');
+  return { host: parts[1] ?? '', port };
+}
+
+function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((each) => each === text);
+  return found ?? refuse(name, text, `is none of ${allowed.join(', ')}`);
+}
+
+function imagesOf(text: string): Readonly<Record<string, string>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    refuse('images', text, 'is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    refuse('images', text, 'is not a JSON object');
+  const entries = Object.entries(value);
+  const wrong = entries.find(([major, image]) => !/^\d+$/.test(major) || typeof image !== 'string' || image === '');
+  if (wrong !== undefined) refuse('images', text, `has an entry that is no major with an image: ${wrong[0]}`);
+  return Object.fromEntries(entries.map(([major, image]) => [major, String(image)]));
+}
+
+function flagsOf(argv: readonly string[]): ReadonlyMap<string, string> {
+  const known = new Set<string>(Object.values(settings).map((setting) => setting.flag));
+  const found = new Map<string, string>();
+  for (let index = 0; index < argv.length; index += 1) {
+    const [flag = '', inline] = (argv[index] ?? '').split(/=(.*)/s);
+    if (!known.has(flag)) {
+      throw new Refused('there is no such flag', {
+        operation: 'read flag',
+        subject: flag,
+        hint: `the flags are ${[...known].join(', ')}`,
+      });
+    }
+    const value = inline ?? argv[(index += 1)];
+    if (value === undefined)
+      throw new Refused('it needs a value', { operation: 'read flag', subject: flag, hint: `write ${flag}=VALUE` });
+    found.set(flag, value);
+  }
+  return found;
+}
+
+/** Reads flags, then environment, then defaults. @throws Refused naming the setting, the value and the rule */
+export function readConfig(argv: readonly string[], environment: Readonly<Record<string, string | undefined>>): Config {
+  const flags = flagsOf(argv);
+  const text = (name: Name): string =>
+    flags.get(settings[name].flag) ?? environment[settings[name].env] ?? settings[name].default;
+  const optional = (name: Name): string | null => (text(name) === '' ? null : text(name));
+  const deadline = Number(text('createDeadlineSeconds'));
+  if (!Number.isInteger(deadline) || deadline < 10)
+    refuse('createDeadlineSeconds', text('createDeadlineSeconds'), 'is not a whole number of at least 10 seconds');
+  return {
+    kubeconfig: optional('kubeconfig'),
+    context: optional('context'),
+    namespaces: text('namespaces')
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== ''),
+    journal: text('journal'),
+    lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
+    http: addressOf('httpAddress', text('httpAddress')),
+    api: addressOf('apiAddress', text('apiAddress')),
+    logLevel: oneOf('logLevel', text('logLevel'), ['error', 'warn', 'info', 'debug']),
+    operator: {
+      images: imagesOf(text('images')),
+      imagePullPolicy: oneOf('imagePullPolicy', text('imagePullPolicy'), ['Always', 'IfNotPresent', 'Never']),
+      defaultDcs: oneOf('defaultDcs', text('defaultDcs'), ['Endpoints', 'ConfigMaps']),
+      createDeadlineSeconds: deadline,
+    },
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * Owns: the Lease: one leader at a time, and the number of its term. Every term takes a new epoch; the same holder takes
+ * it again at once, with a new one. A failed renewal is not an exit: acting stops, and resumes if the Lease is regained.
+ * I1. `mayAct` is judged by the monotonic clock at the call, with the request timeout taken off: a request that is sent
+ *     now ends before anybody else may hold the Lease.
+ * I2. The epoch never goes back: it is one above all that are known anywhere.
+ */
+import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
+import type { Answer } from './request.ts';
+import type { WireRequest } from './api.ts';
+
+export const leaseDurationMs = 15_000;
+const renewDeadlineMs = 10_000;
+const retryMs = 2_000;
+/** Longest a request that was begun in time may take. */
+const requestTimeoutMs = 2_000;
+
+const epochAnnotation = 'postgres.example.com/epoch';
+const headAnnotation = 'postgres.example.com/operator-head';
+
+export interface LeasePorts {
+  readonly get: (path: string) => Promise<Answer>;
+  readonly send: (request: WireRequest) => Promise<Answer>;
+  readonly clock: Clock;
+  readonly ticks: Ticks;
+  readonly crash: CrashPoints;
+}
+
+export interface LeaseOptions {
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of the pod, or of the host outside a cluster. */
+  readonly holder: string;
+  /** Highest epoch known from elsewhere: statuses, effect keys, the journal. */
+  readonly epochAtLeast: number;
+  /** Operator chain's head, written along with each renewal. */
+  readonly operatorHead: () => { readonly seq: number; readonly head: string };
+  readonly onChange: (state: 'held' | 'lost' | 'waiting', because: string) => void;
+}
+
+export interface LeaseHandle {
+  readonly mayAct: () => boolean;
+  /** Term in force; 0 before the first. */
+  readonly epoch: () => number;
+  /** Resolves when the Lease is held for the first time. */
+  readonly held: Promise<number>;
+  /** Gives the Lease back and stops renewing. */
+  readonly release: () => Promise<void>;
+}
+
+interface Seen {
+  readonly resourceVersion: string;
+  readonly holder: string;
+  readonly epoch: number;
+  readonly transitions: number;
+  /** Changes whenever somebody renews. */
+  readonly mark: string;
+  readonly durationMs: number;
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function seenLease(body: unknown): Seen {
+  const object = isObject(body) ? body : {};
+  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+  const spec = isObject(object['spec']) ? object['spec'] : {};
+  const marks = isObject(metadata['annotations']) ? metadata['annotations'] : {};
+  const duration = spec['leaseDurationSeconds'];
+  return {
+    resourceVersion: String(metadata['resourceVersion'] ?? ''),
+    holder: typeof spec['holderIdentity'] === 'string' ? spec['holderIdentity'] : '',
+    epoch: Number(marks[epochAnnotation] ?? 0) || 0,
+    transitions: typeof spec['leaseTransitions'] === 'number' ? spec['leaseTransitions'] : 0,
+    mark: `${String(spec['renewTime'] ?? '')}/${String(metadata['resourceVersion'] ?? '')}`,
+    durationMs: typeof duration === 'number' ? duration * 1000 : leaseDurationMs,
+  };
+}
+
+/** MicroTime wants six digits; three are refused. */
+function microTime(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '000Z');
+}
+
+/** Begins to compete for the Lease; never gives up. */
+export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle {
+  const collection = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
+  const path = `${collection}/${options.name}`;
+  let epoch = 0;
+  let renewedAt: number | null = null;
+  let watched: { readonly mark: string; readonly since: number } | null = null;
+  let stopped = false;
+  let tick = ports.ticks.soon(() => undefined);
+  let resolveHeld: (epoch: number) => void = () => undefined;
+  const held = new Promise<number>((resolve) => {
+    resolveHeld = resolve;
+  });
+  const holds = (): boolean =>
+    renewedAt !== null && ports.clock.monotonicMs() - renewedAt < renewDeadlineMs - requestTimeoutMs;
+
+  function body(term: number, seen: Seen | null, holder: string): string {
+    const head = options.operatorHead();
+    const now = microTime(ports.clock.nowMs());
+    return JSON.stringify({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {
+        name: options.name,
+        namespace: options.namespace,
+        ...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),
+        annotations: { [epochAnnotation]: String(term), [headAnnotation]: `${head.seq}/${head.head}` },
+      },
+      spec: {
+        holderIdentity: holder,
+        leaseDurationSeconds: leaseDurationMs / 1000,
+        renewTime: now,
+        acquireTime: now,
+        leaseTransitions: seen === null ? 0 : seen.transitions + (seen.holder === holder ? 0 : 1),
+      },
+    });
+  }
+
+  async function write(term: number, seen: Seen | null, holder: string): Promise<Answer> {
+    const method = seen === null ? 'POST' : 'PUT';
+    return ports.send({
+      method,
+      path: seen === null ? collection : path,
+      query: {},
+      contentType: 'application/json',
+      body: body(term, seen, holder),
+      auditId: null,
+    });
+  }
+
+  /** May the Lease be taken now, seen as it is? A foreign one only after it stood still for its duration by our clock. */
+  function isFree(seen: Seen): boolean {
+    if (seen.holder === '' || seen.holder === options.holder) return true;
+    const now = ports.clock.monotonicMs();
+    if (watched === null || watched.mark !== seen.mark) watched = { mark: seen.mark, since: now };
+    return now - watched.since >= seen.durationMs;
+  }
+
+  async function compete(): Promise<void> {
+    ports.crash.hit('before-lease-renew');
+    const began = ports.clock.monotonicMs();
+    const answer = await ports.get(path);
+    const absent = answer.type === 'refused' && answer.status === 404;
+    if (answer.type !== 'ok' && !absent) {
+      options.onChange(
+        holds() ? 'held' : 'waiting',
+        `the Lease could not be read: ${answer.type === 'refused' ? answer.message : answer.because}`,
+      );
+      return;
+    }
+    const seen = absent || answer.type !== 'ok' ? null : seenLease(answer.body);
+    if (seen !== null && !isFree(seen)) {
+      if (renewedAt !== null) options.onChange('lost', `${seen.holder} holds the Lease`);
+      renewedAt = null;
+      options.onChange('waiting', `${seen.holder} holds the Lease`);
+      return;
+    }
+    const goesOn = seen !== null && seen.holder === options.holder && seen.epoch === epoch && epoch > 0;
+    const term = goesOn ? epoch : Math.max(seen?.epoch ?? 0, epoch, options.epochAtLeast) + 1;
+    const written = await write(term, seen, options.holder);
+    if (written.type !== 'ok') {
+      options.onChange(
+        holds() ? 'held' : 'waiting',
+        `the Lease could not be written: ${written.type === 'refused' ? written.message : written.because}`,
+      );
+      return;
+    }
+    ports.crash.hit('after-lease-renew');
+    renewedAt = began;
+    const first = epoch === 0;
+    if (term !== epoch) {
+      epoch = term;
+      options.onChange('held', `term ${term} begins`);
+    }
+    if (first) resolveHeld(term);
+  }
+
+  function again(): void {
+    if (stopped) return;
+    compete()
+      .catch((error: unknown) => options.onChange('waiting', error instanceof Error ? error.message : String(error)))
+      .finally(() => {
+        if (!stopped) tick = ports.ticks.after(retryMs, again);
+      });
+  }
+
+  tick = ports.ticks.soon(again);
+  return {
+    mayAct: holds,
+    epoch: () => epoch,
+    held,
+    release: async () => {
+      stopped = true;
+      tick.cancel();
+      if (!holds()) return;
+      renewedAt = null;
+      const answer = await ports.get(path);
+      if (answer.type !== 'ok') return;
+      const seen = seenLease(answer.body);
+      if (seen.holder === options.holder && seen.epoch === epoch) await write(epoch, seen, '');
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** Owns: what the API server knows of our journal: epochs and heads in statuses, read before the journal is opened. */
+import type { Anchor } from '#src/journal/verify.ts';
+import type { Kube } from '#src/kube/api.ts';
+import { messageOf, Transient } from '#src/errors.ts';
+import { sourcesOf } from '#src/watch/sources.ts';
+
+export interface Anchors {
+  readonly anchors: readonly Anchor[];
+  /** Highest epoch in any status; 0 when there is none. */
+  readonly epoch: number;
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function anchorOf(cluster: unknown): Anchor | null {
+  const metadata = isObject(cluster) && isObject(cluster['metadata']) ? cluster['metadata'] : {};
+  const status = isObject(cluster) && isObject(cluster['status']) ? cluster['status'] : {};
+  const journal = isObject(status['journal']) ? status['journal'] : {};
+  const { uid } = metadata;
+  const { epoch, seq, head } = journal;
+  if (typeof uid !== 'string' || typeof epoch !== 'number' || typeof seq !== 'number' || typeof head !== 'string')
+    return null;
+  return head === '' ? { uid, epoch, seq: 0, head } : { uid, epoch, seq, head };
+}
+
+/** Reads the anchors of all clusters. @throws Transient when the API server does not answer */
+export async function readAnchors(kube: Kube, namespaces: readonly string[]): Promise<Anchors> {
+  const anchors: Anchor[] = [];
+  for (const source of sourcesOf(namespaces).filter((each) => each.kind === 'PostgresCluster')) {
+    const answer = await kube.get(source.path, {});
+    if (answer.type !== 'ok') {
+      const because = answer.type === 'refused' ? `${answer.status} ${answer.message}` : answer.because;
+      throw new Transient(because, {
+        operation: 'list',
+        subject: source.name,
+        hint: 'is the CRD installed (make install), and may this identity list it?',
+      });
+    }
+    const items = isObject(answer.body) && Array.isArray(answer.body['items']) ? answer.body['items'] : [];
+    for (const item of items) {
+      const anchor = anchorOf(item);
+      if (anchor !== null) anchors.push(anchor);
+    }
+  }
+  return { anchors, epoch: anchors.reduce((most, anchor) => Math.max(most, anchor.epoch), 0) };
+}
+
+/** Retries `run` with the given pause until it succeeds; tells each failure. */
+export async function untilAnswered<T>(
+  run: () => Promise<T>,
+  pause: () => Promise<void>,
+  tell: (because: string) => void,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      tell(messageOf(error));
+      await pause();
+    }
+  }
+}

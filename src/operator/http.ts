@@ -1,0 +1,181 @@
+/**
+ * Owns: the operator's two HTTP servers. Health and metrics on the pod network; the journal API on loopback only, reached
+ * by port-forward, so that access to it is what the cluster's RBAC says. Read-only.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Address } from '#src/config.ts';
+import { sha256 } from '#src/decision/hash.ts';
+import { exportLines } from '#src/export/ndjson.ts';
+import type { Journal } from '#src/journal/journal.ts';
+import type { Actors } from '#src/actor/actor.ts';
+import type { Metrics } from '#src/status/metrics.ts';
+
+export interface Health {
+  /** Why the process is not ready; empty when it is. */
+  readonly troubles: () => readonly string[];
+}
+
+export interface HttpPorts {
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly journal: Journal;
+  readonly actors: () => Actors | null;
+  readonly build: string;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => void | Promise<void>;
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+function notFound(response: ServerResponse, what: string): void {
+  json(response, 404, { error: `${what} is not known here`, hint: 'GET /api/clusters lists what is' });
+}
+
+function healthServer(ports: HttpPorts): Server {
+  return createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://operator');
+    if (pathname === '/healthz') return void response.end('ok\n');
+    if (pathname === '/readyz') {
+      const troubles = ports.health.troubles();
+      response.writeHead(troubles.length === 0 ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' });
+      return void response.end(troubles.length === 0 ? 'ok\n' : `${troubles.join('\n')}\n`);
+    }
+    if (pathname !== '/metrics') return notFound(response, pathname);
+    ports.metrics.registry.metrics().then(
+      (text) => {
+        response.writeHead(200, { 'content-type': ports.metrics.registry.contentType });
+        response.end(text);
+      },
+      () => response.writeHead(500).end(),
+    );
+  });
+}
+
+/** A page of another origin must not read through a port-forward: only loopback names may be asked for. */
+function isLocal(request: IncomingMessage): boolean {
+  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+  return (host === 'localhost' || host === '127.0.0.1' || host === '[::1]') && request.headers.origin === undefined;
+}
+
+function numberOf(url: URL, name: string): number | undefined {
+  const text = url.searchParams.get(name);
+  const value = Number(text);
+  return text === null || !Number.isFinite(value) ? undefined : value;
+}
+
+function clusterUid(ports: HttpPorts, namespace: string, name: string): string | null {
+  const found = ports.journal.reader
+    .clusters()
+    .filter((cluster) => cluster.namespace === namespace && cluster.name === name);
+  const alive = new Set((ports.actors()?.clusters() ?? []).map((cluster) => cluster.uid));
+  return (found.find((cluster) => alive.has(cluster.uid)) ?? found.at(-1))?.uid ?? null;
+}
+
+function rows(ports: HttpPorts, uid: string, url: URL): unknown {
+  const [afterSeq, untilSeq, fromMs, untilMs, limit] = ['after', 'until', 'from', 'to', 'limit'].map((name) =>
+    numberOf(url, name),
+  );
+  const filter = {
+    uid,
+    ...(afterSeq === undefined ? {} : { afterSeq }),
+    ...(untilSeq === undefined ? {} : { untilSeq }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(untilMs === undefined ? {} : { untilMs }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+  return { uid, rows: ports.journal.reader.rows(filter) };
+}
+
+function streamExport(ports: HttpPorts, uid: string, response: ServerResponse): void {
+  const cluster = ports.journal.reader.clusters().find((each) => each.uid === uid);
+  if (cluster === undefined) return notFound(response, uid);
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  const { namespace, name } = cluster;
+  const source = {
+    cluster: { uid, namespace, name },
+    build: ports.build,
+    rows: ports.journal.reader.rows({ uid }),
+    blob: ports.journal.reader.blob,
+    sha256,
+  };
+  for (const line of exportLines(source)) response.write(`${line}\n`);
+  response.end();
+}
+
+function route(ports: HttpPorts): Handler {
+  return (_request, response, url) => {
+    const [, api, what, first = '', second = '', last = ''] = url.pathname.split('/').map(decodeURIComponent);
+    if (api !== 'api') return notFound(response, url.pathname);
+    if (what === 'clusters' && first === '') {
+      const alive = ports.actors()?.clusters() ?? [];
+      const phases = alive.map((cluster) => ({
+        ...cluster,
+        state: ports.actors()?.snapshotOf(cluster.uid)?.state ?? null,
+      }));
+      return json(response, 200, { build: ports.build, clusters: ports.journal.reader.clusters(), alive: phases });
+    }
+    if (what === 'verify') return json(response, 200, ports.journal.verify());
+    if (what === 'blobs') return json(response, 200, { hash: first, bytes: ports.journal.reader.blob(first) });
+    const uid = what === 'clusters' ? clusterUid(ports, first, second) : null;
+    if (uid === null) return notFound(response, `${first}/${second}`);
+    if (last === 'rows') return json(response, 200, rows(ports, uid, url));
+    if (last === 'export') return streamExport(ports, uid, response);
+    return json(response, 200, { uid, snapshot: ports.actors()?.snapshotOf(uid) ?? null });
+  };
+}
+
+function apiServer(ports: HttpPorts): Server {
+  const handle = route(ports);
+  return createServer((request, response) => {
+    if (!isLocal(request) || request.method !== 'GET') {
+      return json(response, 403, {
+        error: 'only GET requests to a loopback name are answered',
+        hint: 'use kubectl port-forward and 127.0.0.1',
+      });
+    }
+    try {
+      void handle(request, response, new URL(request.url ?? '/', 'http://127.0.0.1'));
+    } catch (error) {
+      json(response, 500, {
+        error: error instanceof Error ? error.message : String(error),
+        hint: "run 'pgc journal verify' on the file",
+      });
+    }
+  });
+}
+
+function listen(server: Server, { host, port }: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+export interface HttpServers {
+  readonly httpPort: number;
+  readonly apiPort: number;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens both servers. @throws when an address is taken */
+export async function openHttp(
+  ports: HttpPorts,
+  addresses: { readonly http: Address; readonly api: Address },
+): Promise<HttpServers> {
+  const health = healthServer(ports);
+  const api = apiServer(ports);
+  const httpPort = await listen(health, addresses.http);
+  const apiPort = await listen(api, addresses.api);
+  const close = (server: Server): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { httpPort, apiPort, close: async () => void (await Promise.all([close(health), close(api)])) };
+}

@@ -1,0 +1,66 @@
+/**
+ * Owns: the line, as one sentence: watch → stream → actor → decision → journal → executor, and status as one of the
+ * effects. Holds the one Subject of the program: outcomes and timers, the only way back.
+ */
+import { merge, Subject, tap, type Observable, type Subscription } from 'rxjs';
+import { createActors, type Actors } from '#src/actor/actor.ts';
+import type { ActorPorts, DurableDecision } from '#src/actor/ports.ts';
+import { makeExecutor, type Ended, type Executor } from '#src/executor/executor.ts';
+import type { ExecutorPorts } from '#src/executor/ports.ts';
+import type { StreamInput } from '#src/stream/items.ts';
+import { createStream, type StreamPorts } from '#src/stream/stream.ts';
+
+export interface PipelinePorts {
+  /** Everything that is watched, and the operator's settings. */
+  readonly sources: Observable<StreamInput>;
+  readonly stream: StreamPorts;
+  readonly actor: Omit<ActorPorts, 'versions' | 'remember' | 'back'>;
+  readonly executor: ExecutorPorts;
+  readonly nowMs: () => number;
+  readonly onDecision: (decision: DurableDecision) => void;
+  readonly onEnded: (ended: Ended) => void;
+  /** The line ended by an error: nothing more will be decided. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface Pipeline {
+  readonly actors: Actors;
+  readonly executor: Executor;
+  readonly subscription: Subscription;
+}
+
+/** The way back of one outcome. */
+function feedback({ cluster, stamp, intent, outcome }: Ended): StreamInput {
+  const { ordinal, type, target } = intent;
+  const observation = { type: 'OutcomeArrived', seq: stamp.seq, ordinal, intent: type, target, outcome } as const;
+  return { type: 'feedback', cluster, causedBy: stamp.seq, observation };
+}
+
+/** Puts the line together and sets it in motion. */
+export function startPipeline(ports: PipelinePorts): Pipeline {
+  const back$ = new Subject<StreamInput>(); // the only way back
+  const stream = createStream(ports.stream); // watch → stream
+  const actors = createActors({
+    ...ports.actor,
+    versions: stream.versions,
+    remember: stream.remember,
+    back: (input) => back$.next(input),
+  }); // actor, decision, journal
+  const executor = makeExecutor(ports.executor, ports.nowMs, (ended) => {
+    ports.onEnded(ended);
+    back$.next(feedback(ended));
+  });
+  const subscription = merge(ports.sources, back$)
+    .pipe(
+      stream.observations,
+      actors.decisions, // leaves here only after its commit
+      tap(ports.onDecision),
+    )
+    .subscribe({
+      next: ({ cluster, stamp, decision }) => {
+        for (const intent of decision.intents) executor.execute({ cluster, stamp, intent });
+      },
+      error: ports.onFatal,
+    });
+  return { actors, executor, subscription };
+}
