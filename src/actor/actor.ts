@@ -13,7 +13,7 @@
  */
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Snapshot } from '#machines/cluster/facts.ts';
-import type { ClusterObservation } from '#machines/cluster/observations.ts';
+import type { ClusterObservation, ObservationType } from '#machines/cluster/observations.ts';
 import type { Decision, RowStamp } from '#src/decision/record.ts';
 import { withTimerRows } from '#src/replay/redecide.ts';
 import { encodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
@@ -51,18 +51,12 @@ interface Step {
   readonly causedBy: number | null;
 }
 
-function kindOf(observation: ClusterObservation): NewRow['kind'] {
-  switch (observation.type) {
-    case 'ProcessStarted':
-      return 'process';
-    case 'Synced':
-      return 'synced';
-    case 'OperatorConfigSeen':
-      return 'config';
-    default:
-      return 'observation';
-  }
-}
+/** Kinds of rows by what they observe; every other one is an `observation`. */
+const rowKinds: Partial<Readonly<Record<ObservationType, NewRow['kind']>>> = {
+  ProcessStarted: 'process',
+  Synced: 'synced',
+  OperatorConfigSeen: 'config',
+};
 
 /** What a cluster's actor may be made for. Anything else is for an actor that has ended, and comes too late. */
 function introduces(observation: ClusterObservation): boolean {
@@ -132,7 +126,7 @@ function take(
     cluster,
     epoch: stamp.epoch,
     at: stamp.at,
-    kind: kindOf(step.observation),
+    kind: rowKinds[step.observation.type] ?? 'observation',
     type: step.observation.type,
     typeVersion,
     maskVersion: ports.maskVersion,

@@ -2,7 +2,7 @@
  * Owns: writing letters: one observation, or one sight, addressed, stamped and given its place in the mailbox.
  * Called by: `observe.ts`.
  */
-import type { ClusterObservation, OperatorConfig } from '#machines/cluster/observations.ts';
+import type { ClusterObservation, ObservationType, OperatorConfig } from '#machines/cluster/observations.ts';
 import type { Clock, Ticks } from '#src/ports.ts';
 import type { ClusterName, Letter, StreamReports } from './items.ts';
 import type { LeaderWatchdog, ReadVersion } from './leader-watchdog.ts';
@@ -35,25 +35,21 @@ export interface Desk {
   settings: { readonly hash: string; readonly config: OperatorConfig } | null;
 }
 
+/** What observations are about that share their subject with another type. */
+const sharedSubjects: Partial<Readonly<Record<ObservationType, string>>> = {
+  LeaderSilent: 'Leader',
+  LeaderHeard: 'Leader',
+  ClusterSeen: 'PostgresCluster',
+  ClusterGone: 'PostgresCluster',
+};
+
 /** What an observation is about, when it is not about an object: letters about one thing keep their order. */
 function subjectOf(observation: ClusterObservation): string {
-  switch (observation.type) {
-    case 'OutcomeArrived':
-      return `Outcome/${observation.seq}/${observation.ordinal}`;
-    case 'TimerFired':
-      return `Timer/${observation.id}`;
-    case 'SourceWentStale':
-    case 'SourceFresh':
-      return `Source/${observation.source}`;
-    case 'LeaderSilent':
-    case 'LeaderHeard':
-      return 'Leader';
-    case 'ClusterSeen':
-    case 'ClusterGone':
-      return 'PostgresCluster';
-    default:
-      return observation.type;
-  }
+  if (observation.type === 'OutcomeArrived') return `Outcome/${observation.seq}/${observation.ordinal}`;
+  if (observation.type === 'TimerFired') return `Timer/${observation.id}`;
+  if (observation.type === 'SourceWentStale' || observation.type === 'SourceFresh')
+    return `Source/${observation.source}`;
+  return sharedSubjects[observation.type] ?? observation.type;
 }
 
 /** Writes one observation to a cluster. Before its picture is whole nothing is urgent: the introduction comes in order. */
@@ -76,8 +72,9 @@ export function tell(
 }
 
 /** Writes the present sight of an object to its cluster; nothing when it cannot be decoded. */
-export function tellSight(desk: Desk, tenant: Tenant, held: Held, lane: Letter['lane']): void {
-  if (held.sight === null) return;
+export function tellSight(desk: Desk, held: Held, lane: Letter['lane']): void {
+  const { tenant } = held.room;
+  if (held.sight === null || tenant === null || !tenant.introduced) return;
   desk.ports.emit({
     cluster: tenant.cluster,
     at: desk.ports.clock.nowMs(),

@@ -7,25 +7,28 @@ import { leaderObject } from '#machines/shared/names.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { type Desk, tell, tellSight } from './desk.ts';
 import { publishedStatus } from './door/cluster.ts';
+import type { LeaderObject } from './leader-watchdog.ts';
 import type { Held, Room, Tenant } from './roster.ts';
+
+/** The leader object that `held` is by kind and name, in one mode or the other; null when it is none. */
+function leaderObjectOf(held: Held): LeaderObject | null {
+  if (held.kind !== 'Endpoints' && held.kind !== 'ConfigMap') return null;
+  const mode: DcsMode = held.kind === 'Endpoints' ? 'Endpoints' : 'ConfigMaps';
+  const { namespace, name } = held.room;
+  return held.name === leaderObject(name, mode) ? { mode, namespace, name: held.name } : null;
+}
 
 /** Tells the watchdog what the leader object says, if this is one and it bears Patroni's key. */
 export function watchLeader(desk: Desk, held: Held): void {
-  const { tenant, name } = held.room;
-  const mode: DcsMode | null =
-    held.kind === 'Endpoints' ? 'Endpoints' : held.kind === 'ConfigMap' ? 'ConfigMaps' : null;
-  if (mode === null || tenant === null || held.name !== leaderObject(name, mode)) return;
+  const object = leaderObjectOf(held);
+  const uid = held.room.tenant?.cluster.uid;
   const detail = held.sight?.projection.detail;
-  if (detail?.type !== 'Endpoints' && detail?.type !== 'ConfigMap') return;
+  if (object === null || uid === undefined || (detail?.type !== 'Endpoints' && detail?.type !== 'ConfigMap')) return;
   const { leader, ttlSeconds } = detail.dcs;
-  if (leader !== null) {
-    const object = { mode, namespace: held.room.namespace, name: held.name };
-    const { source, resourceVersion } = held;
-    desk.watchdog.heard(tenant.cluster.uid, { source, object, resourceVersion, ttlSeconds });
-  } else if (ttlSeconds !== null) {
-    // The key was given back. In ConfigMaps mode an Endpoints of that name exists too, and never bears the key at all.
-    desk.watchdog.forget(tenant.cluster.uid);
-  }
+  const { source, resourceVersion } = held;
+  if (leader !== null) desk.watchdog.heard(uid, { source, object, resourceVersion, ttlSeconds });
+  // The key was given back. In ConfigMaps mode an Endpoints of that name exists too, and never bears the key at all.
+  else if (ttlSeconds !== null) desk.watchdog.forget(uid);
 }
 
 /** Writes Synced, once, when every source has been listed. */
@@ -56,7 +59,7 @@ export function introduce(
   tell(desk, tenant.cluster, { observation: first.seen, keeping: 'latest' });
   tell(desk, tenant.cluster, { observation: { type: 'PublishedStatusSeen', status: publishedStatus(first.object) } });
   for (const held of room.objects.values()) {
-    tellSight(desk, tenant, held, 'ordinary');
+    tellSight(desk, held, 'ordinary');
     watchLeader(desk, held);
   }
   for (const [source, because] of desk.stale)

@@ -123,9 +123,8 @@ function objectSeen(desk: Desk, item: ObjectItem, address: Address & { readonly 
   const before = held.sight;
   held.sight = sight.value;
   watchLeader(desk, held);
-  const { tenant } = held.room;
   if (before === sight.value) desk.ports.reports.repeated(address.kind);
-  else if (tenant?.introduced === true) tellSight(desk, tenant, held, laneOf(before, sight.value));
+  else tellSight(desk, held, laneOf(before, sight.value));
 }
 
 function itemTold(desk: Desk, item: ObjectItem): void {
@@ -149,36 +148,49 @@ function allListed(desk: Desk): void {
   }
 }
 
+/** An item whose reading must not cost more than itself (I2). */
+function itemTried(desk: Desk, item: ObjectItem): void {
+  try {
+    itemTold(desk, item);
+  } catch (cause) {
+    reportUnreadable(desk, item, { address: null, problems: [`reading it failed: ${String(cause)}`] });
+  }
+}
+
+function wentStale(desk: Desk, source: string, because: string): void {
+  desk.stale.set(source, because);
+  desk.watchdog.sourceWentStale(source);
+  tellAll(desk, { observation: { type: 'SourceWentStale', source, because }, lane: 'urgent' });
+}
+
+function becameFresh(desk: Desk, source: string): void {
+  if (!desk.stale.delete(source)) return;
+  desk.watchdog.sourceFresh(source);
+  tellAll(desk, { observation: { type: 'SourceFresh', source } });
+}
+
+function configured(desk: Desk, settings: NonNullable<Desk['settings']>): void {
+  if (desk.settings?.hash === settings.hash) return;
+  desk.settings = settings;
+  tellAll(desk, { observation: { type: 'OperatorConfigSeen', ...settings } });
+}
+
 function accept(desk: Desk, input: StreamInput): void {
   switch (input.type) {
     case 'seen':
     case 'gone':
-      try {
-        return itemTold(desk, input);
-      } catch (cause) {
-        return reportUnreadable(desk, input, { address: null, problems: [`reading it failed: ${String(cause)}`] });
-      }
+      return itemTried(desk, input);
     case 'listed':
       if (desk.unlisted.delete(input.source) && desk.unlisted.size === 0) allListed(desk);
       return;
-    case 'stale': {
-      const { source, because } = input;
-      desk.stale.set(source, because);
-      desk.watchdog.sourceWentStale(source);
-      return tellAll(desk, { observation: { type: 'SourceWentStale', source, because }, lane: 'urgent' });
-    }
+    case 'stale':
+      return wentStale(desk, input.source, input.because);
     case 'fresh':
-      if (!desk.stale.delete(input.source)) return;
-      desk.watchdog.sourceFresh(input.source);
-      return tellAll(desk, { observation: { type: 'SourceFresh', source: input.source } });
+      return becameFresh(desk, input.source);
     case 'feedback':
       return tell(desk, input.cluster, { observation: input.observation, causedBy: input.causedBy });
-    case 'config': {
-      const { hash, config } = input;
-      if (desk.settings?.hash === hash) return;
-      desk.settings = { hash, config };
-      return tellAll(desk, { observation: { type: 'OperatorConfigSeen', hash, config } });
-    }
+    case 'config':
+      return configured(desk, { hash: input.hash, config: input.config });
   }
 }
 
