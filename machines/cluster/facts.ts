@@ -60,6 +60,8 @@ export interface OpenIntent {
   readonly ordinal: number;
   readonly type: IntentType;
   readonly target: ObjectRef;
+  /** uid the intent was meant for; null where it names none. */
+  readonly uid: string | null;
   /** Text hash of what is being written, for applies and status. */
   readonly textHash: string | null;
   readonly since: number;

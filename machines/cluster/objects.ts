@@ -108,6 +108,8 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
   const expected = facts.memory.expected[key];
   if (expected === undefined || expected.uid !== fact.object.uid || expected.renderHash === null)
     return { type: 'unknown' };
+  // A field of ours that somebody took over looks foreign too: taking it back comes first, removing it would be wrong.
+  if (expected.ownedHash !== fact.object.ownedHash) return { type: 'owned', changed: fact.changed };
   if (fact.object.foreign.length > 0) {
     return {
       type: 'foreign',
@@ -115,7 +117,6 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
       managers: [...new Set(fact.object.foreign.map((foreign) => foreign.manager))].sort(),
     };
   }
-  if (expected.ownedHash !== fact.object.ownedHash) return { type: 'owned', changed: fact.changed };
   if (expected.renderHash !== desired.renderHash) return { type: 'rendering' };
   return { type: 'none' };
 }

@@ -172,7 +172,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'deleted':
       return accepted(succeeded(next, closed.key), closed);
     case 'absent':
-      return lostObject(succeeded(next, closed.key), closed.intent.target, null);
+      return lostObject(succeeded(next, closed.key), closed.intent.target, closed.intent.uid);
     case 'read':
       return read(next, closed, outcome, at);
     case 'compared':

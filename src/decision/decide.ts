@@ -22,6 +22,8 @@ import { render, textHashOf } from './render.ts';
 import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
 import { statusOf, statusRequest, statusTextHash, urgentHash } from './status.ts';
 
+type PublishedText = ReturnType<typeof statusOf>;
+
 /** What the builders say; implemented by `src/resources`, memoised there. */
 export interface Builders extends SpecJudge {
   /** What the accepted spec asks for on these facts. */
@@ -80,10 +82,10 @@ interface Effects {
 
 function statusWish(
   view: Assessed,
+  status: PublishedText,
   at: number,
 ): { readonly intent: Intent | null; readonly memory: Memory; readonly textHash: string } {
   const { memory } = view.facts;
-  const status = statusOf(view);
   const text = statusTextHash(status);
   const urgent = urgentHash(view);
   const textHash = `${text}:${urgent}`;
@@ -106,9 +108,10 @@ function statusWish(
 
 function effects(view: Assessed, input: DecideInput): Effects {
   const { stamp } = input;
-  const wish = statusWish(view, stamp.at);
+  const published = statusOf(view);
+  const wish = statusWish(view, published, stamp.at);
   const all = [...wants(view), ...(wish.intent === null ? [] : [wish.intent])];
-  const status = statusRequest(view.facts, statusOf(view));
+  const status = statusRequest(view.facts, published);
   let memory = wish.memory;
   const intents: IntentRecord[] = [];
   const reads: Read[] = [];
@@ -131,7 +134,8 @@ function effects(view: Assessed, input: DecideInput): Effects {
     });
     reads.push(...rendered.reads);
     const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
-    const open = { seq: stamp.seq, ordinal, type, target, textHash, since: stamp.at };
+    const uid = 'uid' in intent ? intent.uid : null;
+    const open = { seq: stamp.seq, ordinal, type, target, uid, textHash, since: stamp.at };
     memory = { ...memory, open: { ...memory.open, [targetKey(intent)]: open } };
     if (type === 'EmitEvent') memory = { ...memory, events: memory.events.slice(1) };
   }

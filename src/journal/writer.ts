@@ -187,8 +187,9 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     }
   }
 
-  function commit(): void {
-    if (rows.length === 0 && blobs.size === 0 && snapshots.size === 0) return;
+  /** Commits the batch. @returns what to tell now that it is durable */
+  function commit(): readonly Buffered[] {
+    if (rows.length === 0 && blobs.size === 0 && snapshots.size === 0) return [];
     const started = ports.clock.monotonicMs();
     ports.crash.hit('after-append-before-fsync');
     const tick = db.transaction(write).immediate();
@@ -200,6 +201,10 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     committed(batch);
     ports.crash.hit('after-commit');
     options.onCommit(batch.length, ports.clock.monotonicMs() - started);
+    return batch;
+  }
+
+  function tell(batch: readonly Buffered[]): void {
     for (const { record } of batch) record.onDurable?.();
   }
 
@@ -212,8 +217,9 @@ export function makeWriter(options: WriterOptions): JournalWriter {
 
   function run(): void {
     scheduled = false;
+    let batch: readonly Buffered[] = [];
     try {
-      commit();
+      batch = commit();
       recovered();
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
@@ -227,6 +233,8 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       scheduled = true;
       ports.ticks.after(retryMs, run);
     }
+    // Outside: what a listener throws is no failed commit.
+    tell(batch);
   }
 
   function schedule(): void {
@@ -274,7 +282,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     },
     head: (uid) => chainOf(uid)?.durable ?? null,
     operatorHead: () => operator,
-    flush: commit,
+    flush: () => tell(commit()),
     isWritable: () => writable,
     close: () => {
       ports.crash.hit('before-checkpoint');

@@ -138,9 +138,11 @@ function actorPorts(opened: Opened, epoch: number): PipelinePorts['actor'] {
       blob: writer.blob,
       saveSnapshot: writer.saveSnapshot,
       hydrate: (uid) => {
-        const stored = reader.snapshot(uid);
-        const snapshot = stored !== null && stored.build === options.build ? stored : null;
-        return { snapshot, rows: (afterSeq) => reader.rows({ uid, afterSeq }), getBlob: reader.blob };
+        return {
+          snapshot: reader.snapshot(uid),
+          rows: (afterSeq) => reader.rows({ uid, afterSeq }),
+          getBlob: reader.blob,
+        };
       },
     },
     trouble: (trouble) => {

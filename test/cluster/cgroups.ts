@@ -1,0 +1,55 @@
+/** Owns: a cgroup subtree of the cluster's own, on cgroup v1 or v2, so that its pods can be told apart and removed. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const base = '/sys/fs/cgroup';
+
+/** True on a machine with the unified hierarchy. */
+export function isUnified(): boolean {
+  return existsSync(join(base, 'cgroup.controllers'));
+}
+
+function hierarchies(): readonly string[] {
+  if (isUnified()) return [base];
+  const seen = new Set<string>();
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) {
+    const [, path = '', type] = line.split(' ');
+    if (type === 'cgroup' && path.startsWith(base)) seen.add(path);
+  }
+  return [...seen];
+}
+
+/** Makes the subtree in every hierarchy. A cpuset starts empty and has to be told what its parent has. */
+export function makeCgroups(name: string): void {
+  for (const hierarchy of hierarchies()) {
+    const path = join(hierarchy, name);
+    mkdirSync(path, { recursive: true });
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      if (!isUnified() && existsSync(join(path, file)))
+        writeFileSync(join(path, file), readFileSync(join(hierarchy, file)));
+    }
+  }
+}
+
+function removeTree(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(join(path, entry.name));
+  try {
+    rmdirSync(path);
+  } catch {
+    // A process is still leaving it; `leftovers` says so when it stays.
+  }
+}
+
+/** Removes the subtree; what still has processes stays. */
+export function removeCgroups(name: string): void {
+  for (const hierarchy of hierarchies()) removeTree(join(hierarchy, name));
+}
+
+/** Paths of the subtree that are still there. */
+export function cgroupsLeft(name: string): readonly string[] {
+  return hierarchies()
+    .map((hierarchy) => join(hierarchy, name))
+    .filter((path) => existsSync(path));
+}

@@ -1,0 +1,122 @@
+/** Owns: a cluster's certificates and kubeconfigs, made by openssl for a month; only for tests. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './shell.ts';
+
+export interface PkiOptions {
+  readonly dir: string;
+  /** Address clients reach the API server at. */
+  readonly address: string;
+  readonly port: number;
+  readonly context: string;
+  readonly apiService: string;
+}
+
+interface Identity {
+  readonly name: string;
+  readonly subject: string;
+  readonly names: string;
+}
+
+function identities({ address, apiService }: PkiOptions): readonly Identity[] {
+  const server = [
+    'DNS:kubernetes',
+    'DNS:kubernetes.default',
+    'DNS:kubernetes.default.svc',
+    'DNS:localhost',
+    'IP:127.0.0.1',
+    `IP:${apiService}`,
+    `IP:${address}`,
+  ];
+  return [
+    { name: 'apiserver', subject: '/CN=kube-apiserver', names: server.join(',') },
+    { name: 'admin', subject: '/O=system:masters/CN=admin', names: 'DNS:admin' },
+    { name: 'controllers', subject: '/CN=system:kube-controller-manager', names: 'DNS:controllers' },
+    { name: 'scheduler', subject: '/CN=system:kube-scheduler', names: 'DNS:scheduler' },
+    { name: 'node', subject: '/O=system:nodes/CN=system:node:node1', names: `DNS:node1,IP:${address}` },
+    { name: 'proxy', subject: '/CN=system:kube-proxy', names: 'DNS:proxy' },
+  ];
+}
+
+function kubeconfig(options: PkiOptions, name: string): string {
+  const read = (file: string): string => readFileSync(join(options.dir, 'pki', file)).toString('base64');
+  const cluster = {
+    server: `https://${options.address}:${options.port}`,
+    'certificate-authority-data': read('ca.crt'),
+  };
+  const user = { 'client-certificate-data': read(`${name}.crt`), 'client-key-data': read(`${name}.key`) };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: options.context, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name: options.context, context: { cluster: options.context, user: name } }],
+    'current-context': options.context,
+  });
+}
+
+/** Path of an identity's kubeconfig. */
+export function kubeconfigPath(dir: string, name: string): string {
+  return join(dir, `${name}.kubeconfig`);
+}
+
+/** Makes what is missing. */
+export async function ensurePki(options: PkiOptions): Promise<void> {
+  const folder = join(options.dir, 'pki');
+  mkdirSync(folder, { recursive: true });
+  const openssl = (args: readonly string[]): Promise<string> => run('openssl', args, { cwd: folder });
+  if (!existsSync(join(folder, 'ca.crt'))) {
+    await openssl([
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.crt',
+      '-subj',
+      '/CN=test-ca',
+      '-days',
+      '30',
+    ]);
+    await openssl(['genrsa', '-out', 'sa.key', '2048']);
+  }
+  for (const { name, subject, names } of identities(options)) {
+    if (!existsSync(join(folder, `${name}.crt`))) {
+      await openssl([
+        'req',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-keyout',
+        `${name}.key`,
+        '-out',
+        `${name}.csr`,
+        '-subj',
+        subject,
+      ]);
+      writeFileSync(join(folder, `${name}.ext`), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+      await openssl([
+        'x509',
+        '-req',
+        '-in',
+        `${name}.csr`,
+        '-CA',
+        'ca.crt',
+        '-CAkey',
+        'ca.key',
+        '-CAcreateserial',
+        '-days',
+        '30',
+        '-out',
+        `${name}.crt`,
+        '-extfile',
+        `${name}.ext`,
+      ]);
+    }
+    if (name !== 'apiserver')
+      writeFileSync(kubeconfigPath(options.dir, name), kubeconfig(options, name), { mode: 0o600 });
+  }
+}
