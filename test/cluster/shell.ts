@@ -20,6 +20,8 @@ export function run(
         else reject(new Error(`${command} ${args.join(' ')}: ${stderr.trim() || stdout.trim() || error.message}`));
       },
     );
+    // A program that ends without reading its input is no fault of ours.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
 }

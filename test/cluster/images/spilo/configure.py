@@ -92,6 +92,8 @@ def postgresql_section(env, facts):
         'data_dir': facts['data_dir'],
         'bin_dir': f"/usr/lib/postgresql/{facts['major']}/bin",
         'pgpass': '/run/postgresql/pgpass',
+        # Spilo's own base backup script asks for an immediate checkpoint; a spread one takes minutes.
+        'basebackup': [{'checkpoint': 'fast'}],
         'use_unix_socket': True,
         'use_unix_socket_repl': True,
         'authentication': {'superuser': superuser, 'replication': replication},
