@@ -4,8 +4,16 @@ import type { Kube } from '#src/kube/api.ts';
 import { messageOf, Transient } from '#src/errors.ts';
 import { sourcesOf } from '#src/watch/sources.ts';
 
+/** A cluster whose status names a place in a journal. */
+export interface AnchoredCluster {
+  readonly namespace: string;
+  readonly name: string;
+  readonly anchor: Anchor;
+}
+
 export interface Anchors {
   readonly anchors: readonly Anchor[];
+  readonly clusters: readonly AnchoredCluster[];
   /** Highest epoch in any status; 0 when there is none. */
   readonly epoch: number;
 }
@@ -27,7 +35,7 @@ function anchorOf(cluster: unknown): Anchor | null {
 
 /** Reads the anchors of all clusters. @throws Transient when the API server does not answer */
 export async function readAnchors(kube: Kube, namespaces: readonly string[]): Promise<Anchors> {
-  const anchors: Anchor[] = [];
+  const clusters: AnchoredCluster[] = [];
   for (const source of sourcesOf(namespaces).filter((each) => each.kind === 'PostgresCluster')) {
     const answer = await kube.get(source.path, {});
     if (answer.type !== 'ok') {
@@ -41,10 +49,13 @@ export async function readAnchors(kube: Kube, namespaces: readonly string[]): Pr
     const items = isObject(answer.body) && Array.isArray(answer.body['items']) ? answer.body['items'] : [];
     for (const item of items) {
       const anchor = anchorOf(item);
-      if (anchor !== null) anchors.push(anchor);
+      const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
+      if (anchor !== null)
+        clusters.push({ anchor, namespace: String(metadata['namespace'] ?? ''), name: String(metadata['name'] ?? '') });
     }
   }
-  return { anchors, epoch: anchors.reduce((most, anchor) => Math.max(most, anchor.epoch), 0) };
+  const anchors = clusters.map(({ anchor }) => anchor);
+  return { anchors, clusters, epoch: anchors.reduce((most, anchor) => Math.max(most, anchor.epoch), 0) };
 }
 
 /** Retries `run` with the given pause until it succeeds; tells each failure. */

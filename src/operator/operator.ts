@@ -28,7 +28,7 @@ import { isLiveObject } from '#src/watch/item.ts';
 import { watchSource } from '#src/watch/watch.ts';
 import type { DcsMode } from '#machines/cluster/observations.ts';
 import { Transient } from '#src/errors.ts';
-import { readAnchors, untilAnswered } from './anchors.ts';
+import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
 import { openHttp, type HttpServers } from './http.ts';
 import { startPipeline, type Pipeline, type PipelinePorts } from './pipeline.ts';
 
@@ -239,6 +239,30 @@ function startLine(opened: Opened, epoch: number): Pipeline {
   return pipeline;
 }
 
+/** Clusters that have a published status but no row here: their history is lost, and that is the first thing recorded. */
+function recordGaps({ options, journal, metrics }: Opened, clusters: readonly AnchoredCluster[], epoch: number): void {
+  for (const { namespace, name, anchor } of clusters) {
+    const { uid } = anchor;
+    if (journal.writer.head(uid) !== null) continue;
+    metrics.journalGaps.inc();
+    options.log.warn(
+      { cluster: `${namespace}/${name}`, seq: anchor.seq },
+      'journal does not know this cluster: the gap is recorded',
+    );
+    journal.writer.append({
+      cluster: { uid, namespace, name },
+      epoch,
+      at: options.ports.clock.nowMs(),
+      kind: 'gap',
+      type: 'JournalLost',
+      typeVersion: 1,
+      maskVersion,
+      causedBy: null,
+      body: JSON.stringify({ because: 'status names a place in a journal that this one does not hold', anchor }),
+    });
+  }
+}
+
 /** Highest epoch the journal itself knows. */
 function journalEpoch(journal: Journal): number {
   return journal.reader.clusters().reduce((most, cluster) => Math.max(most, cluster.head.epoch), 0);
@@ -323,6 +347,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   lease.held.then(
     (epoch) => {
       metrics.epoch.set(epoch);
+      recordGaps(opened, known.clusters, epoch);
       pipeline = startLine(opened, epoch);
     },
     (error: unknown) => options.onFatal(String(error)),
