@@ -1,0 +1,146 @@
+/**
+ * Owns: where pgc reads from: a journal file, an exported incident, or a running operator over its loopback API. One shape
+ * for all three, so that no verb knows which it is.
+ */
+import { readFileSync } from 'node:fs';
+import { Refused } from '#src/errors.ts';
+import { openForReading } from '#src/journal/database.ts';
+import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/read.ts';
+import type { RecordRow } from '#src/journal/record.ts';
+import { verifyJournal, type Anchor, type VerifyReport } from '#src/journal/verify.ts';
+import type { Snapshot } from '#machines/cluster/facts.ts';
+import { readExport } from './export-file.ts';
+
+export interface Source {
+  readonly describe: string;
+  readonly clusters: () => Promise<readonly ClusterSummary[]>;
+  readonly rows: (filter: RowFilter) => Promise<readonly RecordRow[]>;
+  /** Texts of blobs by hash, for everything that `rows` mention. */
+  readonly blobs: (rows: readonly RecordRow[]) => Promise<ReadonlyMap<string, string>>;
+  readonly verify: (anchors: readonly Anchor[]) => Promise<VerifyReport>;
+  /** What the live actor knows; null for a file. */
+  readonly snapshot: (namespace: string, name: string) => Promise<Snapshot | null>;
+  readonly close: () => Promise<void>;
+}
+
+/** Hashes of all blobs that rows mention. */
+export function mentioned(rows: readonly RecordRow[]): readonly string[] {
+  const found = new Set<string>();
+  for (const row of rows)
+    for (const match of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)) found.add(match[1] ?? '');
+  return [...found];
+}
+
+/** A journal of SQLite, opened for reading only. */
+export function databaseSource(path: string): Source {
+  const db = openForReading(path);
+  const reader = makeReader(db);
+  return {
+    describe: path,
+    clusters: async () => reader.clusters(),
+    rows: async (filter) => reader.rows(filter),
+    blobs: async (rows) => new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])),
+    verify: async (anchors) => verifyJournal(db, anchors),
+    snapshot: async () => null,
+    close: async () => reader.close(),
+  };
+}
+
+/** An exported incident. Its chain is verified as it is read. */
+export function exportSource(path: string): Source {
+  const { cluster, rows, blobs, damage } = readExport(readFileSync(path, 'utf8'));
+  const last = rows.at(-1);
+  const head = { epoch: last?.epoch ?? 0, seq: last?.seq ?? 0, head: last?.hash ?? '' };
+  const summary: ClusterSummary = { ...cluster, rows: rows.length, firstSeq: rows[0]?.seq ?? 0, head };
+  const matches = (row: RecordRow, filter: RowFilter): boolean =>
+    row.seq > (filter.afterSeq ?? 0) &&
+    row.seq <= (filter.untilSeq ?? Infinity) &&
+    row.at >= (filter.fromMs ?? 0) &&
+    row.at <= (filter.untilMs ?? Infinity);
+  return {
+    describe: path,
+    clusters: async () => [summary],
+    rows: async (filter) =>
+      filter.uid === cluster.uid
+        ? rows.filter((row) => matches(row, filter)).slice(0, filter.limit ?? rows.length)
+        : [],
+    blobs: async () => blobs,
+    verify: async (anchors) => ({
+      clusters: [{ ...summary, verified: rows.length }],
+      rows: rows.length,
+      blobs: blobs.size,
+      ticks: 0,
+      damage: [
+        ...damage,
+        ...anchors
+          .filter((anchor) => !rows.some((row) => row.seq === anchor.seq && row.hash === anchor.head))
+          .map((anchor) => ({
+            uid: anchor.uid,
+            seq: anchor.seq,
+            because: 'the anchor names a row that is not in this export',
+          })),
+      ],
+    }),
+    snapshot: async () => null,
+    close: async () => undefined,
+  };
+}
+
+/** A running operator, over its loopback API. */
+export function apiSource(base: string, close: () => Promise<void> = async () => undefined): Source {
+  async function get<T>(path: string): Promise<T> {
+    const response = await fetch(new URL(path, base)).catch((error: unknown) => {
+      throw new Refused(error instanceof Error ? error.message : String(error), {
+        operation: 'ask',
+        subject: base,
+        hint: 'is the operator running, and is the port-forward open?',
+        cause: error,
+      });
+    });
+    const body: unknown = await response.json();
+    if (!response.ok) {
+      const { error, hint } = body as { readonly error?: string; readonly hint?: string };
+      throw new Refused(error ?? `the operator answered ${response.status}`, {
+        operation: 'ask',
+        subject: `${base}${path}`,
+        hint: hint ?? 'look into the operator’s log',
+      });
+    }
+    return body as T;
+  }
+  async function clusters(): Promise<readonly ClusterSummary[]> {
+    return (await get<{ readonly clusters: readonly ClusterSummary[] }>('/api/clusters')).clusters;
+  }
+  return {
+    describe: base,
+    clusters,
+    rows: async (filter) => {
+      const cluster = (await clusters()).find((each) => each.uid === filter.uid);
+      if (cluster === undefined) return [];
+      const query = new URLSearchParams();
+      const fields = {
+        after: filter.afterSeq,
+        until: filter.untilSeq,
+        from: filter.fromMs,
+        to: filter.untilMs,
+        limit: filter.limit,
+      };
+      for (const [name, value] of Object.entries(fields)) if (value !== undefined) query.set(name, String(value));
+      return (
+        await get<{ readonly rows: readonly RecordRow[] }>(
+          `/api/clusters/${cluster.namespace}/${cluster.name}/rows?${query}`,
+        )
+      ).rows;
+    },
+    blobs: async (rows) => {
+      const found = new Map<string, string>();
+      for (const hash of mentioned(rows))
+        found.set(hash, (await get<{ readonly bytes: string }>(`/api/blobs/${hash}`)).bytes);
+      return found;
+    },
+    verify: () => get<VerifyReport>('/api/verify'),
+    snapshot: async (namespace, name) =>
+      (await get<{ readonly snapshot: Snapshot | null }>(`/api/clusters/${namespace}/${name}`)).snapshot,
+    close,
+  };
+}
