@@ -9,7 +9,7 @@ export CLUSTER_NAME CLUSTER_RANGE KUBE_CONTEXT IMG YES WORLD SAMPLE
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed: install Node.js 20 or later with npm, then run make again"; exit 1; }
-	@$(NPM) ci --silent
+	@$(NPM) install --silent --no-save
 	@touch $@
 
 .PHONY: setup

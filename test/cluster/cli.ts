@@ -29,9 +29,9 @@ function command(name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
-    .option('--name <name>', 'name of the cluster', process.env['CLUSTER_NAME'] ?? 'dev')
+    .option('--name <name>', 'name of the cluster', process.env['CLUSTER_NAME'] ?? '')
     .option('--dir <folder>', 'folder of its files')
-    .option('--range <number>', 'block of addresses, 0 to 127', process.env['CLUSTER_RANGE'] ?? '0');
+    .option('--range <number>', 'block of addresses, 0 to 127', process.env['CLUSTER_RANGE'] || '0');
 }
 
 command('up', 'start it, or say that it is up').action(async (flags: Flags) => {

@@ -33,7 +33,7 @@ export async function targetCluster(): Promise<TargetCluster> {
       kubectl: [...program, '--context', context],
     };
   }
-  const options = clusterOptions({ name: process.env['CLUSTER_NAME'] ?? 'dev' });
+  const options = clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' });
   const kubeconfig = kubeconfigPath(options.dir, 'admin');
   if (!existsSync(kubeconfig))
     throw new Error("no local cluster is up: run 'make cluster-up', or name a context with KUBE_CONTEXT");

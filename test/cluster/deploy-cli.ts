@@ -28,7 +28,7 @@ async function image(target: TargetCluster): Promise<string> {
     throw new Error('name the operator image with IMG=…: this cluster pulls its images from somewhere else');
   await run('npm', ['run', '-s', 'build'], { cwd: root });
   const built = await ensureOperatorImage(log);
-  await importImage(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? 'dev' }), built.archive);
+  await importImage(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' }), built.archive);
   return built.reference;
 }
 

@@ -30,7 +30,7 @@ export function clusterOptions(given: {
   readonly dir?: string;
   readonly range?: number;
 }): ClusterOptions {
-  const name = given.name ?? 'dev';
+  const name = given.name === undefined || given.name === '' ? 'dev' : given.name;
   if (!/^[a-z][a-z0-9]{0,7}$/.test(name))
     throw new Error(`cluster name ${JSON.stringify(name)} must be 1 to 8 lower-case letters and digits`);
   const range = given.range ?? 0;
