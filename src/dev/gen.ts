@@ -1,9 +1,11 @@
 /**
- * Owns: generated files. `npm run gen` writes `crds/postgrescluster.gen.ts` from the CRD; a drift test holds them together.
+ * Owns: generated files. `npm run gen` writes `crds/postgrescluster.gen.ts` and `docs/api.md` from the CRD; a drift test
+ * holds them together.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
+import { apiPage } from './api-page.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -26,12 +28,21 @@ function closed(value: unknown): unknown {
   return schema;
 }
 
+/** The schema of the CRD's only version. */
+function crdSchema(): Schema {
+  const crd: unknown = parse(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8'));
+  const { versions } = (crd as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } }).spec;
+  return versions[0]?.schema.openAPIV3Schema ?? {};
+}
+
+/** The API's reference page, Markdown. */
+export function generatePage(): string {
+  return apiPage(crdSchema());
+}
+
 /** TypeScript types of the PostgresCluster, generated from the CRD's schema. */
 export async function generateTypes(): Promise<string> {
-  const crd: unknown = parse(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8'));
-  const versions = (crd as { spec: { versions: { schema: { openAPIV3Schema: { properties: Schema } } }[] } }).spec
-    .versions;
-  const properties = versions[0]?.schema.openAPIV3Schema.properties ?? {};
+  const properties = crdSchema()['properties'] as Schema;
   const schema = {
     title: 'PostgresCluster',
     type: 'object',
@@ -48,10 +59,11 @@ export async function generateTypes(): Promise<string> {
     unknownAny: true,
   });
   return text
-    .replaceAll(/^( +)(['A-Za-z0-9_[\]: ]+\??): /gm, '$1readonly $2: ')
+    .replaceAll(/^( +)(['A-Za-z0-9_[\]: ]+\??):(?=\s)/gm, '$1readonly $2:')
     .replaceAll('readonly readonly ', 'readonly ');
 }
 
 if (import.meta.main) {
   writeFileSync(new URL('crds/postgrescluster.gen.ts', root), await generateTypes());
+  writeFileSync(new URL('docs/api.md', root), generatePage());
 }
