@@ -1,0 +1,104 @@
+/** Owns: an API server with our CRD, for one test file, and short ways to ask it what it accepts. */
+import { connect, type Kube } from '#src/kube/api.ts';
+import type { Answer } from '#src/kube/request.ts';
+import { startControlPlane } from '#test/cluster/control-plane.ts';
+import { run } from '#test/cluster/shell.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+export type Json = { readonly [key: string]: unknown };
+
+export interface ApiWorld {
+  readonly kube: Kube;
+  /** Output of kubectl as administrator. @throws with its error output */
+  readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A control plane with the CRD established. */
+export async function startApiWorld(): Promise<ApiWorld> {
+  const plane = await startControlPlane();
+  const kubectl: ApiWorld['kubectl'] = (args, input) =>
+    run(
+      plane.bed,
+      ['kubectl', '--kubeconfig', plane.kubeconfig, '--cache-dir', `${plane.dir}/cache`, ...args],
+      input === undefined ? {} : { input },
+    );
+  const kube = connect({ kubeconfig: plane.kubeconfig, context: null }, () => Date.now());
+  const stop = async (): Promise<void> => {
+    await kube.close();
+    await plane.stop();
+  };
+  try {
+    await kubectl(['apply', '--server-side', '-f', `${root}crds/postgrescluster.yaml`]);
+    await kubectl([
+      'wait',
+      '--for=condition=Established',
+      'crd/postgresclusters.postgres.example.com',
+      '--timeout=60s',
+    ]);
+    return { kube, kubectl, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const collection = '/apis/postgres.example.com/v1alpha1/namespaces/default/postgresclusters';
+
+/** A whole manifest around a spec. */
+export function cluster(name: string, spec: Json): Json {
+  return { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster', metadata: { name }, spec };
+}
+
+export interface Clusters {
+  /** Creates for real. */
+  readonly create: (manifest: Json) => Promise<Answer>;
+  /** Creates as a dry run: admission and defaults, and nothing is kept. */
+  readonly consider: (manifest: Json) => Promise<Answer>;
+  /** JSON merge patch of the spec; null takes a field out. */
+  readonly edit: (name: string, spec: Json) => Promise<Answer>;
+  /** JSON merge patch of the whole status; null removes it. */
+  readonly report: (name: string, status: Json | null) => Promise<Answer>;
+}
+
+/** Short ways to write clusters in namespace default; unknown fields are refused. */
+export function clustersOf(kube: Kube): Clusters {
+  const strict = { fieldValidation: 'Strict' };
+  const patch = (path: string, body: Json): Promise<Answer> =>
+    kube.send({
+      method: 'PATCH',
+      path: `${collection}/${path}`,
+      query: strict,
+      contentType: 'application/merge-patch+json',
+      body: JSON.stringify(body),
+      auditId: null,
+    });
+  const post = (manifest: Json, query: Readonly<Record<string, string>>): Promise<Answer> =>
+    kube.send({
+      method: 'POST',
+      path: collection,
+      query: { ...strict, ...query },
+      contentType: 'application/json',
+      body: JSON.stringify(manifest),
+      auditId: null,
+    });
+  return {
+    create: (manifest) => post(manifest, {}),
+    consider: (manifest) => post(manifest, { dryRun: 'All' }),
+    edit: (name, spec) => patch(name, { spec }),
+    report: (name, status) => patch(`${name}/status`, { status }),
+  };
+}
+
+/** The object of an answer that said yes. @throws with what the server said instead */
+export function accepted(answer: Answer): Json {
+  if (answer.type === 'ok') return answer.body as Json;
+  throw new Error(answer.type === 'refused' ? answer.message : answer.because);
+}
+
+/** The words of an answer that said no. @throws when it said yes, or nothing */
+export function refusal(answer: Answer): string {
+  if (answer.type === 'refused' && answer.status === 422) return answer.message;
+  throw new Error(`not refused as invalid: ${JSON.stringify(answer)}`);
+}
