@@ -13,6 +13,8 @@ export interface BuildInput {
   readonly dcs: DcsMode;
   readonly image: string;
   readonly imagePullPolicy: string;
+  /** The PostgresCluster is on its way out: from then on nothing gets an owner reference, or collection would take it. */
+  readonly deleting: boolean;
 }
 
 type JsonObject = { readonly [key: string]: Json };
@@ -42,6 +44,15 @@ export function objectLabels(input: BuildInput): Readonly<Record<string, string>
   };
 }
 
+/**
+ * Labels of the StatefulSet's claim template: without the uid, for the template is immutable and a namesake that adopts
+ * the StatefulSet has another one. The claims the operator makes itself bear it.
+ */
+export function claimTemplateLabels(input: BuildInput): Readonly<Record<string, string>> {
+  const { [labels.clusterUid]: _uid, ...rest } = objectLabels(input);
+  return rest;
+}
+
 /** Labels of Services behind Patroni's Endpoints: the Endpoints get theirs, so Patroni's must be among them. */
 export function dcsLabels(input: BuildInput): Readonly<Record<string, string>> {
   return { ...memberLabels(input.name), [labels.clusterUid]: input.uid };
@@ -64,7 +75,7 @@ export function metadata(input: BuildInput, options: MetadataOptions): JsonObjec
     labels: options.labels,
     annotations: { ...options.annotations, [annotations.effect]: { $effect: '' } },
     ...(options.finalizers === undefined ? {} : { finalizers: options.finalizers }),
-    ...(options.owned === true
+    ...(options.owned === true && !input.deleting
       ? {
           ownerReferences: [
             {

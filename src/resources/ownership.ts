@@ -124,8 +124,13 @@ export function ownedHash(object: unknown, manager: string): string | null {
 }
 
 const ourManagers: ReadonlySet<string> = new Set(Object.values(fieldManagers));
-/** Others may label and annotate; status is theirs; what a claim is bound to is the binder's. */
-const allowedTops: ReadonlySet<string> = new Set(['f:metadata', 'f:status', 'f:apiVersion', 'f:kind']);
+/** Status is theirs, and so are labels, annotations and finalizers; an owner reference decides over our object's life. */
+const allowedTops: ReadonlySet<string> = new Set(['f:status', 'f:apiVersion', 'f:kind']);
+const forbiddenMetadata = 'f:ownerReferences';
+/** What controllers of some distributions write into every object of a kind. */
+const allowedOfKind: Readonly<Record<string, ReadonlySet<string>>> = {
+  ServiceAccount: new Set(['f:secrets', 'f:imagePullSecrets']),
+};
 const openKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim', 'Secret', 'Pod', 'Endpoints']);
 
 function merged(left: FieldSet, right: FieldSet): FieldSet {
@@ -135,6 +140,18 @@ function merged(left: FieldSet, right: FieldSet): FieldSet {
 
 function pointerStep(step: string): string {
   return step.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** The fields of a foreign entry that are not allowed to be there. */
+function watchedFields(kind: string, fields: FieldSet): FieldSet {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, below]): [string, FieldSet][] => {
+      if (allowedTops.has(key) || allowedOfKind[kind]?.has(key) === true) return [];
+      if (key !== 'f:metadata') return [[key, below]];
+      const references = below[forbiddenMetadata];
+      return references === undefined ? [] : [[key, { [forbiddenMetadata]: references }]];
+    }),
+  );
 }
 
 interface Comparison {
@@ -161,7 +178,9 @@ function compare({ live, foreign, ours }: Comparison, pointer: string, into: (pa
  * @returns topmost paths as JSON pointers into the object, sorted; none for kinds whose content is not ours to restore
  */
 export function foreignPaths(object: unknown): readonly ForeignPath[] {
-  if (!isObject(object) || openKinds.has(String(object['kind']))) return [];
+  if (!isObject(object)) return [];
+  const kind = String(object['kind']);
+  if (openKinds.has(kind)) return [];
   const entries = entriesOf(object).filter((entry) => entry.subresource === null);
   const ours = entries
     .filter((entry) => ourManagers.has(entry.manager))
@@ -169,7 +188,7 @@ export function foreignPaths(object: unknown): readonly ForeignPath[] {
   const found = new Map<string, string>();
   for (const entry of entries) {
     if (ourManagers.has(entry.manager)) continue;
-    const foreign = Object.fromEntries(Object.entries(entry.fields).filter(([key]) => !allowedTops.has(key)));
+    const foreign = watchedFields(kind, entry.fields);
     compare({ live: object, foreign, ours }, '', (path) => {
       if (!found.has(path)) found.set(path, entry.manager);
     });

@@ -42,6 +42,10 @@ interface Draft {
   readonly after?: readonly string[];
 }
 
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function desired(draft: Draft): DesiredObject {
   const { kind, name, body, generated = [], after = [] } = draft;
   const secret = kind === 'Secret';
@@ -54,7 +58,7 @@ function desired(draft: Draft): DesiredObject {
     generated,
     repair: secret || kind === 'PersistentVolumeClaim' ? 'none' : 'full',
     disruptive: kind === 'StatefulSet',
-    leaf: kind === 'ConfigMap' || kind === 'PodDisruptionBudget',
+    leaf: isObject(body) && isObject(body['metadata']) && 'ownerReferences' in body['metadata'],
     after,
   };
 }
@@ -72,7 +76,8 @@ export function desiredObjects(input: BuildInput): readonly DesiredObject[] {
   const drafts: Draft[] = [
     { kind: 'ServiceAccount', name: names.access, body: serviceAccount(input) },
     { kind: 'Role', name: names.access, body: role(input) },
-    { kind: 'RoleBinding', name: names.access, body: roleBinding(input) },
+    // Whoever may not bind any role must let the API server look up what this one allows.
+    { kind: 'RoleBinding', name: names.access, body: roleBinding(input), after: [`Role/${names.access}`] },
     { kind: 'Secret', name: names.credentialsInForce, ...credentialsInForce(input) },
     { kind: 'Secret', name: names.credentials, ...credentials(input), after: [inForce] },
     { kind: 'Secret', name: names.applicationSecret, ...application(input, databaseOf(input.spec)) },
@@ -106,8 +111,9 @@ export function planOf(facts: Facts): Plan {
   const { accepted, dcs, image } = facts.memory;
   const { cluster, config } = facts.world;
   if (accepted === null || dcs === null || image === null || cluster === null || config === null) return nothing;
-  const { uid, namespace, name } = cluster.seen;
-  const input = { uid, namespace, name, spec: accepted.spec, dcs, image, imagePullPolicy: config.imagePullPolicy };
+  const { uid, namespace, name, deleting } = cluster.seen;
+  const { imagePullPolicy } = config;
+  const input = { uid, namespace, name, spec: accepted.spec, dcs, image, imagePullPolicy, deleting };
   return { problems: [], image, dcs, objects: desiredObjects(input), database: databaseOf(accepted.spec) };
 }
 
@@ -119,8 +125,9 @@ export function makeBuilders(): Builders {
   return {
     plan: (facts) => {
       const { accepted, dcs, image } = facts.memory;
-      const uid = facts.world.cluster?.seen.uid ?? '';
-      const key = `${accepted === null ? '' : JSON.stringify(accepted)}|${dcs ?? ''}|${image ?? ''}|${facts.world.config?.imagePullPolicy ?? ''}`;
+      const cluster = facts.world.cluster?.seen;
+      const uid = cluster?.uid ?? '';
+      const key = `${cluster?.deleting === true ? 'deleting' : ''}|${accepted === null ? '' : JSON.stringify(accepted)}|${dcs ?? ''}|${image ?? ''}|${facts.world.config?.imagePullPolicy ?? ''}`;
       const known = plans.get(uid);
       if (known !== undefined && known.key === key) return known.plan;
       const plan = planOf(facts);

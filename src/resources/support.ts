@@ -11,59 +11,69 @@ export interface Support {
   readonly creation: 'built' | 'refused';
   /** `live`: an edit takes effect at once, with no rollout. */
   readonly edit: 'live' | 'refused';
-  /** Value that is the same as leaving the field out, as JSON text; null when every value is a use. */
+  /** Whether a value is the same as leaving the field out. */
   readonly idle: (value: unknown) => boolean;
 }
 
 const never = (): boolean => false;
 
+/** Switched off, whatever else it says; `enabled` is false by default. */
 function disabled(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'enabled' in value && value.enabled === false;
+  return typeof value === 'object' && value !== null && (!('enabled' in value) || value.enabled === false);
 }
 
 function modeOff(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (!('mode' in value) || value.mode === 'Off');
 }
 
-function emptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-/** True for `{}` and for objects whose every field is idle by its own default. */
+/** True for lists and objects that hold nothing at any depth. */
 function empty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  if (value === undefined) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).every(empty);
 }
 
-function plainService(value: unknown): boolean {
-  return empty(value) || JSON.stringify(value) === '{"type":"ClusterIP"}';
+/** True for objects whose every field is empty or equal to its default. */
+function defaults(expected: Readonly<Record<string, unknown>>): (value: unknown) => boolean {
+  return (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(([key, each]) => empty(each) || (key in expected && each === expected[key]));
 }
 
-const built = { creation: 'built', edit: 'refused', idle: never } as const;
-const live = { creation: 'built', edit: 'live', idle: never } as const;
+const is =
+  (expected: unknown) =>
+  (value: unknown): boolean =>
+    value === expected;
+
+const built = { creation: 'built', edit: 'refused' } as const;
+const live = { creation: 'built', edit: 'live' } as const;
 const later = { creation: 'refused', edit: 'refused' } as const;
 
 export const support: Readonly<Record<SpecField, Support>> = {
-  version: built,
-  replicas: built,
-  storage: built,
-  resources: built,
-  postgresqlParams: built,
-  database: built,
-  image: built,
-  dcs: built,
-  paused: live,
-  deletionProtection: live,
-  volumePolicy: live,
-  mode: { ...later, idle: (value) => value === 'Manage' },
+  version: { ...built, idle: never },
+  replicas: { ...built, idle: is(1) },
+  storage: { ...built, idle: never },
+  resources: { ...built, idle: empty },
+  postgresqlParams: { ...built, idle: empty },
+  database: { ...built, idle: defaults({ name: 'app', owner: 'app' }) },
+  image: { ...built, idle: never },
+  dcs: { ...built, idle: never },
+  paused: { ...live, idle: is(false) },
+  deletionProtection: { ...live, idle: is(false) },
+  volumePolicy: { ...live, idle: is('Retain') },
+  mode: { ...later, idle: is('Manage') },
   maxDisruption: { ...later, idle: never },
-  maintenanceWindows: { ...later, idle: emptyList },
+  maintenanceWindows: { ...later, idle: empty },
   synchronous: { ...later, idle: modeOff },
   placement: { ...later, idle: empty },
-  service: { ...later, idle: plainService },
+  service: { ...later, idle: defaults({ type: 'ClusterIP' }) },
   podMetadata: { ...later, idle: empty },
-  env: { ...later, idle: emptyList },
-  pgHba: { ...later, idle: emptyList },
-  patroni: { ...later, idle: empty },
+  env: { ...later, idle: empty },
+  pgHba: { ...later, idle: empty },
+  patroni: {
+    ...later,
+    idle: defaults({ ttl: 30, loopWait: 10, retryTimeout: 10, failsafeMode: true, maximumLag: 33_554_432 }),
+  },
   backup: { ...later, idle: never },
   restore: { ...later, idle: never },
   clone: { ...later, idle: never },

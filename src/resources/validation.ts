@@ -26,13 +26,15 @@ function isUsed(field: SpecField, value: unknown): boolean {
   return value !== undefined && !support[field].idle(value);
 }
 
+const unbuiltRule = 'does not take effect in this version of the operator yet; leave it out';
+
 function unbuilt(spec: PostgresClusterSpec): readonly Problem[] {
   return fieldsOf(spec)
     .filter(([field, value]) => support[field].creation === 'refused' && isUsed(field, value))
     .map(([field, value]) => ({
       field: `spec.${field}`,
       value: shown(value),
-      rule: 'does not take effect in this version of the operator yet; leave it out',
+      rule: unbuiltRule,
     }));
 }
 
@@ -76,6 +78,38 @@ function replicaProblems(spec: PostgresClusterSpec): readonly Problem[] {
   return [{ field: 'spec.replicas', value: replicas, rule: 'must be from 1 to 100' }];
 }
 
+/** Databases and roles of PostgreSQL, Patroni and the image; making one of them the application's would break it. */
+const reservedDatabases: ReadonlySet<string> = new Set(['postgres', 'template0', 'template1']);
+const reservedOwners: ReadonlySet<string> = new Set([
+  'postgres',
+  'standby',
+  'admin',
+  'zalandos',
+  'robot_zmon',
+  'public',
+]);
+const identifierGrammar = /^[a-z_][a-z0-9_]{0,62}$/;
+
+function nameRule(name: string, reserved: ReadonlySet<string>): string | null {
+  if (!identifierGrammar.test(name))
+    return 'must be at most 63 lower-case letters, digits and _, not beginning with a digit';
+  if (reserved.has(name) || name.startsWith('pg_')) return 'belongs to PostgreSQL or to the image; choose another name';
+  return null;
+}
+
+function databaseProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const { name = 'app', owner = 'app', locale, encoding } = spec.database ?? {};
+  const found: Problem[] = [];
+  const add = (field: string, value: string, rule: string | null): void => {
+    if (rule !== null) found.push({ field: `spec.database.${field}`, value, rule });
+  };
+  add('name', name, nameRule(name, reservedDatabases));
+  add('owner', owner, nameRule(owner, reservedOwners));
+  if (locale !== undefined) add('locale', locale, unbuiltRule);
+  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) add('encoding', encoding, unbuiltRule);
+  return found;
+}
+
 /** Faults of a spec for a cluster that is to be created; empty when it can be. */
 export function creationProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
   return [
@@ -83,6 +117,7 @@ export function creationProblems(spec: PostgresClusterSpec, config: OperatorConf
     ...replicaProblems(spec),
     ...sizeProblems(spec),
     ...resourceProblems(spec),
+    ...databaseProblems(spec),
     ...parameterProblems(spec.version, spec.postgresqlParams ?? {}),
     ...unbuilt(spec),
   ];
@@ -112,7 +147,7 @@ export function editProblems(
     (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
   );
   const invalid = creationProblems(wanted, config).filter((problem) =>
-    changed.some((field) => problem.field.startsWith(`spec.${field}`)),
+    changed.some((field) => problem.field.split('.')[1] === field),
   );
   const named = new Set(invalid.map((problem) => problem.field.split('.')[1]));
   const refused = changed

@@ -30,21 +30,17 @@ export function patroniConfiguration(input: BuildInput, password: string): { rea
   };
 }
 
-/** Kubernetes expands `$(NAME)` in environment values; a literal one is written `$$(`. */
-function escaped(value: Json): Json {
-  if (typeof value === 'string') return value.replaceAll('$(', '$$$$(');
-  if (Array.isArray(value)) return value.map((each: Json) => escaped(each));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]): [string, Json] => [key, escaped(each)]));
-}
+/** Stands where the password goes until everything else is escaped; no parameter may hold a NUL. */
+const marker = '\u0000password\u0000';
 
-/** The environment value: the password arrives by expansion of a variable that comes from the Secret. */
+/**
+ * The environment value. The password arrives by expansion of a variable that comes from the Secret; Kubernetes makes one
+ * `$` of two wherever they stand, not only before a parenthesis, so every other `$` is doubled.
+ */
 export function spiloConfiguration(input: BuildInput): string {
-  const marker = '\u0000password\u0000';
-  return JSON.stringify(escaped(patroniConfiguration(input, marker))).replace(
-    JSON.stringify(marker),
-    '"$(RESTAPI_PASSWORD)"',
-  );
+  return JSON.stringify(patroniConfiguration(input, marker))
+    .replaceAll('$', () => '$$')
+    .replace(JSON.stringify(marker), () => '"$(RESTAPI_PASSWORD)"');
 }
 
 /** The rendered configuration for people to read; pods do not mount it. */

@@ -4,7 +4,14 @@
  */
 import { annotations, labels, labelValues, objectNames } from '#machines/shared/names.ts';
 import type { Json } from '#machines/cluster/plan.ts';
-import { memberLabels, metadata, objectLabels, patroniLabels, type BuildInput } from '../metadata.ts';
+import {
+  claimTemplateLabels,
+  memberLabels,
+  metadata,
+  objectLabels,
+  patroniLabels,
+  type BuildInput,
+} from '../metadata.ts';
 import { acceptedSpecText } from '../accepted.ts';
 import { spiloConfiguration } from './patroni.ts';
 
@@ -126,6 +133,8 @@ function podSpec(input: BuildInput): Json {
   return {
     serviceAccountName: objectNames(input.name).access,
     automountServiceAccountToken: true,
+    // A variable per Service of the namespace; Spilo takes every KUBERNETES_* it finds as Patroni's configuration.
+    enableServiceLinks: false,
     terminationGracePeriodSeconds: stopSeconds,
     restartPolicy: 'Always',
     dnsPolicy: 'ClusterFirst',
@@ -195,7 +204,7 @@ export function statefulSet(input: BuildInput): Json {
         {
           apiVersion: 'v1',
           kind: 'PersistentVolumeClaim',
-          metadata: { name: 'data', labels: objectLabels(input) },
+          metadata: { name: 'data', labels: claimTemplateLabels(input) },
           spec: claimSpec(input),
         },
       ],

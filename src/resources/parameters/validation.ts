@@ -23,6 +23,7 @@ const blocked: Readonly<Record<string, string>> = {
   recovery_target_timeline: 'restores are asked for in spec.restore',
   recovery_target_xid: 'restores are asked for in spec.restore',
   restore_command: 'restores are asked for in spec.restore',
+  recovery_end_command: 'restores are asked for in spec.restore',
   archive_command: 'archiving is asked for in spec.backup',
   archive_library: 'archiving is asked for in spec.backup',
   archive_cleanup_command: 'archiving is asked for in spec.backup',
@@ -46,22 +47,48 @@ const blocked: Readonly<Record<string, string>> = {
   ssl_key_file: 'certificates are asked for in spec.tls',
   ssl_crl_file: 'certificates are asked for in spec.tls',
   ssl_crl_dir: 'certificates are asked for in spec.tls',
+  ssl_dh_params_file: 'certificates are asked for in spec.tls',
   ssl_passphrase_command: 'certificates are asked for in spec.tls',
+  ssl_passphrase_command_supports_reload: 'certificates are asked for in spec.tls',
   fsync: 'without it a crash loses the database',
   full_page_writes: 'without it a crash loses the database',
   wal_log_hints: 'Patroni needs it on for pg_rewind',
   zero_damaged_pages: 'it destroys data',
+  ignore_checksum_failure: 'it destroys data',
   allow_system_table_mods: 'it destroys data',
+  transaction_isolation: 'it belongs to one transaction; set default_transaction_isolation',
+  transaction_read_only: 'it belongs to one transaction; set default_transaction_read_only',
+  transaction_deferrable: 'it belongs to one transaction; set default_transaction_deferrable',
 };
+
+/**
+ * What Patroni keeps in its DCS and passes on the command line it reads itself, more narrowly than PostgreSQL: what it
+ * cannot read it replaces by its default without a word, and 3.0 then drops its whole configuration.
+ */
+const plainMinimum: Readonly<Record<string, number>> = {
+  max_connections: 25,
+  max_wal_senders: 3,
+  max_replication_slots: 4,
+  max_worker_processes: 2,
+  max_locks_per_transaction: 32,
+  max_prepared_transactions: 0,
+};
+const walKeepMinimumMegabytes = 16;
+const patroniBooleans: ReadonlySet<string> = new Set(['on', 'off', 'true', 'false', 'yes', 'no', '1', '0']);
 
 /** Extensions whose parameters pass unchecked, since pg_settings only knows them once they are loaded. */
 const knownPrefixes: ReadonlySet<string> = new Set([
+  'auth_delay',
   'auto_explain',
   'bg_mon',
   'cron',
   'extwlist',
+  'pg_hint_plan',
+  'pg_partman_bgw',
+  'pg_prewarm',
   'pg_stat_kcache',
   'pg_stat_statements',
+  'pg_trgm',
   'pgaudit',
   'plpgsql',
   'set_user',
@@ -100,6 +127,9 @@ const timeUnits: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+
+/** A name outside this would end up as other lines of postgresql.conf. */
+const extensionNameGrammar = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_$]*)+$/;
 
 const numberGrammar =
   /^\s*([+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?))\s*([a-zA-Z]*)\s*$/;
@@ -146,7 +176,10 @@ function valueRule(setting: Setting, text: string): string | null {
       return booleans.has(text.toLowerCase()) ? null : 'must be a boolean: on or off';
     case 'enum': {
       const allowed = setting.enumvals ?? [];
-      return allowed.some((each) => each.toLowerCase() === text.toLowerCase())
+      // PostgreSQL takes these for on and off in every such list, and shows none of them.
+      const isSwitch = allowed.includes('on') && allowed.includes('off');
+      return allowed.some((each) => each.toLowerCase() === text.toLowerCase()) ||
+        (isSwitch && patroniBooleans.has(text.toLowerCase()))
         ? null
         : `must be one of ${allowed.join(', ')}`;
     }
@@ -154,8 +187,30 @@ function valueRule(setting: Setting, text: string): string | null {
     case 'real':
       return numberRule(setting, text);
     case 'string':
-      return text.includes('\u0000') ? 'must not contain a NUL character' : null;
+      // Patroni doubles backslashes, so the file's own escape for a line end cannot be written: the next start would fail.
+      return /[\0\r\n]/.test(text)
+        ? 'must not contain a line end or NUL: postgresql.conf, as Patroni writes it, cannot hold one'
+        : null;
   }
+}
+
+function patroniRule(setting: Setting, text: string): string | null {
+  const minimum = plainMinimum[setting.name];
+  if (minimum !== undefined)
+    return /^\d+$/.test(text) && Number(text) >= minimum
+      ? null
+      : `must be a whole number in plain digits from ${minimum} to ${setting.max ?? '∞'}: Patroni takes its own default for any other`;
+  if (setting.name === 'wal_keep_size')
+    return /^\d+ ?(?:[kMGT]?B)?$/.test(text) && (numeric(setting, text) ?? 0) >= walKeepMinimumMegabytes
+      ? null
+      : `must be a size of at least ${walKeepMinimumMegabytes}MB in plain digits: Patroni takes its own default for any other`;
+  if (setting.name === 'wal_level')
+    return ['replica', 'logical'].includes(text.toLowerCase())
+      ? null
+      : 'must be one of replica, logical: replicas need it';
+  if (setting.name === 'track_commit_timestamp')
+    return patroniBooleans.has(text.toLowerCase()) ? null : 'must be a boolean: on or off';
+  return null;
 }
 
 function ruleFor(major: string, name: string, value: string): string | null {
@@ -163,6 +218,7 @@ function ruleFor(major: string, name: string, value: string): string | null {
   if (owner !== undefined) return `cannot be set here: ${owner}`;
   const dot = name.indexOf('.');
   if (dot > 0) {
+    if (!extensionNameGrammar.test(name)) return 'is no name of a parameter: letters, digits and _ with a dot between';
     const prefix = name.slice(0, dot);
     return knownPrefixes.has(prefix)
       ? null
@@ -171,7 +227,7 @@ function ruleFor(major: string, name: string, value: string): string | null {
   const setting = settingOf(major, name);
   if (setting === null) return `is not a parameter of PostgreSQL ${major}`;
   if (setting.context === 'internal') return 'is fixed when PostgreSQL is built or initialised';
-  return valueRule(setting, value);
+  return valueRule(setting, value) ?? patroniRule(setting, value);
 }
 
 /** Faults of spec.postgresqlParams for a major, by field. Values are shortened, for they end up in status. */

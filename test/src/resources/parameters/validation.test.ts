@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parameterProblems } from '#src/resources/parameters/validation.ts';
+import { settingOf } from '#src/resources/parameters/settings.ts';
+
+const rule = (name: string, value: string, major = '17'): string =>
+  parameterProblems(major, { [name]: value })
+    .map((problem) => problem.rule)
+    .join('; ');
+
+describe('a parameter is accepted', () => {
+  it.each([
+    ['work_mem', '64MB'],
+    ['work_mem', '65536'],
+    ['work_mem', ' 1.5GB '],
+    ['WORK_MEM', '64MB'],
+    ['shared_buffers', '128kB'],
+    ['checkpoint_timeout', '15min'],
+    ['checkpoint_completion_target', '0.9'],
+    ['random_page_cost', '1.1'],
+    ['seq_page_cost', '1e0'],
+    ['autovacuum', 'off'],
+    ['autovacuum', 'TRUE'],
+    ['synchronous_commit', 'remote_apply'],
+    ['synchronous_commit', 'true'],
+    ['log_min_duration_statement', '-1'],
+    ['DateStyle', 'ISO, DMY'],
+    ['search_path', `"a'b", public`],
+    ['pg_stat_statements.track', 'all'],
+    ['max_connections', '25'],
+    ['wal_keep_size', '1GB'],
+    ['wal_level', 'logical'],
+    ['track_commit_timestamp', 'on'],
+  ])('%s = %j', (name, value) => expect(rule(name, value)).toBe(''));
+});
+
+describe('a parameter is refused with the rule it breaks', () => {
+  it.each([
+    ['work_memm', '64MB', /is not a parameter of PostgreSQL 17/],
+    ['work_mem', '63', /integer from 64 to 2147483647 \(in kB\)/],
+    ['work_mem', '64 apples', /integer from 64/],
+    ['work_mem', '64mb', /integer from 64/],
+    ['work_mem', '', /integer from 64/],
+    ['work_mem', '4TB', /integer from 64/],
+    ['max_connections', '100MB', /integer/],
+    ['random_page_cost', '-1', /number from 0/],
+    ['autovacuum', 'o', /boolean/],
+    ['autovacuum', 'maybe', /boolean/],
+    ['synchronous_commit', 'always', /one of local, remote_write/],
+    ['server_version', '9', /fixed when PostgreSQL is built/],
+    ['listen_addresses', '*', /cannot be set here: Patroni/],
+    ['PORT', '5433', /cannot be set here: Patroni/],
+    ['archive_command', 'true', /spec\.backup/],
+    ['hba_file', '/x', /spec\.pgHba/],
+    ['ssl_key_file', '/x', /spec\.tls/],
+    ['data_directory', '/x', /image decides/],
+    ['transaction_read_only', 'on', /default_transaction_read_only/],
+    ['fsync', 'off', /loses the database/],
+    ['unheard.of', '1', /extension called unheard/],
+    ['pgaudit.log\nfsync', 'off', /is no name of a parameter/],
+    ["pgaudit.x = 'y' #", '1', /is no name of a parameter/],
+    ['search_path', 'a\u0000b', /NUL/],
+  ])('%j = %j', (name, value, expected) => expect(rule(name, value)).toMatch(expected));
+
+  it('when PostgreSQL would take it and Patroni would put its default in its place', () => {
+    expect(rule('max_connections', '24')).toMatch(/from 25/);
+    expect(rule('max_connections', '0x64')).toMatch(/plain digits/);
+    expect(rule('max_wal_senders', '2')).toMatch(/from 3/);
+    expect(rule('wal_keep_size', '8MB')).toMatch(/at least 16MB/);
+    expect(rule('wal_level', 'minimal')).toMatch(/replicas need it/);
+    expect(rule('track_commit_timestamp', 't')).toMatch(/on or off/);
+  });
+
+  it('when it is named twice', () => {
+    const problems = parameterProblems('17', { work_mem: '64MB', Work_Mem: '32MB' });
+    expect(problems).toEqual([
+      {
+        field: 'spec.postgresqlParams.Work_Mem',
+        value: '32MB',
+        rule: expect.stringContaining('same parameter as work_mem'),
+      },
+    ]);
+  });
+
+  it('by the table of its own major', () => {
+    expect(rule('promote_trigger_file', '/x', '15')).toMatch(/Patroni promotes/);
+    expect(rule('vacuum_buffer_usage_limit', '1MB', '15')).toMatch(/not a parameter of PostgreSQL 15/);
+    expect(rule('vacuum_buffer_usage_limit', '1MB', '16')).toBe('');
+    expect(rule('summarize_wal', 'on', '16')).toMatch(/not a parameter/);
+    expect(rule('summarize_wal', 'on', '17')).toBe('');
+    expect(rule('io_method', 'worker', '17')).toMatch(/not a parameter/);
+    expect(rule('io_method', 'worker', '18')).toBe('');
+  });
+});
+
+describe('the tables of settings', () => {
+  it.each(['15', '16', '17', '18'])('of PostgreSQL %s know the common ones with their units', (major) => {
+    expect(settingOf(major, 'shared_buffers')).toMatchObject({
+      vartype: 'integer',
+      unit: '8kB',
+      context: 'postmaster',
+    });
+    expect(settingOf(major, 'checkpoint_timeout')).toMatchObject({ vartype: 'integer', unit: 's' });
+    expect(settingOf(major, 'datestyle')).toMatchObject({ vartype: 'string' });
+    expect(settingOf(major, 'wal_level')?.enumvals).toContain('logical');
+  });
+});
+
+describe('what is told of a parameter', () => {
+  it('is short, for it ends up in status', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), (value) => {
+        for (const problem of parameterProblems('17', { work_mem: value }))
+          expect(String(problem.value).length).toBeLessThanOrEqual(80);
+      }),
+    );
+  });
+
+  it('any whole number within the range is accepted, any beyond is refused', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -1_000_000, max: 2_147_483_647 }), (value) => {
+        expect(rule('work_mem', String(value)) === '').toBe(value >= 64);
+      }),
+    );
+  });
+});
