@@ -1,7 +1,6 @@
 /** Owns: the command line behind make's install, deploy, sample and run targets. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { parse, stringify } from 'yaml';
 import { targetCluster, type TargetCluster } from './context.ts';
 import {
   deployOperator,
@@ -33,14 +32,11 @@ async function image(target: TargetCluster): Promise<string> {
 }
 
 /** A sample; on the local cluster made small, as crds/README.md describes. */
-function sample(target: TargetCluster): string {
-  const name = process.env['SAMPLE'] ?? 'minimal';
-  const text = readFileSync(`${root}crds/samples/${name}.yaml`, 'utf8');
-  if (target.type === 'context') return text;
-  const manifest = parse(text) as { spec: { storage: { size: string }; resources?: unknown } };
-  manifest.spec.storage.size = '300Mi';
-  delete manifest.spec.resources;
-  return stringify(manifest);
+async function sample(target: TargetCluster): Promise<string> {
+  const file = `${root}crds/samples/${process.env['SAMPLE'] ?? 'minimal'}.yaml`;
+  if (target.type === 'context') return readFileSync(file, 'utf8');
+  const patch = `${root}crds/samples/local-patch/merge-patch.yaml`;
+  return kubectl(target, ['patch', '--local', '--type', 'merge', '-f', file, '--patch-file', patch, '-o', 'yaml']);
 }
 
 async function removeAll(target: TargetCluster): Promise<void> {
@@ -82,9 +78,10 @@ const commands: Readonly<Record<string, (target: TargetCluster) => Promise<void>
     log(`the operator is ready in namespace ${operatorNamespace}`);
   },
   undeploy: undeployOperator,
-  sample: async (target) => void process.stdout.write(await kubectl(target, ['apply', '-f', '-'], sample(target))),
+  sample: async (target) =>
+    void process.stdout.write(await kubectl(target, ['apply', '-f', '-'], await sample(target))),
   'delete-sample': async (target) =>
-    void process.stdout.write(await kubectl(target, ['delete', '--ignore-not-found', '-f', '-'], sample(target))),
+    void process.stdout.write(await kubectl(target, ['delete', '--ignore-not-found', '-f', '-'], await sample(target))),
   run: async (target) => {
     await installCrd(target);
     await run('mkdir', ['-p', `${root}.run`]);

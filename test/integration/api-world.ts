@@ -1,4 +1,5 @@
 /** Owns: an API server with our CRD, for one test file, and short ways to ask it what it accepts. */
+import { apiVersion, fieldManagers } from '#machines/shared/names.ts';
 import { connect, type Kube } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { startControlPlane } from '#test/cluster/control-plane.ts';
@@ -48,7 +49,7 @@ const collection = '/apis/postgres.example.com/v1alpha1/namespaces/default/postg
 
 /** A whole manifest around a spec. */
 export function cluster(name: string, spec: Json): Json {
-  return { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster', metadata: { name }, spec };
+  return { apiVersion, kind: 'PostgresCluster', metadata: { name }, spec };
 }
 
 export interface Clusters {
@@ -60,6 +61,8 @@ export interface Clusters {
   readonly edit: (name: string, spec: Json) => Promise<Answer>;
   /** JSON merge patch of the whole status; null removes it. */
   readonly report: (name: string, status: Json | null) => Promise<Answer>;
+  /** Forced server-side apply of the whole status, as the operator writes it. */
+  readonly applyStatus: (name: string, status: Json) => Promise<Answer>;
 }
 
 /** Short ways to write clusters in namespace default; unknown fields are refused. */
@@ -88,6 +91,15 @@ export function clustersOf(kube: Kube): Clusters {
     consider: (manifest) => post(manifest, { dryRun: 'All' }),
     edit: (name, spec) => patch(name, { spec }),
     report: (name, status) => patch(`${name}/status`, { status }),
+    applyStatus: (name, status) =>
+      kube.send({
+        method: 'PATCH',
+        path: `${collection}/${name}/status`,
+        query: { fieldManager: fieldManagers.status, force: 'true' },
+        contentType: 'application/apply-patch+yaml',
+        body: JSON.stringify({ apiVersion, kind: 'PostgresCluster', metadata: { name }, status }),
+        auditId: null,
+      }),
   };
 }
 

@@ -93,7 +93,7 @@ describe('what a user writes', () => {
   );
 });
 
-describe('a refused spec', () => {
+describe('a refusal', () => {
   it.each([
     ['a size below zero', { storage: { size: '-5Gi' } }, 'must be greater than 0'],
     ['a size of nothing', { storage: { size: '0' } }, 'must be greater than 0'],
@@ -114,13 +114,17 @@ describe('a refused spec', () => {
     ],
     ['a request that is no quantity', { resources: { requests: { cpu: 'two' } } }, 'must be a quantity'],
     ['an unknown dcs', { dcs: 'Etcd' }, 'supported values: "Endpoints", "ConfigMaps"'],
-    ['the superuser as owner', { database: { owner: 'postgres' } }, 'must not be postgres, standby or begin with pg_'],
+    [
+      'the superuser as owner',
+      { database: { owner: 'postgres' } },
+      'which PostgreSQL, Patroni and the image keep for themselves',
+    ],
     [
       'a system role as owner',
       { database: { owner: 'pg_monitor' } },
-      'must not be postgres, standby or begin with pg_',
+      'which PostgreSQL, Patroni and the image keep for themselves',
     ],
-    ['a database of PostgreSQL itself', { database: { name: 'template1' } }, 'which PostgreSQL brings itself'],
+    ['a database of PostgreSQL itself', { database: { name: 'template1' } }, 'which PostgreSQL keeps for itself'],
     [
       'an S3 store without its region',
       { backup: { schedule: '0 2 * * *', destination: { type: 'S3', bucket: 'b', credentialsSecret: 's' } } },
@@ -131,16 +135,16 @@ describe('a refused spec', () => {
       { backup: { schedule: '0 2 * * *', destination: { type: 'Azure', bucket: 'b', credentialsSecret: 's' } } },
       'Azure needs container, storageAccount and credentialsSecret',
     ],
-  ])('says why it takes no %s', async (_what, spec, words) => {
+  ])('says what is wrong with %s', async (_what, spec, words) => {
     expect(await refused(spec)).toContain(words);
   });
 
-  it('is one with a limit and a request of the same amount in other units: that is accepted', async () => {
+  it('does not come for a limit that is the request in other units', async () => {
     const resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1000m', memory: '1024Mi' } };
     expect(await considered({ resources })).toMatchObject({ resources });
   });
 
-  it('is not cut silently: an unknown field is named', async () => {
+  it('names a field that does not exist, instead of dropping it', async () => {
     const answer = await clusters.consider(cluster('considered', { ...least, storge: {} }));
     expect(answer).toMatchObject({ type: 'refused', message: expect.stringContaining('unknown field "spec.storge"') });
   });
@@ -278,6 +282,16 @@ describe('the status', () => {
     ] as const) {
       accepted(await clusters.report('fenced', journal(epoch, seq)));
     }
+  });
+
+  it('is fenced for the operator’s own kind of write too: a forced apply', async () => {
+    accepted(await clusters.create(cluster('applied', least)));
+    accepted(await clusters.applyStatus('applied', { ...journal(3, 10), phase: 'Running' }));
+    expect(refusal(await clusters.applyStatus('applied', { ...journal(2, 11), phase: 'Failed' }))).toContain(back);
+    expect(refusal(await clusters.applyStatus('applied', { phase: 'Failed' }))).toContain(
+      'status.journal: Required value',
+    );
+    expect(accepted(await clusters.applyStatus('applied', journal(4, 1)))).toHaveProperty('status', journal(4, 1));
   });
 
   it('is needed with a journal from the first write on', async () => {
