@@ -20,7 +20,7 @@ import { knownFacts } from './knowledge.ts';
 import { membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
 import type { Problem } from './plan.ts';
-import type { View } from './signals.ts';
+import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 
 export const conditionTypes = [

@@ -8,7 +8,7 @@ import { armed } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { allReplicasReady, leaderWritable } from './guards.ts';
-import type { View } from './signals.ts';
+import type { View } from './view.ts';
 
 interface Wanted {
   readonly id: string;

@@ -7,7 +7,8 @@ import type { AnyActorScope, AnyMachineSnapshot } from 'xstate';
 import { initialTransition } from 'xstate';
 import type { Answer } from '../shared/answer.ts';
 import { chart } from './chart.ts';
-import { signals, type Signal, type View } from './signals.ts';
+import { signals, type Signal } from './signals.ts';
+import type { View } from './view.ts';
 
 export const movesMax = 16;
 

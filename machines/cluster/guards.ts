@@ -8,7 +8,7 @@ import { knownFacts } from './knowledge.ts';
 import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
-import type { View } from './signals.ts';
+import type { View } from './view.ts';
 import { remainingObjects, unmarkedObjects, unstrippedObjects } from './tables/deletion.ts';
 
 /** Asks `question` only on a whole picture. */

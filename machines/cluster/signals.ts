@@ -3,19 +3,8 @@
  * the facts after every observation, so a missed or doubled watch event may delay and never mislead.
  * Invariant: opposite arrows are one predicate and its negation; `unknown` enables neither.
  */
-import type { Answer } from '../shared/answer.ts';
-import type { Facts } from './facts.ts';
-import type { Plan } from './plan.ts';
 import * as guards from './guards.ts';
-
-/** What a guard may look at: never the observation, never the clock. */
-export interface View {
-  readonly state: string;
-  readonly facts: Facts;
-  readonly plan: Plan;
-}
-
-export type Guard = (view: View) => Answer;
+import type { Guard } from './view.ts';
 
 /** In order of precedence, first wins. */
 export const signals = [

@@ -13,7 +13,7 @@ import { leaderOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
 import type { DesiredObject } from './plan.ts';
-import type { View } from './signals.ts';
+import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { deletionStep, objectsToMark, objectsToStrip } from './tables/deletion.ts';
 

@@ -117,7 +117,7 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
     rows: async (filter) => {
       const cluster = (await clusters()).find((each) => each.uid === filter.uid);
       if (cluster === undefined) return [];
-      const query = new URLSearchParams();
+      const query = new URLSearchParams({ uid: filter.uid });
       const fields = {
         after: filter.afterSeq,
         until: filter.untilSeq,

@@ -197,6 +197,19 @@ function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteO
   };
 }
 
+/** Order of JSON pointers with array indices as numbers: `/a/9` before `/a/10`. */
+function pointerOrder(left: string, right: string): number {
+  const [first, second] = [left.split('/'), right.split('/')];
+  for (let index = 0; index < Math.max(first.length, second.length); index += 1) {
+    const [one = '', other = ''] = [first[index], second[index]];
+    if (one === other) continue;
+    const numbers = /^\d+$/.test(one) && /^\d+$/.test(other);
+    if (numbers) return Number(one) - Number(other);
+    return one < other ? -1 : 1;
+  }
+  return 0;
+}
+
 function removeForeign(
   context: RenderContext,
   intent: Extract<Intent, { type: 'RemoveForeignFields' }>,
@@ -204,7 +217,7 @@ function removeForeign(
   const read = lookUp(context, intent);
   if (read === null) return null;
   // Later array items first, so that removing one does not move the others.
-  const paths = [...intent.paths].sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
+  const paths = [...intent.paths].sort((left, right) => -pointerOrder(left, right));
   const patch = [
     { op: 'test', path: '/metadata/resourceVersion', value: read.resourceVersion },
     { op: 'test', path: '/metadata/uid', value: read.uid },

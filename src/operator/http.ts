@@ -119,7 +119,7 @@ function route(ports: HttpPorts): Handler {
     }
     if (what === 'verify') return json(response, 200, ports.journal.verify());
     if (what === 'blobs') return json(response, 200, { hash: first, bytes: ports.journal.reader.blob(first) });
-    const uid = what === 'clusters' ? clusterUid(ports, first, second) : null;
+    const uid = what === 'clusters' ? (url.searchParams.get('uid') ?? clusterUid(ports, first, second)) : null;
     if (uid === null) return notFound(response, `${first}/${second}`);
     if (last === 'rows') return json(response, 200, rows(ports, uid, url));
     if (last === 'export') return streamExport(ports, uid, response);

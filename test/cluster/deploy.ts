@@ -113,8 +113,8 @@ export function pgc(target: TargetCluster, args: readonly string[]): Promise<str
     '--',
     '/node',
     '/app/pgc.cjs',
+    ...args,
     '--api',
     'http://127.0.0.1:8081',
-    ...args,
   ]);
 }

@@ -1,0 +1,124 @@
+/** The code base under its own rules; each rule is also shown a violation, so that it is known to bite. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { longFiles, purityViolations, stageViolations, wordViolations, type SourceFile } from './stages.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+function filesOf(folder: string): readonly SourceFile[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ path: `${folder}/${name}`, text: readFileSync(join(root, folder, name), 'utf8') }));
+}
+
+const files = ['machines', 'src', 'test']
+  .flatMap(filesOf)
+  .filter(({ path }) => path !== 'test/tidy/stages.ts' && path !== 'test/tidy/tidy.test.ts');
+
+describe('the code base', () => {
+  it('keeps its stages apart', () => expect(stageViolations(files)).toEqual([]));
+  it('keeps its words', () => expect(wordViolations(files)).toEqual([]));
+  it('keeps its core pure', () => expect(purityViolations(files)).toEqual([]));
+  it('keeps its files short', () => expect(longFiles(files)).toEqual([]));
+});
+
+describe('the rules bite', () => {
+  it.each([
+    [
+      'a value of another stage',
+      stageViolations([{ path: 'src/watch/x.ts', text: "import { a } from '#src/stream/b.ts';" }]),
+    ],
+    [
+      'a type that flows backward',
+      stageViolations([{ path: 'src/watch/x.ts', text: "import type { A } from '#src/stream/b.ts';" }]),
+    ],
+    ['a clock in the core', purityViolations([{ path: 'machines/x.ts', text: 'const a = Date.now();' }])],
+    ['chance in the core', purityViolations([{ path: 'src/decision/x.ts', text: 'const a = Math.random();' }])],
+    ['an await in the core', purityViolations([{ path: 'machines/x.ts', text: 'await a();' }])],
+    ['a skipped test', wordViolations([{ path: 'test/x.ts', text: "it.skip('x')" }])],
+    ['any', wordViolations([{ path: 'src/x.ts', text: 'const a: any = 1;' }])],
+    ['a drawer', wordViolations([{ path: 'src/utils.ts', text: '' }])],
+    ['a long file', longFiles([{ path: 'src/x.ts', text: 'a\n'.repeat(401) }])],
+  ])('%s is refused', (_, violations) => expect(violations).toHaveLength(1));
+
+  const planted: readonly { readonly rule: string; readonly path: string; readonly text: string }[] = [
+    {
+      rule: 'machines-are-pure',
+      path: 'machines/planted.ts',
+      text: "import { map } from 'rxjs';\nexport const x = map;\n",
+    },
+    {
+      rule: 'core-is-pure',
+      path: 'src/decision/planted.ts',
+      text: "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n",
+    },
+    {
+      rule: 'core-imports-only-core',
+      path: 'src/replay/planted.ts',
+      text: "import { x } from '#src/kube/y.ts';\nexport const z = x;\n",
+    },
+    {
+      rule: 'nobody-imports-a-door',
+      path: 'src/watch/planted.ts',
+      text: "import { x } from '#src/operator/y.ts';\nexport const z = x;\n",
+    },
+    {
+      rule: 'one-opener-of-sqlite',
+      path: 'src/watch/planted.ts',
+      text: "import Database from 'better-sqlite3';\nexport const z = Database;\n",
+    },
+    {
+      rule: 'one-speaker-to-kubernetes',
+      path: 'src/watch/planted.ts',
+      text: "import { KubeConfig } from '@kubernetes/client-node';\nexport const z = KubeConfig;\n",
+    },
+    {
+      rule: 'no-circular',
+      path: 'src/watch/planted.ts',
+      text: "import { a } from './other.ts';\nexport const z = a;\n",
+    },
+  ];
+
+  it.each(planted)('boundary $rule refuses a planted violation', ({ rule, path, text }) => {
+    const work = mkdtempSync(join(tmpdir(), 'boundaries-'));
+    try {
+      cpSync(join(root, 'package.json'), join(work, 'package.json'));
+      mkdirSync(join(work, 'test/tidy'), { recursive: true });
+      cpSync(join(root, 'test/tidy/boundaries.cjs'), join(work, 'test/tidy/boundaries.cjs'));
+      symlinkSync(join(root, 'node_modules'), join(work, 'node_modules'));
+      for (const [file, content] of [
+        [path, text],
+        ['src/kube/y.ts', 'export const x = 1;\n'],
+        ['src/operator/y.ts', 'export const x = 1;\n'],
+        ['src/watch/other.ts', "import { z } from './planted.ts';\nexport const a = z;\n"],
+        ['machines/keep.ts', 'export const x = 1;\n'],
+      ] as const) {
+        mkdirSync(dirname(join(work, file)), { recursive: true });
+        writeFileSync(join(work, file), content);
+      }
+      if (rule !== 'no-circular') rmSync(join(work, 'src/watch/other.ts'));
+      let output = '';
+      try {
+        execFileSync(
+          process.execPath,
+          [
+            join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs'),
+            '--config',
+            'test/tidy/boundaries.cjs',
+            'machines',
+            'src',
+          ],
+          { cwd: work, encoding: 'utf8' },
+        );
+      } catch (error) {
+        output = String((error as { readonly stdout?: string }).stdout ?? '');
+      }
+      expect(output).toContain(rule);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+});
