@@ -50,9 +50,7 @@ async function clusterOf(source: Source, flags: Flags, name: string): Promise<Cl
   const found = all.filter(
     (cluster) => cluster.name === name && (flags.file !== undefined || cluster.namespace === flags.namespace),
   );
-  const newest = found
-    .toSorted((left, right) => left.head.epoch - right.head.epoch || left.head.seq - right.head.seq)
-    .at(-1);
+  const newest = found.toSorted((left, right) => left.lastAt - right.lastAt).at(-1);
   if (newest !== undefined) return newest;
   const known = all.map((cluster) => `${cluster.namespace}/${cluster.name}`).join(', ') || 'none';
   throw new Refused(`there is no cluster ${flags.namespace}/${name}`, {

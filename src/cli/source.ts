@@ -51,7 +51,13 @@ export function exportSource(path: string): Source {
   const { cluster, rows, blobs, damage } = readExport(readFileSync(path, 'utf8'));
   const last = rows.at(-1);
   const head = { epoch: last?.epoch ?? 0, seq: last?.seq ?? 0, head: last?.hash ?? '' };
-  const summary: ClusterSummary = { ...cluster, rows: rows.length, firstSeq: rows[0]?.seq ?? 0, head };
+  const summary: ClusterSummary = {
+    ...cluster,
+    rows: rows.length,
+    firstSeq: rows[0]?.seq ?? 0,
+    head,
+    lastAt: last?.at ?? 0,
+  };
   const matches = (row: RecordRow, filter: RowFilter): boolean =>
     row.seq > (filter.afterSeq ?? 0) &&
     row.seq <= (filter.untilSeq ?? Infinity) &&

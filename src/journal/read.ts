@@ -6,6 +6,8 @@ export interface ClusterSummary extends ClusterIdentity {
   readonly rows: number;
   readonly firstSeq: number;
   readonly head: Head;
+  /** Stamp of the last row, milliseconds: of two clusters of one name the later is meant. */
+  readonly lastAt: number;
 }
 
 export interface RowFilter {
@@ -119,6 +121,7 @@ export function makeReader(db: Db): JournalReader {
             rows,
             firstSeq,
             head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' },
+            lastAt: last?.at ?? 0,
           };
         },
       ),

@@ -232,8 +232,8 @@ describe('drift', () => {
         '-p',
         '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["events"],"verbs":["get"]}}]',
       ],
-      seen: ['get', 'role', 'p17c-patroni', '--output', 'jsonpath={.rules[2].resources}'],
-      restored: '',
+      seen: ['get', 'role', 'p17c-patroni', '--output', 'jsonpath={.rules[*].resources[*]}'],
+      restored: 'endpoints pods',
     },
     {
       what: 'text changed in the ConfigMap',
