@@ -483,7 +483,7 @@ export interface PostgresClusterStatus {
    */
   readonly selector?: string;
   /**
-   * One-shot requests that were served.
+   * What was done once and is not done again, such as one-shot requests and the application database, each with its token.
    */
   readonly handled?: {
     readonly [k: string]: string;
