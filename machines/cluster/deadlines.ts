@@ -33,6 +33,13 @@ function wanted(view: View): readonly Wanted[] {
   const createMs = (facts.world.config?.createDeadlineSeconds ?? 600) * 1000;
   if (phase === 'Creating')
     list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
+  if (phase === 'Updating' || phase === 'Scaling') {
+    list.push({
+      id: `deadline/${phase.toLowerCase()}`,
+      delayMs: createMs,
+      because: 'the procedure should be over by then',
+    });
+  }
   if (state === 'Alive.Recovering.electing') {
     list.push({ id: 'deadline/recovering', delayMs: recoverDeadlineMs, because: 'a leader should write by then' });
   }

@@ -124,13 +124,21 @@ export function membersReady({ facts }: View): Answer {
   });
 }
 
+/** The deadline after which a procedure's missing members count as missing, by phase of the procedure. */
+const procedureDeadlines: Readonly<Record<string, string>> = {
+  Creating: 'deadline/creating',
+  Updating: 'deadline/updating',
+  Scaling: 'deadline/scaling',
+};
+
 /** Members are missing that no running procedure expects to be missing. */
 export function replicasDegraded(view: View): Answer {
   const missing = opposite(membersReady(view));
   if (missing.answer !== 'yes') return missing;
-  if (!view.state.startsWith('Alive.Creating')) return missing;
-  const late = isExpired(view.facts, 'deadline/creating');
-  return late ? missing : no(`still being created: ${missing.because}`, missing.values);
+  const phase = view.state.split('.')[1] ?? '';
+  const deadline = procedureDeadlines[phase];
+  if (deadline === undefined || isExpired(view.facts, deadline)) return missing;
+  return no(`expected while ${phase}: ${missing.because}`, missing.values);
 }
 
 /** The accepted spec asks for another number of members than were rolled out. */

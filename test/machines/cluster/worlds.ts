@@ -1,0 +1,199 @@
+/**
+ * Owns: every combination of the facts that the guards of the cluster machine distinguish, as complete Facts. Small enough
+ * to try them all in every state.
+ */
+import { annotations, finalizer, labels } from '#machines/shared/names.ts';
+import type { Facts } from '#machines/cluster/facts.ts';
+import { initialFacts } from '#machines/cluster/learn.ts';
+import type { ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
+import type { Plan } from '#machines/cluster/plan.ts';
+import type { View } from '#machines/cluster/view.ts';
+
+const uid = 'u-1';
+const name = 'shop';
+
+/** One value for each thing that some guard asks. */
+export interface Choice {
+  readonly known: boolean;
+  readonly deleting: 'no' | 'background' | 'orphan' | 'protected';
+  readonly statefulSet: boolean;
+  readonly leader: 'none' | 'starting' | 'writable' | 'silent';
+  readonly ready: 0 | 1 | 2;
+  readonly bootstrapped: boolean;
+  readonly database: boolean;
+  readonly expired: 'nothing' | 'deadline' | 'hold' | 'recover';
+  readonly generation: 'rolled-out' | 'newer';
+  readonly refused: boolean;
+}
+
+const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
+  known: [true, false],
+  deleting: ['no', 'background', 'orphan', 'protected'],
+  statefulSet: [true, false],
+  leader: ['none', 'starting', 'writable', 'silent'],
+  ready: [0, 1, 2],
+  bootstrapped: [true, false],
+  database: [true, false],
+  expired: ['nothing', 'deadline', 'hold', 'recover'],
+  generation: ['rolled-out', 'newer'],
+  refused: [true, false],
+};
+
+/** All combinations, in a fixed order. */
+export function* choices(): IterableIterator<Choice> {
+  const keys = Object.keys(values) as (keyof Choice)[];
+  const total = keys.reduce((product, key) => product * values[key].length, 1);
+  for (let index = 0; index < total; index += 1) {
+    let rest = index;
+    const picked = keys.map((key) => {
+      const list = values[key];
+      const value = list[rest % list.length];
+      rest = Math.floor(rest / list.length);
+      return [key, value];
+    });
+    yield Object.fromEntries(picked) as unknown as Choice;
+  }
+}
+
+function object(kind: ObjectProjection['kind'], called: string, detail: ObjectProjection['detail']): ObjectProjection {
+  const own = kind === 'Pod' ? {} : { [labels.clusterUid]: uid };
+  return {
+    kind,
+    name: called,
+    uid: `${kind}-${called}`,
+    generation: 1,
+    deleting: false,
+    labels: { [labels.cluster]: name, ...own, ...(kind === 'Endpoints' ? { [labels.component]: 'database' } : {}) },
+    annotations: kind === 'StatefulSet' ? { [annotations.dcs]: 'Endpoints' } : {},
+    finalizers: [],
+    owners: [],
+    ownedHash: null,
+    foreign: [],
+    effect: null,
+    detail,
+  };
+}
+
+function pod(index: number, choice: Choice): ObjectProjection {
+  const leads = index === 0;
+  const ready = index < choice.ready;
+  const state = leads && choice.leader === 'starting' ? 'starting' : 'running';
+  const detail: PodDetail = {
+    type: 'Pod',
+    phase: 'Running',
+    ready,
+    node: 'n',
+    ip: '198.18.0.9',
+    role: null,
+    patroni: {
+      state,
+      role: leads && choice.leader !== 'starting' ? 'primary' : 'replica',
+      timeline: 1,
+      positionBytes: 0,
+      pendingRestart: false,
+      version: '4.0.7',
+    },
+    trouble: null,
+    restarts: 0,
+    lastExit: null,
+  };
+  return object('Pod', `${name}-${index}`, detail);
+}
+
+const dcs = { ttlSeconds: 30, paused: false };
+
+function objects(choice: Choice): readonly ObjectProjection[] {
+  const gone = choice.deleting === 'background' && choice.ready === 0;
+  return [
+    ...(choice.statefulSet ? [object('StatefulSet', name, { type: 'StatefulSet', replicas: 2 })] : []),
+    ...(gone ? [] : [pod(0, choice), pod(1, choice)]),
+    object('Endpoints', name, {
+      type: 'Endpoints',
+      dcs: { ...dcs, leader: choice.leader === 'none' ? null : `${name}-0`, systemIdentifier: null },
+    }),
+    object('Endpoints', `${name}-config`, {
+      type: 'Endpoints',
+      dcs: { ...dcs, leader: null, systemIdentifier: choice.bootstrapped ? '7' : null },
+    }),
+  ];
+}
+
+const expiredIds: Readonly<Record<Choice['expired'], readonly string[]>> = {
+  nothing: [],
+  deadline: ['deadline/creating', 'deadline/recovering'],
+  hold: ['hold'],
+  recover: ['recover'],
+};
+
+/** Complete facts for a choice. */
+export function factsOf(choice: Choice): Facts {
+  const base = initialFacts(0);
+  const spec = {
+    version: '17',
+    replicas: 2,
+    storage: { size: '1Gi' },
+    deletionProtection: choice.deleting === 'protected',
+  } as const;
+  const generation = choice.generation === 'newer' ? 2 : 1;
+  return {
+    world: {
+      ...base.world,
+      knowledge: choice.known ? { type: 'known', since: 0 } : { type: 'unknown', since: 0, because: 'not listed yet' },
+      cluster: {
+        since: 0,
+        seen: {
+          uid,
+          namespace: 'default',
+          name,
+          generation,
+          deleting: choice.deleting !== 'no',
+          finalizers: choice.deleting === 'orphan' ? [finalizer, 'orphan'] : [finalizer],
+          annotations: {},
+          spec,
+        },
+      },
+      config: { images: { '17': 'i' }, imagePullPolicy: 'Never', defaultDcs: 'Endpoints', createDeadlineSeconds: 600 },
+      objects: Object.fromEntries(
+        objects(choice).map((each) => [`${each.kind}/${each.name}`, { object: each, since: 0, changed: [] }]),
+      ),
+      leaderSilentSince: choice.leader === 'silent' ? 0 : null,
+    },
+    memory: {
+      ...base.memory,
+      accepted: { generation, spec },
+      dcs: 'Endpoints',
+      image: 'i',
+      systemIdentifier: choice.bootstrapped ? '7' : null,
+      rolledOutGeneration: 1,
+      failedGeneration: 1,
+      handled: choice.database ? { database: 'app/app', serverMajor: '17' } : {},
+      expired: expiredIds[choice.expired],
+      failures: choice.refused
+        ? {
+            'StatefulSet/shop': {
+              count: 1,
+              reason: 'Forbidden',
+              message: 'no',
+              permanent: true,
+              since: 0,
+              waiting: true,
+              needsRead: false,
+            },
+          }
+        : {},
+    },
+  };
+}
+
+export const plan: Plan = {
+  problems: [],
+  image: 'i',
+  dcs: 'Endpoints',
+  objects: [],
+  database: { name: 'app', owner: 'app' },
+};
+
+/** A view in a state. */
+export function viewOf(state: string, choice: Choice): View {
+  return { state, facts: factsOf(choice), plan };
+}
