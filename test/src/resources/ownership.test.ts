@@ -144,8 +144,11 @@ describe('what is foreign', () => {
   });
 
   it('is escaped as JSON pointers are', () => {
-    const body = { ...service, data: { 'a/b~c': 'x' } };
-    expect(seen({ 'f:data': { 'f:a/b~c': {} } }, body)).toEqual(['/data/a~1b~0c']);
+    const object = live({ data: { 'a/b~c': 'x', ours: 'y' } }, [
+      { manager: ours, fields: { 'f:data': { 'f:ours': {} } } },
+      { manager: 'kubectl-edit', operation: 'Update', fields: { 'f:data': { 'f:a/b~c': {} } } },
+    ]);
+    expect(foreignPaths(object).map((each) => each.path)).toEqual(['/data/a~1b~0c']);
   });
 
   it('names who did it', () => {
