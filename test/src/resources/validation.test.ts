@@ -92,6 +92,12 @@ describe('a new cluster', () => {
       ['spec.resources.limits.memory'],
     ],
     ['a version without an image', { version: '18' }, ['spec.version']],
+    ['a database PostgreSQL brings itself', { database: { name: 'template1' } }, ['spec.database.name']],
+    ['an owner whose password is the superuser’s', { database: { owner: 'postgres' } }, ['spec.database.owner']],
+    ['an owner that replicates', { database: { owner: 'standby' } }, ['spec.database.owner']],
+    ['a name that needs quoting', { database: { name: 'my db' } }, ['spec.database.name']],
+    ['a locale, which nothing passes on yet', { database: { locale: 'de_DE.UTF-8' } }, ['spec.database.locale']],
+    ['an encoding other than UTF8', { database: { encoding: 'LATIN1' } }, ['spec.database.encoding']],
     ['a parameter nobody knows', { postgresqlParams: { work_memm: '1MB' } }, ['spec.postgresqlParams.work_memm']],
   ])('is refused for %s, by field', (_, change, fields) => expect(creation(change)).toEqual(fields));
 
