@@ -3,7 +3,7 @@
  * a reason and the values it compared. Called by `fixpoint.ts` through the table in `signals.ts`.
  */
 import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
-import { finalizer, labels } from '../shared/names.ts';
+import { finalizer, labels, objectNames } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectAt, ownershipOf } from './objects.ts';
@@ -21,15 +21,30 @@ function isExpired(facts: Facts, timer: string): boolean {
   return facts.memory.expired.includes(timer);
 }
 
-/** A deletion that keeps the database alive: kubectl's `--cascade=orphan` leaves the finalizer `orphan`. */
+/**
+ * Was our owner reference taken off a leaf that is not itself being deleted? That is what the garbage collector does
+ * before it takes off its finalizer `orphan`: the trace that stays when the finalizer was missed.
+ */
+function leafOrphaned(facts: Facts): boolean {
+  const cluster = facts.world.cluster?.seen;
+  if (cluster === undefined) return false;
+  const leaf = objectAt(facts, `ConfigMap/${objectNames(cluster.name).patroniConfig}`)?.object;
+  if (leaf === undefined || leaf.deleting || leaf.labels[labels.clusterUid] !== cluster.uid) return false;
+  return !leaf.owners.some((owner) => owner.uid === cluster.uid);
+}
+
+/** A deletion that keeps the database alive: kubectl's `--cascade=orphan`. */
 export function orphanRequested({ facts }: View): Answer {
   const cluster = facts.world.cluster?.seen;
   if (cluster === undefined) return unknown('the PostgresCluster has not been seen');
-  const orphan = cluster.deleting && cluster.finalizers.includes('orphan');
-  return whether(orphan, orphan ? 'deleted with --cascade=orphan' : 'not deleted with --cascade=orphan', {
-    deleting: cluster.deleting,
-    finalizers: cluster.finalizers.join(', '),
-  });
+  const values = { deleting: cluster.deleting, finalizers: cluster.finalizers.join(', ') };
+  if (!cluster.deleting) return no('it is not being deleted', values);
+  if (cluster.finalizers.includes('orphan')) return yes('deleted with --cascade=orphan', values);
+  const orphaned = leafOrphaned(facts);
+  const because = orphaned
+    ? 'deleted with --cascade=orphan: its owner reference was taken off'
+    : 'not deleted with --cascade=orphan';
+  return whether(orphaned, because, values);
 }
 
 /** The user deleted the PostgresCluster and it is not protected. */

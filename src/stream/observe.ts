@@ -67,7 +67,8 @@ function clusterSeen(desk: Desk, item: ObjectItem, address: Address): void {
   if (!tenant.introduced)
     introduce(desk, desk.roster.roomOf(address.namespace, address.name), { object: item.object, seen });
   else if (repeated) desk.ports.reports.repeated('PostgresCluster');
-  else tell(desk, tenant.cluster, { observation: seen, keeping: 'latest' });
+  // How a deletion was asked for stands in the object for milliseconds only: none of its sights may be skipped.
+  else tell(desk, tenant.cluster, { observation: seen, keeping: projected.value.deleting ? 'each' : 'latest' });
 }
 
 function clusterGone(desk: Desk, uid: string): void {
