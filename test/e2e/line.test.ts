@@ -1,5 +1,6 @@
 /** The line, end to end on real Kubernetes, Patroni and PostgreSQL: creation, failure, drift, restart. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { operatorNamespace } from '#test/cluster/deploy.ts';
 import {
   auditMark,
   eventually,
@@ -30,6 +31,14 @@ const ha = [
 ] as const;
 
 let world: World;
+
+/** Chain and replay of everything journaled so far. */
+async function proof(when: string): Promise<void> {
+  const replay = await world.pgc('replay');
+  expect(replay, when).toMatch(/^(\d+) of \1 decisions/m);
+  expect(replay, when).not.toMatch(/^0 of 0/m);
+  expect(await world.pgc('journal', 'verify'), when).toContain('are as they were written');
+}
 
 beforeAll(async () => {
   world = await openWorld();
@@ -352,13 +361,55 @@ describe('restart', () => {
   });
 });
 
-describe('proof', () => {
-  it('every journaled decision is byte-identical when it is made again, and the journal is as it was written', async () => {
-    const replay = await world.pgc('replay');
-    expect(replay).toMatch(/^(\d+) of \1 decisions/m);
-    expect(replay).not.toMatch(/^0 of 0/m);
-    expect(await world.pgc('journal', 'verify')).toContain('are as they were written');
+describe('amnesia', () => {
+  it('without its journal the operator writes nothing, finds the same phases, and records the gap', async () => {
+    const ns = ['--namespace', operatorNamespace];
+    const claim = (await world.json(...ns, 'get', 'pvc', 'postgres-operator-journal')) as {
+      readonly spec: { readonly accessModes: readonly string[]; readonly resources: unknown };
+    };
+    await proof('before');
+    await world.kubectl(...ns, 'scale', 'deployment/postgres-operator', '--replicas=0');
+    await world.kubectl(
+      ...ns,
+      'wait',
+      '--for=delete',
+      'pod',
+      '--selector',
+      'app.kubernetes.io/name=postgres-operator',
+      '--timeout=60s',
+    );
+    await world.kubectl(...ns, 'delete', 'pvc', 'postgres-operator-journal', '--timeout=60s');
+    const { accessModes, resources } = claim.spec;
+    await world.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'postgres-operator-journal', namespace: operatorNamespace },
+        spec: { accessModes, resources },
+      }),
+    );
+    const mark = auditMark();
+    await world.kubectl(...ns, 'scale', 'deployment/postgres-operator', '--replicas=1');
+    await world.kubectl(...ns, 'rollout', 'status', 'deployment/postgres-operator', '--timeout=120s');
+    for (const { name } of [...cells, ...ha]) {
+      await eventually(`${name} being known again`, async () =>
+        (await world.pgc('status', name, '--namespace', where)).includes('phase     Running'),
+      );
+    }
+    await eventually(
+      'all comparisons having ended',
+      async () => !(await world.pgc('status', 'ha17', '--namespace', where)).includes('CompareObject'),
+    );
+    expect(operatorWrites(mark)).toEqual([]);
+    const log = await world.kubectl(...ns, 'logs', 'deployment/postgres-operator', '--tail=-1');
+    expect(log.match(/journal does not know this cluster/g)?.length ?? 0).toBeGreaterThanOrEqual(6);
+    for (const { name } of [...cells, ...ha]) expect((await statusOf(world, where, name)).phase).toBe('Running');
   });
+});
+
+describe('proof', () => {
+  it('every journaled decision is byte-identical when it is made again, and the journal is as it was written', () =>
+    proof('after'));
 
   it('no secret value is in exports, status, Events or logs', async () => {
     const exported = await Promise.all(
