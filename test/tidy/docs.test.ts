@@ -1,0 +1,51 @@
+/** Documents say what the code says, and their links lead somewhere. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { metricsTable, settingsTable } from '#src/dev/tables.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+function text(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+it('docs/configuration.md lists every setting', () => expect(text('docs/configuration.md')).toContain(settingsTable()));
+
+it('docs/metrics.md lists every metric', async () => expect(text('docs/metrics.md')).toContain(await metricsTable()));
+
+it('links between documents lead somewhere', () => {
+  const documents = [
+    'README.md',
+    'deploy/README.md',
+    'crds/README.md',
+    ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ];
+  const broken = documents.flatMap((path) =>
+    [...text(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map((match) => match[1] ?? '')
+      .filter((target) => !existsSync(join(root, dirname(path), target)))
+      .map((target) => `${path} → ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+it('every package has its line in docs/dependencies.md', () => {
+  const manifest = JSON.parse(text('package.json')) as {
+    readonly dependencies: object;
+    readonly devDependencies: object;
+  };
+  const page = text('docs/dependencies.md');
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
+    (name) => !name.startsWith('@types/'),
+  );
+  expect(names.filter((name) => !page.includes(name))).toEqual([]);
+});
+
+it('every make target that is not built says so and fails, and every npm script has a use', () => {
+  const makefile = text('Makefile');
+  for (const target of ['docker-push', 'sandbox', 'proof', 'soak', 'bench-check', 'docs'])
+    expect(makefile).toMatch(new RegExp(`NOT_YET :=.*\\b${target}\\b`));
+});
