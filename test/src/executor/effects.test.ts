@@ -1,0 +1,209 @@
+/** Effects: what fills a template, how answers become outcomes, and that no secret gets out. */
+import { describe, expect, it } from 'vitest';
+import { failedOutcome } from '#src/executor/outcomes.ts';
+import { filled } from '#src/executor/holes.ts';
+import { generatePassword, generateValues, withData } from '#src/executor/effects/secret.ts';
+import { databaseScript, ensureApplicationDatabase, scramVerifier } from '#src/executor/effects/sql.ts';
+import { makeExecutor, type Ended } from '#src/executor/executor.ts';
+import type { ExecutorPorts } from '#src/executor/ports.ts';
+import type { IntentRecord } from '#src/decision/record.ts';
+import type { Answer } from '#src/kube/request.ts';
+import type { WireRequest } from '#src/kube/api.ts';
+
+const chance = {
+  fraction: () => 0.5,
+  bytes: (length: number) => Uint8Array.from({ length }, (_, index) => (index * 37) % 256),
+};
+
+function refusal(status: number, reason: string, message = 'because'): Exclude<Answer, { type: 'ok' }> {
+  return { type: 'refused', status, reason, message, retryAfterMs: null, body: null };
+}
+
+describe('answers as outcomes', () => {
+  it.each([
+    [refusal(404, 'NotFound'), 'absent'],
+    [refusal(409, 'AlreadyExists'), 'conflict'],
+    [refusal(422, 'Invalid', 'metadata.uid: Invalid value: "x": field is immutable'), 'conflict'],
+    [refusal(422, 'Invalid'), 'refused'],
+    [refusal(403, 'Forbidden'), 'refused'],
+    [refusal(429, 'TooManyRequests'), 'transient'],
+    [refusal(503, 'ServiceUnavailable'), 'transient'],
+    [{ type: 'unknown', because: 'reset' } as const, 'unknown'],
+    [{ type: 'not-sent', because: 'refused' } as const, 'transient'],
+  ])('%j is %s', (answer, type) => expect(failedOutcome(answer, false).type).toBe(type));
+
+  it('keeps the server’s words about a Secret to itself, since they may quote a value', () => {
+    expect(JSON.stringify(failedOutcome(refusal(422, 'Invalid', 'data.password: CANARY'), true))).not.toContain(
+      'CANARY',
+    );
+  });
+});
+
+describe('templates', () => {
+  it('are sent as journaled but for their holes', () => {
+    const body = '{"a":{"$effect":""},"status":{"journal":{"$anchor":""},"b":"{\\"$effect\\":1}"}}';
+    expect(filled(body, { effectKey: 'u-1-2-0', anchor: { epoch: 1, seq: 2, head: 'h' } })).toBe(
+      '{"a":"u-1-2-0","status":{"journal":{"epoch":1,"seq":2,"head":"h"},"b":"{\\"$effect\\":1}"}}',
+    );
+  });
+});
+
+describe('generated values', () => {
+  it('have the length and alphabet that fits a URI, a shell and JSON alike', () => {
+    expect(generatePassword(32, chance)).toMatch(/^[A-Za-z0-9]{32}$/);
+  });
+
+  it('copy, expand and never generate what is to be copied', async () => {
+    const made = await generateValues(
+      [
+        { key: 'password', generator: { type: 'copy', secret: 'other', key: 'p' } },
+        { key: 'twin', generator: { type: 'copy', secret: '', key: 'password' } },
+        { key: 'uri', generator: { type: 'uri', template: 'x://u:{{password}}@h' } },
+      ],
+      async () => ({ type: 'read', data: { p: 'a b' } }),
+      chance,
+    );
+    expect(made.type === 'values' ? Object.fromEntries(made.values) : made).toEqual({
+      password: 'a b',
+      twin: 'a b',
+      uri: 'x://u:a%20b@h',
+    });
+  });
+
+  it('are not made when what they copy cannot be read', async () => {
+    const made = await generateValues(
+      [{ key: 'k', generator: { type: 'copy', secret: 'gone', key: 'k' } }],
+      async () => refusal(404, 'NotFound'),
+      chance,
+    );
+    expect(made.type).toBe('refused');
+  });
+
+  it('go into data as base64', () => {
+    expect(withData('{"kind":"Secret"}', new Map([['k', 'v']]))).toBe('{"kind":"Secret","data":{"k":"dg=="}}');
+  });
+});
+
+describe('the application database', () => {
+  it('is given a verifier that PostgreSQL itself would make', () => {
+    // Made by PostgreSQL's own algorithm with this salt: RFC 5802 with SHA-256, 4096 iterations.
+    const verifier = scramVerifier('pencil', Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'));
+    expect(verifier).toMatch(/^SCRAM-SHA-256\$4096:W22ZaJ0SNY7soEsUEjb6gQ==\$/);
+    expect(verifier).toContain(
+      'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
+    );
+  });
+
+  it('quotes names, and bears no password', () => {
+    const script = databaseScript('a"b', "o'x", 'SCRAM$v');
+    expect(script).toContain('CREATE ROLE "o\'\'x" LOGIN');
+    expect(script).toContain('CREATE DATABASE "a""b" OWNER "o\'\'x"');
+  });
+
+  it.each([
+    ['done 170012\n', { type: 'done', result: { database: 'app/app', serverMajor: '17' } }],
+    ['standby\n', { type: 'transient', reason: 'NotPrimary' }],
+    ['', { type: 'transient', reason: 'StatementFailed' }],
+  ])('%j ends as told', async (output, expected) => {
+    const inputs: string[] = [];
+    const outcome = await ensureApplicationDatabase(
+      {
+        type: 'sql',
+        namespace: 'n',
+        pod: 'p',
+        container: 'postgres',
+        procedure: 'ensure-application-database',
+        arguments: { database: 'app', owner: 'app' },
+        secret: { name: 's', key: 'password' },
+      },
+      {
+        chance,
+        secretValue: async () => 'CANARY',
+        runInPod: async ({ command, input }) => {
+          inputs.push(input, ...command);
+          return { exitCode: 0, output, errors: 'ERROR: CANARY' };
+        },
+      },
+    );
+    expect(outcome).toMatchObject(expected);
+    expect(JSON.stringify([outcome, inputs])).not.toContain('CANARY');
+  });
+});
+
+describe('the executor', () => {
+  const intent: IntentRecord = {
+    ordinal: 0,
+    type: 'DeleteObject',
+    class: 'D',
+    target: { kind: 'Service', name: 's' },
+    because: 'test',
+    request: { type: 'api', method: 'DELETE', path: '/x', query: {}, contentType: null, body: null, generated: [] },
+  };
+  const work = { cluster: { uid: 'u', namespace: 'n', name: 'c' }, stamp: { epoch: 2, seq: 7, at: 0 }, intent };
+
+  function ports(over: Partial<ExecutorPorts>): { readonly ports: ExecutorPorts; readonly sent: WireRequest[] } {
+    const sent: WireRequest[] = [];
+    return {
+      sent,
+      ports: {
+        send: async (request) => {
+          sent.push(request);
+          return { type: 'ok', body: {} };
+        },
+        get: async () => ({ type: 'ok', body: {} }),
+        runInPod: async () => ({ exitCode: 0, output: '', errors: '' }),
+        project: () => null,
+        ownership: () => ({ ownedHash: null, foreign: [] }),
+        mayAct: () => true,
+        epoch: () => 2,
+        head: () => null,
+        chance,
+        crash: { hit: () => undefined },
+        ...over,
+      },
+    };
+  }
+
+  async function endOf(
+    over: Partial<ExecutorPorts>,
+  ): Promise<{ readonly ended: Ended; readonly sent: readonly WireRequest[] }> {
+    const { ports: given, sent } = ports(over);
+    const ended = await new Promise<Ended>((resolve) => makeExecutor(given, () => 0, resolve).execute(work));
+    return { ended, sent };
+  }
+
+  it('sends each intent with an Audit-ID that names its row', async () => {
+    const { ended, sent } = await endOf({});
+    expect(ended.outcome).toEqual({ type: 'deleted' });
+    expect(sent.map(({ auditId }) => auditId)).toEqual(['u-2-7-0']);
+  });
+
+  it.each([
+    ['without the Lease', { mayAct: () => false }],
+    ['in another term', { epoch: () => 3 }],
+  ])('withholds %s', async (_, over) => {
+    const { ended, sent } = await endOf(over);
+    expect(ended.outcome.type).toBe('withheld');
+    expect(sent).toEqual([]);
+  });
+
+  it('ends every intent in an outcome, whatever is thrown', async () => {
+    const { ended } = await endOf({ send: () => Promise.reject(new Error('boom')) });
+    expect(ended.outcome).toEqual({ type: 'unknown', reason: 'boom' });
+  });
+
+  it('takes nothing more once it drains', async () => {
+    const { ports: given, sent } = ports({});
+    const ended: Ended[] = [];
+    const executor = makeExecutor(
+      given,
+      () => 0,
+      (each) => ended.push(each),
+    );
+    await executor.drain();
+    executor.execute(work);
+    await executor.drain();
+    expect(ended.map(({ outcome }) => outcome.type)).toEqual(['withheld']);
+    expect(sent).toEqual([]);
+  });
+});
