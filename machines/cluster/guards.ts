@@ -6,6 +6,7 @@ import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answ
 import { finalizer, labels, objectNames } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
+import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
 import type { View } from './view.ts';
@@ -30,6 +31,9 @@ function leafOrphaned(facts: Facts): boolean {
   if (cluster === undefined) return false;
   const leaf = objectAt(facts, `ConfigMap/${objectNames(cluster.name).patroniConfig}`)?.object;
   if (leaf === undefined || leaf.deleting || leaf.labels[labels.clusterUid] !== cluster.uid) return false;
+  // What we made ourselves after the deletion mark never had a reference; then it is as we applied it.
+  const expected = facts.memory.expected[objectKey(leaf)];
+  if (expected !== undefined && expected.uid === leaf.uid && expected.ownedHash === leaf.ownedHash) return false;
   return !leaf.owners.some((owner) => owner.uid === cluster.uid);
 }
 
@@ -40,7 +44,8 @@ export function orphanRequested({ facts }: View): Answer {
   const values = { deleting: cluster.deleting, finalizers: cluster.finalizers.join(', ') };
   if (!cluster.deleting) return no('it is not being deleted', values);
   if (cluster.finalizers.includes('orphan')) return yes('deleted with --cascade=orphan', values);
-  const orphaned = leafOrphaned(facts);
+  // A protected cluster is not torn down anyway, so nothing has to be read from traces.
+  const orphaned = cluster.spec.deletionProtection !== true && leafOrphaned(facts);
   const because = orphaned
     ? 'deleted with --cascade=orphan: its owner reference was taken off'
     : 'not deleted with --cascade=orphan';

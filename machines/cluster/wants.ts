@@ -158,7 +158,9 @@ function alive(view: View): readonly Intent[] {
     ];
   }
   const paused = facts.memory.accepted.spec.paused === true;
-  const repairs = paused ? [] : plan.objects.flatMap((desired) => repair(facts, desired));
+  // Once the deletion mark is there a leaf keeps the reference it has: taking it off would look like an orphaning.
+  const repairable = plan.objects.filter((desired) => !(cluster.deleting && desired.leaf));
+  const repairs = paused ? [] : repairable.flatMap((desired) => repair(facts, desired));
   return [...reads(facts), ...adoptions(view), ...creations(view), ...repairs, ...database(view)];
 }
 

@@ -242,7 +242,7 @@ describe('drift', () => {
         '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["events"],"verbs":["get"]}}]',
       ],
       seen: ['get', 'role', 'p17c-patroni', '--output', 'jsonpath={.rules[*].resources[*]}'],
-      restored: 'endpoints pods',
+      restored: 'configmaps pods',
     },
     {
       what: 'text changed in the ConfigMap',

@@ -41,3 +41,21 @@ it('knows an orphaning deletion by the owner reference that was taken off, thoug
 it('knows a plain deletion by the owner reference that is still there', () => {
   expect(orphanRequested(withLeaf(['u-1'])).answer).toBe('no');
 });
+
+it('never reads an orphaning from a trace on a protected cluster', () => {
+  const view = withLeaf([]);
+  const cluster = view.facts.world.cluster;
+  if (cluster === null) throw new Error('the world has no cluster');
+  const seen = { ...cluster.seen, spec: { ...cluster.seen.spec, deletionProtection: true } };
+  const guarded = { ...view, facts: { ...view.facts, world: { ...view.facts.world, cluster: { ...cluster, seen } } } };
+  expect(orphanRequested(guarded).answer).toBe('no');
+});
+
+it('does not take a leaf for orphaned that we made ourselves without a reference', () => {
+  const view = withLeaf([]);
+  const key = 'ConfigMap/shop-patroni-config';
+  const leaf = view.facts.world.objects[key]?.object;
+  const expected = { [key]: { uid: leaf?.uid ?? '', ownedHash: leaf?.ownedHash ?? null, renderHash: null } };
+  const ours = { ...view, facts: { ...view.facts, memory: { ...view.facts.memory, expected } } };
+  expect(orphanRequested(ours).answer).toBe('no');
+});
