@@ -14,7 +14,7 @@ function hierarchies(): readonly string[] {
   const seen = new Set<string>();
   for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) {
     const [, path = '', type] = line.split(' ');
-    if (type === 'cgroup' && path.startsWith(base)) seen.add(path);
+    if ((type === 'cgroup' || type === 'cgroup2') && path.startsWith(base)) seen.add(path);
   }
   return [...seen];
 }
