@@ -3,6 +3,7 @@
  * Called by: watch (list, watch, get), executor (send), leadership (its own lane).
  */
 import { loadConnection, type Connection, type ConnectionOptions } from './connection.ts';
+import { deadlines, type Deadlines } from './deadlines.ts';
 import { makeHttp, type Answer, type Http } from './request.ts';
 
 /** A change, complete. `auditId` joins the API server's audit log with the journal. */
@@ -29,15 +30,8 @@ export interface Kube {
   readonly close: () => Promise<void>;
 }
 
-/** Longer than any healthy answer of a loaded API server, shorter than a lease. */
-const requestTimeoutMs = 15_000;
-/** A list of thousands of pods takes seconds. */
-const listTimeoutMs = 60_000;
-/** Above the longest watch that is asked for. */
-const watchTimeoutMs = 330_000;
-
-/** Connects. @throws Refused when the configuration names no cluster */
-export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
+/** Connects; other deadlines than the usual are for tests. @throws Refused when the configuration names no cluster */
+export function connect(options: ConnectionOptions, nowMs: () => number, limits: Deadlines = deadlines): Kube {
   const connection = loadConnection(options);
   const http = makeHttp(connection, nowMs);
   return {
@@ -49,7 +43,7 @@ export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
         query,
         headers: {},
         body: null,
-        timeoutMs: 'limit' in query ? listTimeoutMs : requestTimeoutMs,
+        timeoutMs: 'limit' in query ? limits.listMs : limits.readMs,
       }),
     send: ({ method, path, query, contentType, body, auditId }) =>
       http.send({
@@ -61,10 +55,10 @@ export function connect(options: ConnectionOptions, nowMs: () => number): Kube {
           ...(auditId === null ? {} : { 'audit-id': auditId }),
         },
         body,
-        timeoutMs: requestTimeoutMs,
+        timeoutMs: limits.sendMs,
       }),
     openWatch: ({ path, query, signal }) =>
-      http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: watchTimeoutMs, signal }),
+      http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: limits.watchMs, signal }),
     close: http.close,
   };
 }

@@ -8,12 +8,7 @@
 import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import type { Answer } from './request.ts';
 import type { WireRequest } from './api.ts';
-
-export const leaseDurationMs = 15_000;
-const renewDeadlineMs = 10_000;
-const retryMs = 2_000;
-/** Longest a request that was begun in time may take. */
-const requestTimeoutMs = 2_000;
+import { actingMs, leaseDurationMs, leaseRetryMs } from './deadlines.ts';
 
 const epochAnnotation = 'postgres.example.com/epoch';
 const headAnnotation = 'postgres.example.com/operator-head';
@@ -88,6 +83,9 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
   const path = `${collection}/${options.name}`;
   let epoch = 0;
+  /** Highest epoch known, ours or not: a Lease that somebody deleted has forgotten it. */
+  let highest = options.epochAtLeast;
+  let running: Promise<void> = Promise.resolve();
   let renewedAt: number | null = null;
   let watched: { readonly mark: string; readonly since: number } | null = null;
   let stopped = false;
@@ -96,8 +94,7 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
   const held = new Promise<number>((resolve) => {
     resolveHeld = resolve;
   });
-  const holds = (): boolean =>
-    renewedAt !== null && ports.clock.monotonicMs() - renewedAt < renewDeadlineMs - requestTimeoutMs;
+  const holds = (): boolean => renewedAt !== null && ports.clock.monotonicMs() - renewedAt < actingMs;
 
   function body(term: number, seen: Seen | null, holder: string): string {
     const head = options.operatorHead();
@@ -154,6 +151,8 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
       return;
     }
     const seen = absent || answer.type !== 'ok' ? null : seenLease(answer.body);
+    highest = Math.max(highest, seen?.epoch ?? 0);
+    if (stopped) return;
     if (seen !== null && !isFree(seen)) {
       if (renewedAt !== null) options.onChange('lost', `${seen.holder} holds the Lease`);
       renewedAt = null;
@@ -161,7 +160,7 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
       return;
     }
     const goesOn = seen !== null && seen.holder === options.holder && seen.epoch === epoch && epoch > 0;
-    const term = goesOn ? epoch : Math.max(seen?.epoch ?? 0, epoch, options.epochAtLeast) + 1;
+    const term = goesOn ? epoch : Math.max(highest, epoch) + 1;
     const written = await write(term, seen, options.holder);
     if (written.type !== 'ok') {
       options.onChange(
@@ -171,32 +170,35 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
       return;
     }
     ports.crash.hit('after-lease-renew');
-    renewedAt = began;
     const first = epoch === 0;
-    if (term !== epoch) {
-      epoch = term;
-      options.onChange('held', `term ${term} begins`);
-    }
+    const before = { epoch, held: holds() };
+    epoch = term;
+    highest = Math.max(highest, term);
+    renewedAt = began;
+    if (term !== before.epoch) options.onChange('held', `term ${term} begins`);
+    else if (!before.held) options.onChange('held', `term ${term} goes on`);
     if (first) resolveHeld(term);
   }
 
   function again(): void {
     if (stopped) return;
-    compete()
+    running = compete()
       .catch((error: unknown) => options.onChange('waiting', error instanceof Error ? error.message : String(error)))
       .finally(() => {
-        if (!stopped) tick = ports.ticks.after(retryMs, again);
+        if (!stopped) tick = ports.ticks.after(leaseRetryMs, again);
       });
   }
 
   tick = ports.ticks.soon(again);
   return {
-    mayAct: holds,
+    mayAct: () => !stopped && holds(),
     epoch: () => epoch,
     held,
     release: async () => {
       stopped = true;
       tick.cancel();
+      // A renewal on its way would be written over what is given back.
+      await running;
       if (!holds()) return;
       renewedAt = null;
       const answer = await ports.get(path);

@@ -3,6 +3,7 @@
  * knows status codes. HTTP/2 is off: a black-holed h2 connection is never given up by the library.
  * I1. A mutating request is sent once; whoever wants it again makes a new intent.
  * I2. `not-sent` is only said when not a byte can have reached the server.
+ * I3. Streams have sockets of their own: however many are open, and whatever befalls the others, neither waits for the other.
  */
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Connection } from './connection.ts';
@@ -46,6 +47,8 @@ export interface Http {
 
 /** After so many timeouts in a row the agent with all its sockets is replaced. */
 const timeoutsMax = 3;
+/** Sockets for requests; more of them wait. */
+const requestsAtOnce = 64;
 const notSentCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -107,15 +110,16 @@ function isTimeout(error: unknown): boolean {
 
 /** Makes the HTTP door over a connection. */
 export function makeHttp(connection: Connection, nowMs: () => number): Http {
-  const makeAgent = (): Agent =>
+  const makeAgent = (connections: number | null): Agent =>
     new Agent({
       allowH2: false,
       connect: { ...connection.tls, timeout: 5000 },
       keepAliveTimeout: 30_000,
-      connections: 64,
+      connections,
       bodyTimeout: 0,
     });
-  let agent = makeAgent();
+  let agent = makeAgent(requestsAtOnce);
+  const streams = makeAgent(null);
   let timeouts = 0;
 
   function noteTimeout(error: unknown): void {
@@ -123,11 +127,18 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     if (timeouts < timeoutsMax) return;
     timeouts = 0;
     const old = agent;
-    agent = makeAgent();
+    agent = makeAgent(requestsAtOnce);
     old.destroy().catch(() => undefined);
   }
 
-  async function dispatch(raw: RawRequest, fresh: boolean): Promise<Dispatcher.ResponseData> {
+  async function dispatch(
+    raw: RawRequest,
+    {
+      fresh,
+      dispatcher,
+      signal,
+    }: { readonly fresh: boolean; readonly dispatcher: Agent; readonly signal: AbortSignal },
+  ): Promise<Dispatcher.ResponseData> {
     const url = new URL(raw.path, connection.server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
     const authorization = connection.authorization(fresh);
@@ -136,22 +147,22 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
       ...raw.headers,
       ...(authorization === null ? {} : { authorization }),
     };
-    const timeout = AbortSignal.timeout(raw.timeoutMs);
-    const signal = raw.signal === undefined ? timeout : AbortSignal.any([timeout, raw.signal]);
-    return request(url, { method: raw.method, headers, body: raw.body, dispatcher: agent, signal });
+    return request(url, { method: raw.method, headers, body: raw.body, dispatcher, signal });
   }
 
-  /** A 401 before anything was done may mean that the token was rotated: it is read anew, once. */
-  async function authorized(raw: RawRequest): Promise<Dispatcher.ResponseData> {
-    const first = await dispatch(raw, false);
+  /** A 401 before anything was done may mean that the token was rotated: it is read anew, once, within the same deadline. */
+  async function authorized(raw: RawRequest, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
+    const timeout = AbortSignal.timeout(raw.timeoutMs);
+    const signal = raw.signal === undefined ? timeout : AbortSignal.any([timeout, raw.signal]);
+    const first = await dispatch(raw, { fresh: false, dispatcher, signal });
     if (first.statusCode !== 401) return first;
     await first.body.dump();
-    return dispatch(raw, true);
+    return dispatch(raw, { fresh: true, dispatcher, signal });
   }
 
   async function send(raw: RawRequest): Promise<Answer> {
     try {
-      const response = await authorized(raw);
+      const response = await authorized(raw, agent);
       const body = parsed(await response.body.text());
       timeouts = 0;
       if (response.statusCode >= 200 && response.statusCode < 300) return { type: 'ok', body };
@@ -166,7 +177,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     send,
     open: async (raw) => {
       try {
-        const response = await authorized(raw);
+        const response = await authorized(raw, streams);
         if (response.statusCode === 200) {
           const { body } = response;
           body.on('error', () => undefined);
@@ -183,6 +194,8 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
         return failure(error);
       }
     },
-    close: () => agent.destroy(),
+    close: async () => {
+      await Promise.all([agent.destroy(), streams.destroy()]);
+    },
   };
 }

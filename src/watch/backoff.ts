@@ -4,9 +4,11 @@ import type { Chance, Clock } from '#src/ports.ts';
 const firstMs = 800;
 const mostMs = 30_000;
 const healthyMs = 120_000;
+/** A server that asks for more is asked again all the same; a timer of weeks would fire at once. */
+const askedMostMs = 300_000;
 
 export interface Backoff {
-  /** Delay before the next try; at least what the server asked for. */
+  /** Delay before the next try; at least what the server asked for, within five minutes. */
   readonly nextMs: (retryAfterMs: number | null) => number;
   /** The connection has begun to work. */
   readonly worked: () => void;
@@ -22,7 +24,7 @@ export function makeBackoff(clock: Clock, chance: Chance): Backoff {
       failures = healthy ? 1 : failures + 1;
       healthySince = null;
       const span = Math.min(mostMs, firstMs * 2 ** Math.min(10, failures - 1));
-      return Math.max(retryAfterMs ?? 0, Math.round(chance.fraction() * span));
+      return Math.max(Math.min(askedMostMs, retryAfterMs ?? 0), Math.round(chance.fraction() * span));
     },
     worked: () => {
       healthySince ??= clock.monotonicMs();

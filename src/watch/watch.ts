@@ -4,7 +4,10 @@
  * I1. No end state: whatever happens, it lists or watches again after its back-off, until it is stopped.
  * I2. No final state is lost: an event that cannot be read poisons the stream, and a new list tells the truth.
  * I3. Identity is the uid: the same name with another uid is `gone` and then `seen`.
- * I4. A half-open stream is found by its silence: bookmarks come every minute, 75 s without a byte end it.
+ * I4. A half-open stream is found by its silence, from the moment it is asked for: bookmarks come every minute, 70 s
+ *     without a line end it.
+ * I5. Nothing is asked for in a tight loop, whatever the server does.
+ * I6. A cache of the server that stands still is found within ten minutes: a list from the store comes that often.
  */
 import { Observable } from 'rxjs';
 import type { Chance, Clock, CrashPoints, Ticks } from '#src/ports.ts';
@@ -14,6 +17,7 @@ import { makeBackoff } from './backoff.ts';
 import { isLiveObject, type LiveObject, type WatchItem, type WatchTrouble } from './item.ts';
 import { linesOf } from './lines.ts';
 import type { Source } from './sources.ts';
+import { wentBack } from './version.ts';
 
 export interface WatchPorts {
   readonly clock: Clock;
@@ -27,6 +31,10 @@ export const silenceMs = 70_000;
 const pageSize = '500';
 /** Without a completed list or a live stream for this long, the source says that it is stale. */
 const staleMs = 75_000;
+/** At the end of a stream (240 to 295 s) a list older than this is made again: every second stream, within ten minutes. */
+const listAgainMs = 300_000;
+/** A stream that ended sooner than this counts as a failure, and a second list at once has to wait this long. */
+const tooSoonMs = 5_000;
 
 type Ended =
   /** The stream ended in order: go on from the last version. */
@@ -46,6 +54,8 @@ interface State {
   listed: boolean;
   stale: boolean;
   stopped: boolean;
+  listedAt: number;
+  listedAtOnceAt: number | null;
 }
 
 function keyOf(object: LiveObject): string {
@@ -86,6 +96,23 @@ function describe(answer: Exclude<Answer, { type: 'ok' }>): {
   return { because: answer.because, retryAfterMs: null };
 }
 
+/** Why a watch did not open, and what that asks for: a version that the server does not know asks for a list. */
+function notOpened(answer: Exclude<Answer, { type: 'ok' }>): Ended {
+  const { because, retryAfterMs } = describe(answer);
+  const status = answer.type === 'refused' ? answer.status : null;
+  if (status === 410) return { type: 'relist', because, retryAfterMs, atOnce: true };
+  if (status === 504 || status === 400) return { type: 'relist', because, retryAfterMs, atOnce: false };
+  return { type: 'failed', because, retryAfterMs };
+}
+
+/** What an orderly end asks for. A half line before it is no loss: the version has not moved. */
+function ofItself(tooLong: boolean, livedMs: number): Ended {
+  if (tooLong) return { type: 'relist', because: 'a line without an end', retryAfterMs: null, atOnce: false };
+  return livedMs < tooSoonMs
+    ? { type: 'failed', because: `the stream ended after ${Math.round(livedMs)} ms`, retryAfterMs: null }
+    : { type: 'resume' };
+}
+
 /** A cold stream of one source; unsubscribing stops it for good. */
 export function watchSource(
   kube: Kube,
@@ -95,7 +122,15 @@ export function watchSource(
 ): Observable<WatchItem> {
   return new Observable((subscriber) => {
     const abort = new AbortController();
-    const state: State = { known: new Map(), version: null, listed: false, stale: false, stopped: false };
+    const state: State = {
+      known: new Map(),
+      version: null,
+      listed: false,
+      stale: false,
+      stopped: false,
+      listedAt: 0,
+      listedAtOnceAt: null,
+    };
     const backoff = makeBackoff(ports.clock, ports.chance);
     const tell = (item: WatchItem): void => subscriber.next(item);
     let staleTick = ports.ticks.after(staleMs, () => becomeStale('no list and no stream since the start'));
@@ -107,6 +142,7 @@ export function watchSource(
     }
 
     function heard(): void {
+      if (state.stopped) return;
       staleTick.cancel();
       staleTick = ports.ticks.after(staleMs, () => becomeStale(`nothing heard for ${staleMs} ms`));
       backoff.worked();
@@ -159,6 +195,8 @@ export function watchSource(
         }
         const page = pageOf(answer.body);
         if (page === null) return { type: 'failed', because: 'the list is not a list', retryAfterMs: null };
+        if (page.next !== '' && page.next === next)
+          return { type: 'failed', because: 'the list goes round in circles', retryAfterMs: null };
         for (const item of page.items) {
           const object = isObject(item) ? { ...item, kind: source.kind } : item;
           if (isLiveObject(object)) found.set(keyOf(object), object);
@@ -169,9 +207,12 @@ export function watchSource(
       for (const [key, object] of [...state.known]) {
         const now = found.get(key);
         if (now !== undefined) continue;
+        if (source.labelled) {
+          await left(object);
+          continue;
+        }
         state.known.delete(key);
-        if (source.labelled) await left(object);
-        else tell({ type: 'gone', source: source.name, kind: source.kind, object });
+        tell({ type: 'gone', source: source.name, kind: source.kind, object });
       }
       for (const object of found.values()) {
         const before = state.known.get(keyOf(object));
@@ -182,6 +223,7 @@ export function watchSource(
           sawObject(object);
       }
       state.version = version;
+      state.listedAt = ports.clock.monotonicMs();
       heard();
       if (!state.listed) tell({ type: 'listed', source: source.name });
       state.listed = true;
@@ -200,6 +242,13 @@ export function watchSource(
       const metadata = isObject(live) && isObject(live['metadata']) ? live['metadata'] : {};
       if (typeof metadata['resourceVersion'] !== 'string')
         return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };
+      if (wentBack(state.version, metadata['resourceVersion']))
+        return {
+          type: 'relist',
+          because: `the version went back from ${state.version ?? ''} to ${metadata['resourceVersion']}`,
+          retryAfterMs: null,
+          atOnce: true,
+        };
       if (type === 'BOOKMARK') {
         state.version = metadata['resourceVersion'];
         return null;
@@ -247,62 +296,70 @@ export function watchSource(
         resourceVersion: state.version ?? '',
         timeoutSeconds,
       };
-      const answer = await kube.openWatch({ path: source.path, query, signal: abort.signal });
-      if (answer.type !== 'stream') {
-        const { because, retryAfterMs } = describe(answer);
-        const expired = answer.type === 'refused' && answer.status === 410;
-        return expired
-          ? { type: 'relist', because, retryAfterMs, atOnce: true }
-          : { type: 'failed', because, retryAfterMs };
-      }
-      heard();
+      const openedAt = ports.clock.monotonicMs();
+      const opening = new AbortController();
+      const stop = (): void => opening.abort();
+      abort.signal.addEventListener('abort', stop, { once: true });
       let silent = false;
       const cut = (): void => {
         silent = true;
-        answer.destroy();
+        opening.abort();
       };
       let silence = ports.ticks.after(silenceMs, cut);
+      let answer: Awaited<ReturnType<Kube['openWatch']>> | null = null;
       try {
+        answer = await kube.openWatch({ path: source.path, query, signal: opening.signal });
+        if (answer.type !== 'stream') return notOpened(answer);
+        heard();
+        silence.cancel();
+        silence = ports.ticks.after(silenceMs, cut);
         const lines = linesOf(answer.body);
         for (;;) {
           const { done, value } = await lines.next();
           silence.cancel();
           if (state.stopped) return { type: 'resume' };
-          if (done === true)
-            return silent
-              ? { type: 'failed', because: `no byte for ${silenceMs} ms`, retryAfterMs: null }
-              : { type: 'resume' };
+          if (done === true) return ofItself(value.tooLong, ports.clock.monotonicMs() - openedAt);
           const ended = await take(value);
           if (ended !== null) return ended;
           silence = ports.ticks.after(silenceMs, cut);
         }
       } catch (error) {
-        const because = silent ? `no byte for ${silenceMs} ms` : error instanceof Error ? error.message : String(error);
+        const because = silent ? `no line for ${silenceMs} ms` : error instanceof Error ? error.message : String(error);
         return { type: 'failed', because, retryAfterMs: null };
       } finally {
         silence.cancel();
-        answer.destroy();
+        abort.signal.removeEventListener('abort', stop);
+        if (answer?.type === 'stream') answer.destroy();
+        opening.abort();
       }
     }
 
     function pause(delayMs: number): Promise<void> {
       return new Promise((resolve) => {
-        const tick = ports.ticks.after(delayMs, resolve);
-        abort.signal.addEventListener('abort', () => {
+        const over = (): void => {
           tick.cancel();
+          abort.signal.removeEventListener('abort', over);
           resolve();
-        });
+        };
+        const tick = ports.ticks.after(delayMs, over);
+        abort.signal.addEventListener('abort', over, { once: true });
       });
     }
 
     async function recover(ended: Ended): Promise<void> {
       if (ended.type === 'resume') {
-        // A server that closes at once, again and again, must not be asked in a tight loop.
+        // Many watches end in the same moment when a server is restarted.
         await pause(Math.round(ports.chance.fraction() * 100));
         return;
       }
       if (ended.type === 'relist') state.version = null;
-      const retryInMs = ended.type === 'relist' && ended.atOnce ? 0 : backoff.nextMs(ended.retryAfterMs);
+      const now = ports.clock.monotonicMs();
+      const atOnce =
+        ended.type === 'relist' &&
+        ended.atOnce &&
+        (state.listedAtOnceAt === null || now - state.listedAtOnceAt >= tooSoonMs);
+      if (atOnce) state.listedAtOnceAt = now;
+      const retryInMs = atOnce ? 0 : backoff.nextMs(ended.retryAfterMs);
       onTrouble({ source: source.name, because: ended.because, retryInMs });
       if (retryInMs > 0) await pause(retryInMs);
     }
@@ -310,6 +367,7 @@ export function watchSource(
     async function run(): Promise<void> {
       while (!state.stopped) {
         let ended: Ended;
+        if (ports.clock.monotonicMs() - state.listedAt >= listAgainMs) state.version = null;
         try {
           ended =
             (state.version === null ? await list() : null) ??
