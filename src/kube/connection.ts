@@ -34,8 +34,8 @@ function decoded(data: string | undefined, file: string | undefined): string | u
   return file === undefined || file === '' ? undefined : readFileSync(file, 'utf8');
 }
 
-/** A token file, read again when it changes and whenever the server said 401. */
-function tokenFile(path: string): (fresh: boolean) => string {
+/** Reads a token file again when it changes and whenever `fresh` is asked for. @returns the Authorization header; throws when the file is gone */
+export function tokenFile(path: string): (fresh: boolean) => string {
   let known: { readonly token: string; readonly changedMs: number } | null = null;
   return (fresh) => {
     const changedMs = statSync(path).mtimeMs;

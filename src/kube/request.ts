@@ -108,6 +108,15 @@ function isTimeout(error: unknown): boolean {
   return name === 'TimeoutError' || name === 'AbortError' || name.endsWith('TimeoutError');
 }
 
+/** The library hears a signal only once there is a connection; the deadline must not wait for one. */
+function inTime(response: Promise<Dispatcher.ResponseData>, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  return new Promise((resolve, reject) => {
+    const tooLate = (): void => reject(signal.reason);
+    signal.addEventListener('abort', tooLate, { once: true });
+    response.then(resolve, reject).finally(() => signal.removeEventListener('abort', tooLate));
+  });
+}
+
 /** Makes the HTTP door over a connection. */
 export function makeHttp(connection: Connection, nowMs: () => number): Http {
   const makeAgent = (connections: number | null): Agent =>
@@ -147,7 +156,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
       ...raw.headers,
       ...(authorization === null ? {} : { authorization }),
     };
-    return request(url, { method: raw.method, headers, body: raw.body, dispatcher, signal });
+    return inTime(request(url, { method: raw.method, headers, body: raw.body, dispatcher, signal }), signal);
   }
 
   /** A 401 before anything was done may mean that the token was rotated: it is read anew, once, within the same deadline. */
