@@ -13,6 +13,10 @@ export interface ApiWorld {
   readonly kube: Kube;
   /** Output of kubectl as administrator. @throws with its error output */
   readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
+  /** Folder of this control plane; it goes with it. */
+  readonly dir: string;
+  readonly kubeconfig: string;
+  readonly auditLog: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -38,7 +42,8 @@ export async function startApiWorld(): Promise<ApiWorld> {
       'crd/postgresclusters.postgres.example.com',
       '--timeout=60s',
     ]);
-    return { kube, kubectl, stop };
+    const { dir, kubeconfig, auditLog } = plane;
+    return { kube, kubectl, dir, kubeconfig, auditLog, stop };
   } catch (error) {
     await stop();
     throw error;
