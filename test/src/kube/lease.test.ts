@@ -45,7 +45,7 @@ interface Holder extends LeaseHandle {
   readonly told: readonly string[];
   /** How this holder's requests fare; null is well. `answer-lost` writes and loses the answer. */
   fault: 'unreachable' | 'answer-lost' | 'refused' | null;
-  beforeWrite: () => void;
+  beforeWrite: () => void | Promise<void>;
 }
 
 let holders: Holder[] = [];
@@ -65,7 +65,7 @@ function holder(store: Store, name: string, epochAtLeast: number = 0): Holder {
         return store.lease === null ? absent : { type: 'ok', body: store.lease };
       },
       send: async (request) => {
-        state.beforeWrite();
+        await state.beforeWrite();
         if (state.fault === 'refused') return conflict;
         const answer = written(store, request);
         return state.fault === 'answer-lost' ? lost : answer;
@@ -320,7 +320,18 @@ describe('giving back', () => {
     const store = freshStore();
     const a = holder(store, 'a');
     await pass(0);
+    let arrive = (): void => undefined;
+    const onItsWay = new Promise<void>((resolve) => (arrive = resolve));
+    a.beforeWrite = () => {
+      a.beforeWrite = async () => {
+        arrive();
+        await new Promise((resolve) => setImmediate(resolve));
+      };
+      return onItsWay;
+    };
     a.time.advance(2000);
+    await new Promise((resolve) => setImmediate(resolve));
+    setTimeout(arrive, 20);
     await a.release();
     await pass(10_000);
     expect([a.mayAct(), store.lease?.spec.holderIdentity]).toEqual([false, '']);

@@ -17,6 +17,8 @@ export interface Watching {
   readonly believed: () => readonly string[];
   /** Waits for something while virtual time passes, 200 ms at a time. @returns the virtual milliseconds that passed */
   readonly passing: (holds: () => boolean) => Promise<number>;
+  /** Stops the watch, and leaves its connections. */
+  readonly unsubscribe: () => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -74,6 +76,7 @@ export function watching(server: ApiServer, options: WatchingOptions = {}): Watc
       }, holds.toString());
       return time.clock.monotonicMs() - from;
     },
+    unsubscribe: () => subscription.unsubscribe(),
     stop: async () => {
       subscription.unsubscribe();
       await kube.close();

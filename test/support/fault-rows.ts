@@ -1,0 +1,485 @@
+/**
+ * Owns: which fault is met by which protection, how the protection is switched off, and which test is then red. From it
+ * come `docs/faults.md` and the runner of the switches (`test/support/fault-switches.ts`).
+ */
+
+/** A small change of one source file that takes the protection away. */
+export interface Switch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface FaultRow {
+  readonly fault: string;
+  readonly protection: string;
+  readonly off: Switch;
+  /** Test file and name, the last part of it. */
+  readonly test: readonly [string, string];
+}
+
+const watchTest = 'test/src/watch/faults.test.ts';
+const requestTest = 'test/src/kube/request.test.ts';
+const leaseTest = 'test/src/kube/lease.test.ts';
+const watch = 'src/watch/watch.ts';
+const request = 'src/kube/request.ts';
+const lease = 'src/kube/lease.ts';
+
+const streamRows: readonly FaultRow[] = [
+  {
+    fault: 'an event’s bytes come in any pieces',
+    protection: 'pieces are kept until the line ends, and decoded as a whole',
+    off: {
+      file: 'src/watch/lines.ts',
+      find: 'if (start < chunk.length) parts.push(chunk.subarray(start));',
+      replace: '',
+    },
+    test: [watchTest, 'tells an event whose bytes come one by one'],
+  },
+  {
+    fault: 'U+2028 and its like inside a JSON string',
+    protection: 'lines end at 0x0A alone',
+    off: {
+      file: watch,
+      find: 'const event = parsed(line);',
+      replace: 'const event = parsed(line.split(/[\\u2028\\u2029]/)[0] ?? "");',
+    },
+    test: [watchTest, 'tells an event that holds the line separators of JavaScript'],
+  },
+  {
+    fault: 'the stream ends in order',
+    protection: 'it goes on from the last version',
+    off: {
+      file: watch,
+      find: ": { type: 'resume' };\n}",
+      replace: ": { type: 'relist', because: '', retryAfterMs: null, atOnce: true };\n}",
+    },
+    test: [watchTest, 'goes on from the last version after an orderly end, with no list'],
+  },
+  {
+    fault: 'the stream is reset in the middle of a line',
+    protection: 'the version moves with whole events only; every failure is tried again',
+    off: { file: watch, find: 'if (retryInMs > 0) await pause(retryInMs);', replace: 'state.stopped = true;' },
+    test: [watchTest, 'loses nothing when it is reset in the middle of a line'],
+  },
+  {
+    fault: 'a quiet kind’s version falls out of the server’s history',
+    protection: 'bookmarks are asked for; a stream ends before the server would end it',
+    off: { file: watch, find: "allowWatchBookmarks: 'true',", replace: '' },
+    test: [watchTest, 'asks for bookmarks, and for an end before the server’s own'],
+  },
+  {
+    fault: 'a bookmark is not used',
+    protection: 'it moves the version',
+    off: { file: watch, find: "state.version = metadata['resourceVersion'];", replace: '' },
+    test: [watchTest, 'moves its version with a bookmark'],
+  },
+  {
+    fault: 'a truncated line, or one that is no JSON',
+    protection: 'the stream is poisoned: a list',
+    off: {
+      file: watch,
+      find: "return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };",
+      replace: 'return null;',
+    },
+    test: [watchTest, 'a line that is no JSON'],
+  },
+  {
+    fault: 'two events in one line',
+    protection: 'the same',
+    off: {
+      file: watch,
+      find: "return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };",
+      replace: 'return null;',
+    },
+    test: [watchTest, 'two events in one line'],
+  },
+  {
+    fault: 'an event of an unknown type',
+    protection: 'the same',
+    off: {
+      file: watch,
+      find: "else if (type === 'DELETED') await deleted(live);\n      else",
+      replace: "else if (type === 'DELETED') await deleted(live);\n      else if (state.stopped)",
+    },
+    test: [watchTest, 'an event of unknown type'],
+  },
+  {
+    fault: 'an event without a version',
+    protection: 'the same',
+    off: {
+      file: watch,
+      find: "return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };",
+      replace: 'return null;',
+    },
+    test: [watchTest, 'an event without a version'],
+  },
+  {
+    fault: 'an older event, or an older bookmark, in one stream',
+    protection: 'versions are compared as whole numbers; going back poisons the stream',
+    off: { file: 'src/watch/version.ts', find: 'return BigInt(now) < BigInt(before);', replace: 'return false;' },
+    test: [watchTest, 'an event of an older version'],
+  },
+  {
+    fault: '410 in the stream, which stays open',
+    protection: 'it is acted on at once',
+    off: {
+      file: watch,
+      find: "if (type === 'ERROR') return inStreamError(object);",
+      replace: "if (type === 'ERROR') return null;",
+    },
+    test: [watchTest, '410 in the stream, which stays open'],
+  },
+  {
+    fault: '500 in the stream',
+    protection: 'the same, after the back-off',
+    off: {
+      file: watch,
+      find: "if (type === 'ERROR') return inStreamError(object);",
+      replace: "if (type === 'ERROR') return null;",
+    },
+    test: [watchTest, '500 in the stream, which stays open'],
+  },
+  {
+    fault: '429 in the stream',
+    protection: 'its `retryAfterSeconds` is kept',
+    off: { file: watch, find: "typeof seconds === 'number' ? seconds * 1000 : null;", replace: 'null;' },
+    test: [watchTest, '429 in the stream waits as long as it asks'],
+  },
+  {
+    fault: 'a line without an end',
+    protection: 'a line over 16 MiB poisons the stream',
+    off: { file: 'src/watch/lines.ts', find: 'if (held > bytesMax) return { tooLong: true };', replace: '' },
+    test: [watchTest, 'a line without an end costs bounded memory'],
+  },
+  {
+    fault: 'a half-open stream',
+    protection: '70 s without a line end it',
+    off: { file: watch, find: 'export const silenceMs = 70_000;', replace: 'export const silenceMs = 700_000;' },
+    test: [watchTest, 'a half-open stream is found within 75 s'],
+  },
+  {
+    fault: 'a watch that is never answered',
+    protection: 'silence counts from the asking',
+    off: { file: watch, find: 'signal: opening.signal', replace: 'signal: abort.signal' },
+    test: [watchTest, 'a watch that is never answered is given up within 75 s'],
+  },
+  {
+    fault: 'nothing heard, from a source that looks healthy',
+    protection: 'it says `stale` after 75 s, and `fresh` later',
+    off: { file: watch, find: 'const staleMs = 75_000;', replace: 'const staleMs = 7_500_000;' },
+    test: [watchTest, 'a source that hears nothing says that it is stale, and says when it is fresh again'],
+  },
+  {
+    fault: 'a watch cache that stands still but sends bookmarks',
+    protection: 'a list from the store at the end of every second stream',
+    off: { file: watch, find: 'const listAgainMs = 300_000;', replace: 'const listAgainMs = 30_000_000;' },
+    test: [watchTest, 'a cache of the server that stands still is found within ten minutes'],
+  },
+];
+
+const listRows: readonly FaultRow[] = [
+  {
+    fault: 'a list that is never answered',
+    protection: 'a deadline of its own, 60 s',
+    off: {
+      file: request,
+      find: 'AbortSignal.timeout(raw.timeoutMs)',
+      replace: 'AbortSignal.timeout(raw.timeoutMs * 1000)',
+    },
+    test: [watchTest, 'a list that is never answered is given up'],
+  },
+  {
+    fault: '410 to the watch',
+    protection: 'a list at once',
+    off: {
+      file: watch,
+      find: "if (status === 410) return { type: 'relist', because, retryAfterMs, atOnce: true };",
+      replace: '',
+    },
+    test: [watchTest, '410 to the watch leads to a list at once'],
+  },
+  {
+    fault: '410 to a continue token',
+    protection: 'the list begins anew; nothing of a half list is told',
+    off: {
+      file: watch,
+      find: 'if (isLiveObject(object)) found.set(keyOf(object), object);',
+      replace: 'if (isLiveObject(object)) { found.set(keyOf(object), object); sawObject(object); }',
+    },
+    test: [watchTest, '410 to a continue token begins the list anew'],
+  },
+  {
+    fault: '504, too large resource version: a server behind, or a store put back',
+    protection: 'Retry-After is kept, then a list from the store',
+    off: { file: watch, find: 'if (status === 504 || status === 400)', replace: 'if (status === 400)' },
+    test: [watchTest, '504 of a version that the server does not know leads to a list'],
+  },
+  {
+    fault: '429 to a list or a watch',
+    protection: 'Retry-After is the least delay',
+    off: {
+      file: 'src/watch/backoff.ts',
+      find: 'Math.max(Math.min(askedMostMs, retryAfterMs ?? 0),',
+      replace: 'Math.max(0,',
+    },
+    test: [watchTest, '429 to the watch waits as long as it asks'],
+  },
+  {
+    fault: 'a Retry-After of a month (a timer that long fires at once)',
+    protection: 'five minutes at most',
+    off: {
+      file: 'src/watch/backoff.ts',
+      find: 'Math.min(askedMostMs, retryAfterMs ?? 0)',
+      replace: '(retryAfterMs ?? 0)',
+    },
+    test: [watchTest, 'a Retry-After of a month is not obeyed for a month, nor at once'],
+  },
+  {
+    fault: '401, 403, 500, 503 again and again',
+    protection: '0.8 s doubling to 30 s, full jitter, no end state',
+    off: { file: 'src/watch/backoff.ts', find: 'firstMs * 2 ** Math.min(10, failures - 1)', replace: 'firstMs' },
+    test: [watchTest, '500 is asked again for ever, ever more slowly'],
+  },
+  {
+    fault: '200 with something that is no list',
+    protection: 'it is a failure, not an empty list',
+    off: {
+      file: watch,
+      find: "if (!isObject(body) || !Array.isArray(body['items']) || !isObject(body['metadata'])) return null;",
+      replace:
+        "if (!isObject(body) || !Array.isArray(body['items']) || !isObject(body['metadata'])) return { items: [], version: '1', next: '' };",
+    },
+    test: [watchTest, 'an answer that is no list is not taken for an empty one'],
+  },
+  {
+    fault: 'pages that go round in circles',
+    protection: 'the same token twice is a failure',
+    off: { file: watch, find: "page.next !== '' && page.next === next", replace: 'state.stopped' },
+    test: [watchTest, 'a list whose pages go round in circles does not go on for ever'],
+  },
+  {
+    fault: 'each connection delivers one event and ends',
+    protection: 'an end within 5 s is a failure with its back-off',
+    off: { file: watch, find: 'return livedMs < tooSoonMs', replace: 'return livedMs < 0' },
+    test: [watchTest, 'by a server that ends each stream after one event'],
+  },
+  {
+    fault: '410 or garbage after each list',
+    protection: '“at once” is allowed once in 5 s',
+    off: { file: watch, find: 'if (atOnce) state.listedAtOnceAt = now;', replace: '' },
+    test: [watchTest, 'by a server that answers each watch with 410'],
+  },
+  {
+    fault: 'deleted and created anew under the same name in a gap',
+    protection: 'identity is the uid: `gone`, then `seen`',
+    off: {
+      file: watch,
+      find: 'if (before !== undefined && before.metadata.uid !== object.metadata.uid)\n        tell',
+      replace: 'if (state.stopped)\n        tell',
+    },
+    test: [watchTest, 'the same name with another uid after a gap is gone and then seen'],
+  },
+  {
+    fault: 'deleted in a gap',
+    protection: 'what the list lacks is `gone`, with its last state',
+    off: { file: watch, find: 'if (now !== undefined) continue;', replace: 'continue;' },
+    test: [watchTest, 'a deletion in a gap is told with the last state'],
+  },
+  {
+    fault: 'a label taken off looks like a deletion',
+    protection: 'the object is read by name before `gone` is a fact',
+    off: {
+      file: watch,
+      find: '      if (source.labelled) {\n        await left(object);\n        return;\n      }',
+      replace: '',
+    },
+    test: [watchTest, 'a label taken off is no deletion'],
+  },
+  {
+    fault: 'that read fails',
+    protection: 'the object stays known until the question is answered',
+    off: {
+      file: watch,
+      find: '        if (source.labelled) {\n          await left(object);\n          continue;',
+      replace:
+        '        if (source.labelled) {\n          state.known.delete(key);\n          await left(object);\n          continue;',
+    },
+    test: [watchTest, 'a deletion in a gap is told even when the first question about it fails'],
+  },
+  {
+    fault: 'ten thousand objects',
+    protection: 'pages of 500',
+    off: { file: watch, find: "const pageSize = '500';", replace: "const pageSize = '50000';" },
+    test: [watchTest, 'tells ten thousand objects in pages'],
+  },
+  {
+    fault: 'stopped during the list, and opens a watch afterwards',
+    protection: 'stopped is asked after every wait',
+    off: {
+      file: watch,
+      find: 'state.stopped = true;\n      staleTick.cancel();\n      abort.abort();',
+      replace: 'staleTick.cancel();',
+    },
+    test: [watchTest, 'stops for good when it is stopped during the list'],
+  },
+  {
+    fault: 'a bug in the reader is swallowed',
+    protection: 'what a reader throws ends the process',
+    off: {
+      file: watch,
+      find: 'const tell = (item: WatchItem): void => subscriber.next(item);',
+      replace: "const tell = (item: WatchItem): void => { if (item.type !== 'seen') subscriber.next(item); };",
+    },
+    test: [watchTest, 'a reader that throws is heard by the process, not swallowed'],
+  },
+];
+
+const requestRows: readonly FaultRow[] = [
+  {
+    fault: 'a new agent, and a handshake, per request',
+    protection: 'one shared agent',
+    off: {
+      file: request,
+      find: 'const response = await authorized(raw, agent);',
+      replace: 'const response = await authorized(raw, makeAgent(1));',
+    },
+    test: [requestTest, 'are shared: three hundred requests in a row need one'],
+  },
+  {
+    fault: 'a black-holed HTTP/2 connection is never given up',
+    protection: 'HTTP/2 is not spoken; a timeout ends its socket',
+    off: { file: request, find: 'allowH2: false', replace: 'allowH2: true' },
+    test: [requestTest, 'speak HTTP/1.1 to a server that offers HTTP/2'],
+  },
+  {
+    fault: 'watches of many namespaces take all sockets',
+    protection: 'streams have an agent of their own, without a limit',
+    off: { file: request, find: 'authorized(raw, streams)', replace: 'authorized(raw, agent)' },
+    test: [requestTest, 'watches of many namespaces do not keep requests waiting'],
+  },
+  {
+    fault: 'a peer that never finishes the handshake stretches deadlines',
+    protection: 'the deadline does not wait for a connection',
+    off: { file: request, find: "signal.addEventListener('abort', tooLate, { once: true });", replace: '' },
+    test: [requestTest, 'a server that never finishes the handshake costs the deadline and no more'],
+  },
+  {
+    fault: 'the token file is rotated',
+    protection: 'read again when it changes',
+    off: {
+      file: 'src/kube/connection.ts',
+      find: 'fresh || known === null || known.changedMs !== changedMs',
+      replace: 'known === null',
+    },
+    test: [requestTest, 'is read again when the file changes'],
+  },
+  {
+    fault: 'a 401 does not lead to a new token',
+    protection: 'read anew, once, within the same deadline',
+    off: {
+      file: request,
+      find: 'if (first.statusCode !== 401) return first;',
+      replace: 'if (first.statusCode !== 0) return first;',
+    },
+    test: [requestTest, 'is asked for anew after a 401, once'],
+  },
+  {
+    fault: 'a change is sent twice by a retry of the library',
+    protection: 'none is made; a cut connection is `unknown`, and a probe follows',
+    off: {
+      file: request,
+      find: '      noteTimeout(error);\n      return failure(error);',
+      replace:
+        "      noteTimeout(error);\n      return raw.headers['again'] === undefined ? send({ ...raw, headers: { ...raw.headers, again: 'yes' } }) : failure(error);",
+    },
+    test: [requestTest, 'is sent once when the connection is cut, and its end is unknown'],
+  },
+  {
+    fault: 'Retry-After and the Status are lost',
+    protection: 'header, else `retryAfterSeconds`; body parsed once',
+    off: { file: request, find: 'retryAfterMs(header, nowMs) ??', replace: '' },
+    test: [requestTest, 'keeps the server’s reason and words, and when to come back'],
+  },
+  {
+    fault: 'unknown fields are dropped, paths lower-cased, the content type is another',
+    protection: 'the bytes of the intent are sent as they are',
+    off: {
+      file: 'src/kube/api.ts',
+      find: "...(contentType === null ? {} : { 'content-type': contentType }),",
+      replace: '',
+    },
+    test: [requestTest, 'goes out as it is: path, query, type, Audit-ID and every byte of the body'],
+  },
+];
+
+const leaseRows: readonly FaultRow[] = [
+  {
+    fault: 'MicroTime with three digits is refused',
+    protection: 'six are written',
+    off: { file: lease, find: "replace('Z', '000Z')", replace: "replace('Z', 'Z')" },
+    test: [leaseTest, 'writes times with six digits, as the API server demands'],
+  },
+  {
+    fault: 'a change outlives the Lease it was begun under',
+    protection: 'acting time and deadline together are within the duration of the Lease',
+    off: { file: 'src/kube/deadlines.ts', find: 'sendMs: leaseDurationMs - actingMs', replace: 'sendMs: 15_000' },
+    test: [leaseTest, 'acting stops in time for what was begun to end before anybody else may hold the Lease'],
+  },
+  {
+    fault: 'clocks disagree',
+    protection: 'a foreign Lease is free after it stood still by the own monotonic clock',
+    off: {
+      file: lease,
+      find: 'return now - watched.since >= seen.durationMs;',
+      replace: "return ports.clock.nowMs() - Date.parse(seen.mark.split('/')[0] ?? '') >= seen.durationMs;",
+    },
+    test: [leaseTest, 'is the same with a wall clock 3600000 ms wrong'],
+  },
+  {
+    fault: 'two leaders',
+    protection: 'take-over waits for the duration; acting ends before it',
+    off: {
+      file: lease,
+      find: 'return now - watched.since >= seen.durationMs;',
+      replace: 'return now - watched.since >= 4000;',
+    },
+    test: [leaseTest, 'never two at once, whenever the leader falls silent and comes back'],
+  },
+  {
+    fault: 'a leader paused between reading and writing the Lease',
+    protection: 'the version that was read goes with the write',
+    off: {
+      file: lease,
+      find: '...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),',
+      replace: '...(seen === null ? {} : { resourceVersion: String(Number(seen.resourceVersion) + 1) }),',
+    },
+    test: [leaseTest, 'a leader paused between reading and writing is refused by the version'],
+  },
+  {
+    fault: 'the Lease is deleted, and a standby begins an old term',
+    protection: 'the highest epoch ever seen is remembered',
+    off: { file: lease, find: 'highest = Math.max(highest, seen?.epoch ?? 0);', replace: '' },
+    test: [leaseTest, 'when the Lease is deleted and a standby, that only ever saw it, takes the next'],
+  },
+  {
+    fault: 'a failed renewal ends the leader for good',
+    protection: 'it acts again, and says so, when the Lease is still its own',
+    off: { file: lease, find: "else if (!before.held) options.onChange('held', `term ${term} goes on`);", replace: '' },
+    test: [leaseTest, 'a leader that comes back in time goes on with its term, and says so'],
+  },
+  {
+    fault: 'a renewal on its way takes back what was given back',
+    protection: 'giving back waits for it',
+    off: { file: lease, find: 'await running;', replace: '' },
+    test: [leaseTest, 'a renewal that is on its way does not take it again'],
+  },
+];
+
+/** The table, in groups. */
+export const faultGroups: readonly { readonly title: string; readonly rows: readonly FaultRow[] }[] = [
+  { title: 'Streams', rows: streamRows },
+  { title: 'Lists, refusals, identity', rows: listRows },
+  { title: 'Requests and connections', rows: requestRows },
+  { title: 'The Lease', rows: leaseRows },
+];
