@@ -44,7 +44,9 @@ export function makeRunInPod(config: KubeConfig): RunInPod {
       const output = collected();
       const errors = collected();
       let close = (): void => undefined;
+      let over = false;
       const timer = setTimeout(() => {
+        over = true;
         close();
         reject(new Error(`${command[0] ?? 'a command'} in ${namespace}/${pod} gave no answer in ${timeoutMs} ms`));
       }, timeoutMs);
@@ -70,6 +72,8 @@ export function makeRunInPod(config: KubeConfig): RunInPod {
         .then(
           (socket) => {
             close = () => socket.close();
+            // A connection that came too late would stay open, with its command running.
+            if (over) close();
           },
           (error: unknown) => {
             clearTimeout(timer);

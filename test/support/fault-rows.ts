@@ -411,6 +411,15 @@ const requestRows: readonly FaultRow[] = [
     },
     test: [requestTest, 'goes out as it is: path, query, type, Audit-ID and every byte of the body'],
   },
+  {
+    fault: 'a command in a pod is accepted after its deadline',
+    protection: 'the late connection is closed',
+    off: { file: 'src/kube/exec.ts', find: 'if (over) close();', replace: '' },
+    test: [
+      'test/src/kube/exec.test.ts',
+      'a connection that comes after the deadline is closed and not left with its command',
+    ],
+  },
 ];
 
 const leaseRows: readonly FaultRow[] = [

@@ -1,0 +1,63 @@
+/** A command in a pod, when the API server is slow or says nothing. */
+import { createServer, type Server } from 'node:http';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterEach, expect, it } from 'vitest';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { makeRunInPod } from '#src/kube/exec.ts';
+import { until } from '#test/support/api-server.ts';
+
+let server: Server | null = null;
+const accepted: WebSocket[] = [];
+
+afterEach(() => {
+  for (const socket of accepted.splice(0)) socket.terminate();
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** An API server that takes so long to accept the connection, and then answers with these frames. */
+async function configOf(upgradeMs: number, frames: readonly Buffer[]): Promise<KubeConfig> {
+  const sockets = new WebSocketServer({ noServer: true });
+  server = createServer();
+  server.on('upgrade', (request, socket, head) => {
+    setTimeout(
+      () =>
+        sockets.handleUpgrade(request, socket, head, (open) => {
+          accepted.push(open);
+          for (const frame of frames) open.send(frame);
+        }),
+      upgradeMs,
+    );
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: 'scripted', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+    { name: 'tester' },
+  );
+  return config;
+}
+
+const command = { namespace: 'ns', pod: 'p', container: 'c', command: ['psql'], input: 'select 1', timeoutMs: 100 };
+const frame = (channel: number, text: string): Buffer => Buffer.concat([Buffer.of(channel), Buffer.from(text)]);
+
+it('gives output, errors and the exit code', async () => {
+  const failed = { status: 'Failure', details: { causes: [{ reason: 'ExitCode', message: '3' }] } };
+  const config = await configOf(0, [frame(1, 'out'), frame(2, 'err'), frame(3, JSON.stringify(failed))]);
+  const run = makeRunInPod(config);
+  expect(await run({ ...command, timeoutMs: 5000 })).toEqual({ exitCode: 3, output: 'out', errors: 'err' });
+});
+
+it('a command that never ends is given up, and its connection is closed', async () => {
+  const run = makeRunInPod(await configOf(0, []));
+  await expect(run(command)).rejects.toThrow('gave no answer in 100 ms');
+  await until(() => accepted[0]?.readyState === 3);
+});
+
+it('a connection that comes after the deadline is closed and not left with its command', async () => {
+  const run = makeRunInPod(await configOf(300, []));
+  await expect(run(command)).rejects.toThrow('gave no answer in 100 ms');
+  await until(() => accepted[0]?.readyState === 3);
+});
