@@ -13,6 +13,7 @@ import { refused, startApiServer, until, type ApiServer } from '#test/support/ap
 
 let server: ApiServer;
 let kube: Kube;
+const dirs: string[] = [];
 const change: WireRequest = {
   method: 'PATCH',
   path: '/apis/Upper.Case/v1/namespaces/ns/things/one',
@@ -31,6 +32,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await kube.close();
   await server.stop();
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
 });
 
 describe('a change', () => {
@@ -155,7 +157,9 @@ describe('connections', () => {
 
 describe('the token', () => {
   function withTokenFile(): { readonly path: string; readonly http: ReturnType<typeof makeHttp> } {
-    const path = join(mkdtempSync(join(tmpdir(), 'token-')), 'token');
+    const dir = mkdtempSync(join(tmpdir(), 'token-'));
+    dirs.push(dir);
+    const path = join(dir, 'token');
     writeFileSync(path, 'first\n');
     const read = tokenFile(path);
     return { path, http: makeHttp({ ...kube.connection, authorization: read }, () => 0) };
