@@ -15,7 +15,7 @@ export const holdMs = 2_000;
 /** After an unknown outcome in a database session: longer than the server's own statement timeout of 30 s. */
 export const probeDelayMs = 40_000;
 /** Between two status writes that are not urgent. */
-export const statusIntervalMs = 1_000;
+export const statusIntervalMs = 10_000;
 /** Our create was answered but the watch has not shown the object: look anew after this long. */
 export const sightMs = 15_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */

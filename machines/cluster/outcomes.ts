@@ -3,7 +3,7 @@
  * what nobody knows is handled by the row of its type in `tables/recovery.ts`.
  */
 import { assertNever } from '../shared/exhaustive.ts';
-import { objectNames } from '../shared/names.ts';
+import { finalizer, objectNames } from '../shared/names.ts';
 import { conflictDelayMs, probeDelayMs, retryDelayMs, retryDelayMsMin, sightMs } from './backoff.ts';
 import type { Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
@@ -81,6 +81,14 @@ function succeeded(facts: Facts, key: string): Facts {
   };
 }
 
+/** Off by our own hand: not to be taken off again, nor a status written, while the watch has not said so yet. */
+function released(facts: Facts): Facts {
+  const { cluster } = facts.world;
+  if (cluster === null) return facts;
+  const finalizers = cluster.seen.finalizers.filter((each) => each !== finalizer);
+  return { ...facts, world: { ...facts.world, cluster: { ...cluster, seen: { ...cluster.seen, finalizers } } } };
+}
+
 function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'applied' }>, at: number): Facts {
   const { memory } = facts;
   const { intent } = closed;
@@ -89,6 +97,7 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
     return { ...facts, memory: { ...memory, published: { textHash, urgentHash, at } } };
   }
   if (intent.type === 'EmitEvent') return facts;
+  if (intent.type === 'ReleaseFinalizer') return released(facts);
   const key = objectKey(intent.target);
   const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
   if (kept) return facts;

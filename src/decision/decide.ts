@@ -17,6 +17,7 @@ import type { Plan, Problem } from '#machines/cluster/plan.ts';
 import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed } from '#machines/cluster/world.ts';
+import { finalizer } from '#machines/shared/names.ts';
 import { wants } from '#machines/cluster/wants.ts';
 import { render, textHashOf } from './render.ts';
 import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
@@ -93,7 +94,9 @@ function statusWish(
   const ready = cluster !== undefined && view.facts.world.knowledge.type === 'known';
   const same = memory.published?.textHash === text;
   const failure = memory.failures['Status'];
-  if (!ready || same || memory.open['Status'] !== undefined || failure?.waiting === true)
+  // Once our finalizer is off, the object may be gone before a status reaches it.
+  const leaving = phaseOf(view.state) === 'Deleting' && cluster?.finalizers.includes(finalizer) !== true;
+  if (!ready || same || leaving || memory.open['Status'] !== undefined || failure?.waiting === true)
     return { intent: null, memory, textHash };
   const atOnce = memory.published === null || memory.published.urgentHash !== urgent;
   if (!atOnce && memory.timers['status'] !== undefined) return { intent: null, memory, textHash };

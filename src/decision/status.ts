@@ -153,12 +153,12 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
   };
 }
 
-/** What must be published at once when it changes: phase, and every condition's status and reason. */
+/** What must be published at once when it changes: phase, and every condition's status. Reasons and counts may wait. */
 export function urgentHash(view: Assessed): string {
   const { memory } = view.facts;
   const parts = conditionTypes.map((type) => {
     const condition = memory.conditions[type];
-    return condition === undefined ? type : `${type}=${condition.status}/${condition.reason}`;
+    return condition === undefined ? type : `${type}=${condition.status}`;
   });
   return sha256([phaseOf(view.state), desiredMembers(view.facts), ...parts].join('\n'));
 }

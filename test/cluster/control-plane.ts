@@ -33,7 +33,11 @@ const auditPolicy = {
   kind: 'Policy',
   omitStages: ['RequestReceived'],
   rules: [
-    { level: 'None', verbs: ['get', 'list', 'watch'] },
+    { level: 'None', verbs: ['list', 'watch'] },
+    { level: 'None', verbs: ['get'], resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
+    // What the operator asks for by name: its watches should have told it already.
+    { level: 'Metadata', verbs: ['get'], userGroups: ['system:serviceaccounts:postgres-operator-system'] },
+    { level: 'None', verbs: ['get'] },
     {
       level: 'Metadata',
       resources: [

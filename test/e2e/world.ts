@@ -186,6 +186,7 @@ export function operatorWrites(since: number): readonly string[] {
     .map((line) => JSON.parse(line) as AuditEvent)
     .filter(
       (event) =>
+        event.verb !== 'get' &&
         event.objectRef?.resource !== 'leases' &&
         !event.requestURI.includes('dryRun') &&
         !/reviews?$/.test(event.objectRef?.resource ?? ''),

@@ -2,7 +2,7 @@
  * Owns: the operator in this process, under its own account, before a real control plane and the fake kubelet; and what
  * its tests ask: status, changes in the audit log, journal and audit log joined.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { decodeBody } from '#src/decision/codec.ts';
 import { effectKey } from '#src/decision/record.ts';
 import { readConfig } from '#src/config.ts';
@@ -14,6 +14,7 @@ import { contentOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { systemPorts } from '#src/system-ports.ts';
 import { startFakeKubelet, type FakeKubelet } from '#test/support/fake-kubelet/kubelet.ts';
+import { collectedJournals } from '#test/collected.ts';
 import { startApiWorld, type ApiWorld, type Json } from './api-world.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -43,8 +44,18 @@ async function operatorKubeconfig(api: ApiWorld): Promise<string> {
   return file;
 }
 
-/** Control plane, fake kubelet and the operator's account; no operator yet. */
-export async function startLineWorld(): Promise<LineWorld> {
+/** Keeps the journals of a test file: `npm run replay:collected` decides all of them again. */
+function collect(dir: string, label: string): void {
+  mkdirSync(collectedJournals, { recursive: true });
+  for (const file of readdirSync(dir).filter((name) => /^journal\.db(-wal|-shm)?$/.test(name)))
+    cpSync(`${dir}/${file}`, `${collectedJournals}/${label}-${file}`);
+}
+
+/**
+ * Control plane, fake kubelet and the operator's account; no operator yet.
+ * @param label names the journals that are kept when the world stops
+ */
+export async function startLineWorld(label: string): Promise<LineWorld> {
   const api = await startApiWorld();
   const kubelet = await startFakeKubelet(api.kube);
   const kubeconfig = await operatorKubeconfig(api);
@@ -76,6 +87,7 @@ export async function startLineWorld(): Promise<LineWorld> {
       }),
     stop: async () => {
       kubelet.stop();
+      collect(api.dir, label);
       await api.stop();
     },
   };
@@ -97,8 +109,7 @@ export interface AuditEvent {
   };
 }
 
-/** Every change the operator has asked for, in order: Lease, reviews and dry-runs apart. */
-export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
+function operatorRequests(api: ApiWorld): readonly AuditEvent[] {
   return readFileSync(api.auditLog, 'utf8')
     .split('\n')
     .filter((line) => line.includes(operatorAccount))
@@ -110,6 +121,16 @@ export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
         !requestURI.includes('dryRun') &&
         !/reviews?$/.test(objectRef?.resource ?? ''),
     );
+}
+
+/** Every change the operator has asked for, in order: Lease, reviews and dry-runs apart. */
+export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
+  return operatorRequests(api).filter(({ verb }) => verb !== 'get');
+}
+
+/** Every object the operator has asked for by name: Lease and discovery apart. */
+export function operatorReads(api: ApiWorld): readonly AuditEvent[] {
+  return operatorRequests(api).filter(({ verb, objectRef }) => verb === 'get' && objectRef !== undefined);
 }
 
 /** One change as a line for a failed test to show. */
@@ -157,16 +178,18 @@ export function joinAudit(api: ApiWorld, readers: readonly JournalReader[]): Joi
   for (const reader of readers) {
     for (const { uid } of reader.clusters()) {
       const epochs = new Map<number, number>();
+      const ofTheCluster: string[] = [];
       for (const row of reader.iterate({ uid })) {
         epochs.set(row.seq, row.epoch);
         if (contentOf(row.kind) !== 'decision') continue;
         const { observation, intents: recorded } = decodeBody(row.body, reader.blob);
-        for (const { ordinal, type, request } of recorded)
-          intents.set(effectKey(uid, row, ordinal), {
-            at: row.at,
-            type,
-            isChange: request.type === 'api' && request.method !== 'GET',
-          });
+        for (const { ordinal, type, target, request } of recorded) {
+          const key = effectKey(uid, row, ordinal);
+          intents.set(key, { at: row.at, type, isChange: request.type === 'api' && request.method !== 'GET' });
+          if (target.kind === 'PostgresCluster' || target.kind === 'Event') ofTheCluster.push(key);
+        }
+        // Nobody is left to ask: that the object is gone is the outcome.
+        if (observation.type === 'ClusterGone') for (const key of ofTheCluster) ended.add(key);
         if (observation.type === 'OutcomeArrived') {
           const epoch = epochs.get(observation.seq) ?? 0;
           ended.add(effectKey(uid, { epoch, seq: observation.seq }, observation.ordinal));
@@ -199,10 +222,4 @@ export function replayAll(reader: JournalReader): { readonly rows: number; reado
     verified += report.verified;
   }
   return { rows, verified };
-}
-
-/** Folder for what a failed test leaves to look at. */
-export function evidence(name: string, content: string): void {
-  mkdirSync(`${root}.run/evidence`, { recursive: true });
-  writeFileSync(`${root}.run/evidence/${name}`, content);
 }

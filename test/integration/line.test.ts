@@ -1,8 +1,9 @@
 /** The line on a real control plane, with the fake kubelet: many clusters, restarts, lost journal, failure, deletion. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
+import { journalBytes, leaks, secretValues } from '#test/support/canary.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
 import {
   clusters,
@@ -75,7 +76,7 @@ function statesOf(name: string): readonly string[] {
 }
 
 beforeAll(async () => {
-  world = await startLineWorld();
+  world = await startLineWorld('line');
   operator = await world.operator('journal.db');
 });
 
@@ -100,6 +101,26 @@ describe('twenty clusters at once', () => {
     expect(join.changes).toBeGreaterThan(20 * 10);
     expect(join.unexplained).toEqual([]);
     expect(join.openIntents).toEqual([]);
+  });
+
+  it('no value of a Secret stands in journal, WAL, freelist, status, Events or audited bodies', async () => {
+    const json = async (kind: string): Promise<string> =>
+      world.api.kubectl(['get', kind, '--all-namespaces', '--output', 'json']);
+    const values = secretValues(JSON.parse(await json('secret')));
+    expect(values.length).toBeGreaterThan(names.length * 4);
+    const journal = journalBytes(`${world.api.dir}/journal.db`);
+    const audited = readFileSync(world.api.auditLog);
+    // The search itself must be able to find: names are not secret, and stand in all of them.
+    const known = [{ secret: 'planted', key: 'name', value: 'PostgresCluster' }];
+    const places = {
+      journal,
+      audited,
+      status: Buffer.from(await json('postgrescluster')),
+      events: Buffer.from(await json('event')),
+      configMaps: Buffer.from(await json('configmap')),
+    };
+    expect(leaks(known, places).length).toBeGreaterThanOrEqual(4);
+    expect(leaks(values, places)).toEqual([]);
   });
 
   it('a restart over them changes nothing', async () => {

@@ -1,0 +1,166 @@
+/**
+ * The operator killed with SIGKILL at random moments of creating and deleting; moments are passages of the crash points, so
+ * they lie as dense as the work itself. KILLS and SEED as environment for the long run; 200 otherwise.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openForReading } from '#src/journal/database.ts';
+import { makeReader, type JournalReader } from '#src/journal/read.ts';
+import { verifyJournal } from '#src/journal/verify.ts';
+import { waitFor } from '#test/cluster/shell.ts';
+import { accepted, cluster, clustersOf } from './api-world.ts';
+import { joinAudit, operatorChanges, phases, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
+
+const kills = Number(process.env['KILLS'] ?? '200');
+const seed = Number(process.env['SEED'] ?? '1');
+/** Passages between two deaths: fewer than one creation takes, more than one commit takes. */
+const momentMax = 90;
+
+/** Numbers in [0, 1) from a seed (mulberry32). */
+function randomOf(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+let world: LineWorld;
+let journal: string;
+let acks: string;
+let last: ChildProcess | null = null;
+const wanted = new Set<string>();
+
+function start(moment: number): ChildProcess {
+  const child = spawn(
+    process.execPath,
+    [
+      `${import.meta.dirname}/operator-process.ts`,
+      world.kubeconfig,
+      world.api.kubeconfig,
+      journal,
+      String(moment),
+      acks,
+    ],
+    { stdio: ['ignore', process.env['LINE_LOG'] === undefined ? 'ignore' : 'inherit', 'inherit'] },
+  );
+  last = child;
+  return child;
+}
+
+/** Resolves with what ended the process; after ten idle seconds there was nothing left to die in, and it is killed from here. */
+function death(child: ChildProcess): Promise<'itself' | 'idle'> {
+  return new Promise((resolve, reject) => {
+    let idle = false;
+    const timer = setTimeout(() => {
+      idle = true;
+      child.kill('SIGKILL');
+    }, 10_000);
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      if (signal === 'SIGKILL') resolve(idle ? 'idle' : 'itself');
+      else reject(new Error(`the operator ended with code ${code ?? 'none'}, not by SIGKILL`));
+    });
+  });
+}
+
+async function isSettled(): Promise<boolean> {
+  const now = await phases(world.api);
+  return now.size === wanted.size && [...wanted].every((name) => now.get(name) === 'Running');
+}
+
+/** Creates the next cluster, or deletes the oldest, so that every life of the operator has work. */
+async function change(round: number, random: () => number): Promise<void> {
+  const api = clustersOf(world.api.kube);
+  const oldest = [...wanted][0];
+  if (wanted.size >= 3 && oldest !== undefined) {
+    wanted.delete(oldest);
+    await world.api.kubectl(['delete', 'postgrescluster', oldest, '--wait=false']);
+    return;
+  }
+  const name = `k${round}`;
+  wanted.add(name);
+  const dcs = random() < 0.5 ? 'Endpoints' : 'ConfigMaps';
+  const volumePolicy = random() < 0.5 ? 'Retain' : 'Delete';
+  const spec = { version: '17', replicas: 1 + Math.floor(random() * 2), dcs, volumePolicy, storage: { size: '1Gi' } };
+  accepted(await api.create(cluster(name, spec)));
+}
+
+function openReader(): JournalReader {
+  return makeReader(openForReading(journal));
+}
+
+beforeAll(async () => {
+  world = await startLineWorld('kill');
+  journal = `${world.api.dir}/journal.db`;
+  acks = `${world.api.dir}/acks`;
+});
+
+afterAll(async () => {
+  last?.kill('SIGKILL');
+  await world.stop();
+});
+
+describe(`${kills} times kill -9 (seed ${seed})`, () => {
+  it('every cluster converges afterwards', { timeout: 60_000 + kills * 11_000 }, async () => {
+    const random = randomOf(seed);
+    let deaths = 0;
+    for (let round = 0; round < kills; round += 1) {
+      if (round % 3 === 0) await change(round, random);
+      if ((await death(start(1 + Math.floor(random() * momentMax)))) === 'itself') deaths += 1;
+    }
+    expect(deaths).toBeGreaterThan(kills * 0.9);
+    start(0);
+    await waitFor('all wanted clusters Running and the others gone', isSettled, 120_000);
+    const open = (): readonly string[] => {
+      const reader = openReader();
+      const { openIntents } = joinAudit(world.api, [reader]);
+      reader.close();
+      return openIntents;
+    };
+    // A failure shows which ones, not only that there were some.
+    await waitFor('the last intents answered', () => open().length === 0, 30_000).catch(() => undefined);
+    expect(open()).toEqual([]);
+  });
+
+  it('no acknowledged record is lost, and the journal was never quarantined', () => {
+    const reader = openReader();
+    const lines = new Set(
+      readFileSync(acks, 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    );
+    expect(lines.size).toBeGreaterThan(kills);
+    const lost = [...lines].filter((line) => {
+      const [uid = '', seq = '', hash = ''] = line.split(' ');
+      return reader.row(uid, Number(seq))?.hash !== hash;
+    });
+    reader.close();
+    expect(lost).toEqual([]);
+    expect(readdirSync(world.api.dir).filter((file) => file.includes('quarantined'))).toEqual([]);
+    const db = openForReading(journal);
+    expect(verifyJournal(db).damage).toEqual([]);
+    db.close();
+  });
+
+  it('no effect without its intent, and none twice', () => {
+    const reader = openReader();
+    const join = joinAudit(world.api, [reader]);
+    reader.close();
+    expect(join.unexplained).toEqual([]);
+    const ids = operatorChanges(world.api).map(({ auditID }) => auditID);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+    expect(world.kubelet.troubles).toEqual([]);
+  });
+
+  it('replay gives the same bytes for every decision', () => {
+    const reader = openReader();
+    const { rows, verified } = replayAll(reader);
+    reader.close();
+    expect(rows).toBeGreaterThan(kills);
+    expect(verified).toBe(rows);
+  });
+});
