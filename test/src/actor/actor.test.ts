@@ -96,6 +96,16 @@ describe('an actor', () => {
     expect(typesOf(line)).toHaveLength(rows);
   });
 
+  it('takes its finalizer off once, and writes no status after it, while the watch is behind', () => {
+    const line = aLine({ answer: obliging });
+    line.tell(settings, seen('PostgresCluster', aCluster({ deleting: true })), listed);
+    const wished = line.decisions
+      .map(({ decision }) => decision.intents.map(({ type }) => type))
+      .filter((types) => types.length > 0);
+    expect(wished.flat().filter((type) => type === 'ReleaseFinalizer')).toHaveLength(1);
+    expect(wished.at(-1)).toContain('ReleaseFinalizer');
+  });
+
   it('keeps every row decidable again, byte for byte', () => {
     const line = introduced(aLine({ answer: obliging }));
     line.tell(seen('Pod', pod(0)), seen('Endpoints', leaderEndpoints()));
