@@ -4,6 +4,7 @@
  * I1. synchronous=FULL is set at every open and read back after the first write: the library comes back with NORMAL.
  * I2. A file of a newer format, or of another program, is refused untouched.
  */
+import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { records } from './migrations/0001-records.ts';
 
@@ -17,6 +18,21 @@ export const formatVersion = migrations.length;
 const libraryMin = [3, 51, 3] as const;
 
 export type Db = Database.Database;
+
+/** Whether a call failed for want of room on the disk. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
+}
+
+/** Which files a path and its write-ahead log are now: changes when one is moved, replaced or deleted. */
+export function identityOf(path: string): string {
+  return [path, `${path}-wal`]
+    .map((file) => {
+      const found = statSync(file, { throwIfNoEntry: false });
+      return found === undefined ? 'none' : `${found.dev}:${found.ino}`;
+    })
+    .join(' ');
+}
 
 /** Why a file cannot be used as it is. */
 export class JournalRefused extends Error {

@@ -2,9 +2,10 @@
  * Owns: opening a journal as the operator does: verify, compare with the anchors, quarantine what is damaged, begin anew.
  * Losing a journal never blocks operation: the API server stays the truth, and the gap is recorded.
  */
-import { existsSync, renameSync } from 'node:fs';
+import { accessSync, constants, renameSync, statSync, existsSync } from 'node:fs';
 import type { Clock, CrashPoints, Ticks } from '#src/ports.ts';
-import { JournalRefused, openForReading, openForWriting, type Db } from './database.ts';
+import { ballastOf } from './ballast.ts';
+import { isFull, JournalRefused, openForReading, openForWriting, type Db } from './database.ts';
 import { makeReader, type JournalReader } from './read.ts';
 import { verifyJournal, type Anchor, type VerifyReport } from './verify.ts';
 import { makeWriter, type JournalWriter } from './writer.ts';
@@ -65,22 +66,74 @@ function quarantine(options: JournalOptions, because: string): JournalOpened {
   return { type: 'quarantined', journal: use(options, openForWriting(options.path)), because, movedTo };
 }
 
+function bytesOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** What opening failed by is the file's own fault, not the disk's, and no human has to move anything first. */
+function isDamage(error: unknown, path: string): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof JournalRefused || !/^SQLITE_(CORRUPT|NOTADB|ERROR|READONLY|MISMATCH|CONSTRAINT)/.test(code))
+    return false;
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Opens the file, if need be in the room that the ballast gives up. */
+function openWithRoom(path: string): Db {
+  try {
+    return openForWriting(path);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    ballastOf(path).free();
+    return openForWriting(path);
+  }
+}
+
+function refusal(error: unknown, path: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const said = error instanceof Error ? error.message : String(error);
+  if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN')
+    return new JournalRefused(
+      `${path} cannot be written: ${said}`,
+      'give this user the right to write the file and its folder, and mount the volume for writing',
+    );
+  if (isFull(error))
+    return new JournalRefused(
+      `${path} cannot be opened: ${said}`,
+      'make room on its volume, or make the volume bigger',
+    );
+  return error;
+}
+
 /**
  * Opens the operator's journal, new or not.
- * @throws JournalRefused when the file is another program's or of a newer format: nothing is changed then
+ * @throws JournalRefused when the file is another program's, of a newer format, read-only, or the disk is full to its last
+ *   byte: nothing is changed then
  */
 export function openJournal(options: JournalOptions): JournalOpened {
-  const fresh = !existsSync(options.path);
+  const { path } = options;
+  const fresh = !existsSync(path);
+  if (bytesOf(path) === 0 && bytesOf(`${path}-wal`) > 0)
+    return quarantine(options, 'the file is missing or empty, but its write-ahead log is not');
   let db: Db;
   try {
-    db = openForWriting(options.path);
+    db = openWithRoom(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (error instanceof JournalRefused || !/^SQLITE_(CORRUPT|NOTADB)/.test(code)) throw error;
+    if (!isDamage(error, path)) throw refusal(error, path);
     return quarantine(options, error instanceof Error ? error.message : String(error));
   }
   const damage = fresh ? null : damageOf(db, options);
-  if (damage === null) return { type: 'opened', journal: use(options, db) };
-  db.close();
-  return quarantine(options, damage);
+  if (damage !== null) {
+    db.close();
+    return quarantine(options, damage);
+  }
+  // After an fsync error memory may hold pages that the disk never got, and say that they are clean: written anew, and the
+  // log begun anew, nothing rests on them.
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  return { type: 'opened', journal: use(options, db) };
 }

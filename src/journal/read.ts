@@ -1,6 +1,6 @@
 /** Owns: reading a journal: clusters with their heads, rows by place or time, blobs, snapshots. Never writes. */
 import type { Db } from './database.ts';
-import type { ClusterIdentity, Head, RecordKind, RecordRow } from './record.ts';
+import { unsealSnapshot, type ClusterIdentity, type Head, type RecordKind, type RecordRow } from './record.ts';
 
 export interface ClusterSummary extends ClusterIdentity {
   readonly rows: number;
@@ -35,6 +35,7 @@ export interface JournalReader {
   readonly row: (uid: string, seq: number) => RecordRow | null;
   /** @throws when the blob is missing: the journal is damaged */
   readonly blob: (hash: string) => string;
+  /** Null when there is none, or it is not as it was written: it is only a cache. */
   readonly snapshot: (uid: string) => StoredSnapshot | null;
   readonly close: () => void;
 }
@@ -134,7 +135,12 @@ export function makeReader(db: Db): JournalReader {
         throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
       return bytes;
     },
-    snapshot: (uid) => (snapshot.get(uid) as StoredSnapshot | undefined) ?? null,
+    snapshot: (uid) => {
+      const stored = snapshot.get(uid) as StoredSnapshot | undefined;
+      if (stored === undefined) return null;
+      const bytes = unsealSnapshot(uid, stored.seq, stored.bytes);
+      return bytes === null ? null : { ...stored, bytes };
+    },
     close: () => db.close(),
   };
 }

@@ -75,3 +75,42 @@ export interface Head {
   readonly seq: number;
   readonly head: string;
 }
+
+/**
+ * Refuses what a row could not keep: it would fail every commit from then on, of all clusters.
+ * @throws Error naming the field; only the caller's cluster is concerned
+ */
+export function checkRecord(record: {
+  readonly cluster: ClusterIdentity;
+  readonly epoch: number;
+  readonly at: number;
+  readonly kind: string;
+  readonly type: string;
+  readonly typeVersion: number;
+  readonly maskVersion: number;
+  readonly causedBy: number | null;
+  readonly body: string;
+}): void {
+  const { cluster, epoch, at, kind, type, typeVersion, maskVersion, causedBy, body } = record;
+  const refuse = (field: string, value: unknown): never => {
+    throw new Error(
+      `a record of ${cluster.namespace}/${cluster.name} has ${field} ${String(value)}; this is a bug of its writer`,
+    );
+  };
+  for (const [field, value] of Object.entries({ epoch, at, typeVersion, maskVersion, causedBy: causedBy ?? 0 }))
+    if (!Number.isSafeInteger(value)) refuse(field, value);
+  if (!recordKinds.some((each) => each === kind)) refuse('kind', kind);
+  for (const [field, value] of Object.entries({ uid: cluster.uid, type, body }))
+    if (typeof value !== 'string' || value === '') refuse(field, value);
+}
+
+/** Text of a snapshot as stored: a line with the hash of cluster, place and text, then the text. */
+export function sealSnapshot(clusterUid: string, seq: number, text: string): string {
+  return `${sha256(framed([clusterUid, seq, text]))}\n${text}`;
+}
+
+/** The text of a stored snapshot, or null when it is not as it was written: then the rows are read instead. */
+export function unsealSnapshot(clusterUid: string, seq: number, sealed: string): string | null {
+  const text = sealed.slice(65);
+  return sealSnapshot(clusterUid, seq, text) === sealed ? text : null;
+}

@@ -4,7 +4,7 @@
  * nor a lost tail; the chain and the anchor do.
  */
 import type { Db } from './database.ts';
-import { genesis, recordHash, sha256, tickHash, type Head } from './record.ts';
+import { genesis, recordHash, sha256, tickHash, type Head, type RecordRow } from './record.ts';
 import { makeReader, type ClusterSummary, type JournalReader } from './read.ts';
 
 /** A place that a journal is known to have reached: from status, from the Lease, or noted by a human. */
@@ -31,6 +31,11 @@ function blobReferences(body: string): readonly string[] {
   return [...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map((match) => match[1] ?? '');
 }
 
+/** A chain begins at its first row ever, or at a base that a compaction has left. */
+function beginsChain(row: RecordRow): boolean {
+  return row.seq === 1 ? row.prev === genesis : row.kind === 'base';
+}
+
 function verifyCluster(
   reader: JournalReader,
   blobs: ReadonlySet<string>,
@@ -43,7 +48,8 @@ function verifyCluster(
   for (const row of reader.iterate({ uid: cluster.uid })) {
     const damage = (because: string): void => report({ uid: cluster.uid, seq: row.seq, because });
     if (row.seq !== expected) damage(`rows ${expected} to ${row.seq - 1} are missing`);
-    if (prev === null && row.seq === 1 && row.prev !== genesis) damage('the first row does not begin a chain');
+    if (prev === null && !beginsChain(row))
+      damage('the first row does not begin a chain: what was before it is missing');
     if (prev !== null && row.prev !== prev) damage('it is not linked to the row before it');
     if (recordHash(cluster.uid, row) !== row.hash) damage('its content does not match its hash');
     for (const hash of blobReferences(row.body)) if (!blobs.has(hash)) damage(`blob ${hash} is missing or altered`);
@@ -54,44 +60,53 @@ function verifyCluster(
   return verified;
 }
 
-function verifyTicks(db: Db, report: (damage: Damage) => void): number {
-  let prev: string | null = null;
+interface StoredTick {
+  readonly seq: number;
+  readonly at: number;
+  readonly heads: string;
+  readonly prev: string;
+  readonly hash: string;
+}
+
+/** Of each cluster that moved: its head, and what it is called where this is the tick of its first row. */
+type Heads = Readonly<Record<string, readonly [seq: number, hash: string, namespace?: string, name?: string]>>;
+
+/** @returns number of ticks; every cluster must stand exactly where the last tick that moved it says */
+function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damage: Damage) => void): number {
+  const named = new Map<string, readonly [number, string]>();
+  const called = new Map<string, string>();
+  let prev = genesis;
   let count = 0;
-  const rows = db.prepare('SELECT seq, at, heads, prev, hash FROM tick ORDER BY seq').iterate() as IterableIterator<{
-    seq: number;
-    at: number;
-    heads: string;
-    prev: string;
-    hash: string;
-  }>;
-  let last: { readonly seq: number; readonly heads: string } | null = null;
-  for (const tick of rows) {
-    if (prev !== null && tick.prev !== prev)
+  const ticks = db.prepare('SELECT seq, at, heads, prev, hash FROM tick ORDER BY seq').iterate();
+  for (const tick of ticks as IterableIterator<StoredTick>) {
+    count += 1;
+    if (tick.prev !== prev || tick.seq !== count)
       report({ uid: null, seq: tick.seq, because: 'the operator chain is broken here' });
     if (tickHash(tick) !== tick.hash)
       report({ uid: null, seq: tick.seq, because: 'a row of the operator chain does not match its hash' });
+    else
+      for (const [uid, [seq, hash, namespace, name]] of Object.entries(JSON.parse(tick.heads) as Heads)) {
+        named.set(uid, [seq, hash]);
+        if (name !== undefined) called.set(uid, `${namespace}/${name}`);
+      }
     prev = tick.hash;
-    last = tick;
-    count += 1;
+    count = tick.seq;
   }
-  if (last !== null) verifyLastHeads(db, last, report);
+  for (const { uid, head, namespace, name } of clusters) {
+    if (called.get(uid) !== `${namespace}/${name}`)
+      report({ uid, seq: null, because: `it is not called ${namespace}/${name} in the operator chain` });
+    const last = named.get(uid);
+    named.delete(uid);
+    if (last === undefined || last[0] !== head.seq || last[1] !== head.head)
+      report({
+        uid,
+        seq: head.seq,
+        because: `the operator chain ends this cluster at row ${last?.[0] ?? 0}, which is not its last row`,
+      });
+  }
+  for (const [uid, [seq]] of named)
+    report({ uid, seq, because: 'the operator chain names this row, but the whole cluster is missing' });
   return count;
-}
-
-/** The last tick names the heads that moved in it: a chain cut below them has lost its tail. */
-function verifyLastHeads(
-  db: Db,
-  last: { readonly seq: number; readonly heads: string },
-  report: (damage: Damage) => void,
-): void {
-  const heads = JSON.parse(last.heads) as Record<string, readonly [number, string]>;
-  const find = db
-    .prepare('SELECT r.hash FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?')
-    .pluck();
-  for (const [uid, [seq, hash]] of Object.entries(heads)) {
-    if (find.get(uid, seq) !== hash)
-      report({ uid, seq, because: 'the operator chain names this row, but it is missing or another one' });
-  }
 }
 
 function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report: (damage: Damage) => void): void {
@@ -112,8 +127,9 @@ function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report
   }
 }
 
-function quickCheck(db: Db, report: (damage: Damage) => void): void {
-  const result = String(db.pragma('quick_check(1)', { simple: true }));
+/** The whole check, not the quick one: a row that an index no longer finds is lost to every reader. */
+function checkPages(db: Db, report: (damage: Damage) => void): void {
+  const result = String(db.pragma('integrity_check(1)', { simple: true }));
   if (result !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${result}` });
 }
 
@@ -142,13 +158,13 @@ export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyRe
   const counts = { blobs: 0, ticks: 0 };
   const clusters: (ClusterSummary & { readonly verified: number })[] = [];
   try {
-    quickCheck(db, report);
+    checkPages(db, report);
     const reader = makeReader(db);
     const blobs = verifiedBlobs(db, report);
     counts.blobs = blobs.size;
     for (const cluster of reader.clusters())
       clusters.push({ ...cluster, verified: verifyCluster(reader, blobs, cluster, report) });
-    counts.ticks = verifyTicks(db, report);
+    counts.ticks = verifyTicks(db, clusters, report);
     verifyAnchors(reader, anchors, report);
   } catch (error) {
     report({

@@ -3,14 +3,19 @@
  * end of the event-loop turn; `onDurable` runs after the commit, in order.
  * I1. Rows of a cluster are committed in seq order, observation, decision and intents in the same transaction.
  * I2. A failed commit keeps the batch and retries the same batch; nothing newer is committed before it.
- * I3. An fsync or I/O error is fatal: a repeated fsync may report success over lost pages.
+ * I3. Only what can heal by itself is retried. An fsync or I/O error is fatal, for a repeated fsync may report success over
+ *     lost pages; so is a row that is already there, for then another process writes. Nothing is committed after that.
+ * I4. `append` touches no disk: it works while the disk is full.
+ * I5. Nothing is acknowledged that a restart could not find: a file that was moved or deleted under us is fatal too.
  */
-import { rmSync, writeFileSync, existsSync } from 'node:fs';
-import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
-import type { Db } from './database.ts';
+import type { ArmedTick, CrashPoints, Clock, Ticks } from '#src/ports.ts';
+import { ballastOf } from './ballast.ts';
+import { identityOf, isFull, type Db } from './database.ts';
 import {
+  checkRecord,
   genesis,
   recordHash,
+  sealSnapshot,
   sha256,
   tickHash,
   type ClusterIdentity,
@@ -62,15 +67,13 @@ export interface JournalWriter {
   /** Commits what is buffered now. @throws when the commit fails */
   readonly flush: () => void;
   readonly isWritable: () => boolean;
+  /** Drops what is not committed: flush first. */
   readonly close: () => void;
 }
 
-/** Freed when the disk is full, so that what was decided can still be written. */
-const ballastBytes = 1024 * 1024;
 const retryMs = 1000;
 
 interface Chain {
-  readonly id: number;
   readonly buffered: Head;
   readonly durable: Head | null;
 }
@@ -78,29 +81,22 @@ interface Chain {
 interface Buffered {
   readonly record: PendingRecord;
   readonly row: Omit<RecordRow, 'rowid'>;
-  readonly clusterId: number;
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
-}
-
-function isFatal(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    /^SQLITE_(IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/.test(error.code)
-  );
+/** What a human or time may put right while the process lives: no room, another lock, a volume mounted read-only. */
+function isTransient(error: unknown): boolean {
+  if (isFull(error)) return true;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^SQLITE_(BUSY|LOCKED|CANTOPEN|NOMEM|READONLY)/.test(code) && code !== 'SQLITE_READONLY_DBMOVED';
 }
 
 /** Makes the writer over an open database. */
 export function makeWriter(options: WriterOptions): JournalWriter {
-  const { db, ports, path } = options;
-  const ballast = `${path}.ballast`;
+  const { db, ports } = options;
+  const ballast = ballastOf(options.path);
   const statements = {
     cluster: db.prepare('SELECT id FROM cluster WHERE uid = ?').pluck(),
-    addCluster: db.prepare('INSERT INTO cluster (uid, namespace, name) VALUES (?, ?, ?)'),
+    addCluster: db.prepare('INSERT OR IGNORE INTO cluster (uid, namespace, name) VALUES (?, ?, ?)'),
     last: db.prepare('SELECT seq, epoch, hash FROM record WHERE cluster_id = ? ORDER BY seq DESC LIMIT 1'),
     lastTick: db.prepare('SELECT seq, hash FROM tick ORDER BY seq DESC LIMIT 1'),
     insert: db.prepare(
@@ -118,12 +114,10 @@ export function makeWriter(options: WriterOptions): JournalWriter {
   let rows: Buffered[] = [];
   let blobs = new Map<string, string>();
   let snapshots = new Map<string, { readonly seq: number; readonly bytes: string }>();
-  let scheduled = false;
+  let armed: ArmedTick | null = null;
   let writable = true;
-
-  function keepBallast(): void {
-    if (!existsSync(ballast)) writeFileSync(ballast, Buffer.alloc(ballastBytes));
-  }
+  let ended: Error | null = null;
+  const identity = identityOf(options.path);
 
   function chainOf(uid: string): Chain | null {
     const known = chains.get(uid);
@@ -132,26 +126,25 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     if (id === undefined) return null;
     const last = statements.last.get(id) as { seq: number; epoch: number; hash: string } | undefined;
     const durable = last === undefined ? null : { seq: last.seq, epoch: last.epoch, head: last.hash };
-    const chain = { id, durable, buffered: durable ?? { seq: 0, epoch: 0, head: genesis } };
+    const chain = { durable, buffered: durable ?? { seq: 0, epoch: 0, head: genesis } };
     chains.set(uid, chain);
     return chain;
   }
 
-  function openChain(cluster: ClusterIdentity): Chain {
-    const known = chainOf(cluster.uid);
-    if (known !== null) return known;
-    statements.addCluster.run(cluster.uid, cluster.namespace, cluster.name);
-    const id = statements.cluster.get(cluster.uid) as number;
-    const chain = { id, durable: null, buffered: { seq: 0, epoch: 0, head: genesis } };
-    chains.set(cluster.uid, chain);
-    return chain;
+  /** Row number of a cluster, made in the running transaction where it is new. */
+  function idOf({ uid, namespace, name }: ClusterIdentity): number {
+    statements.addCluster.run(uid, namespace, name);
+    return statements.cluster.get(uid) as number;
   }
 
   function write(): { readonly seq: number; readonly head: string } | null {
     for (const [hash, text] of blobs) statements.blob.run(hash, text);
-    for (const { row, clusterId } of rows) {
+    const ids = new Map<string, number>();
+    for (const { record, row } of rows) {
+      const id = ids.get(record.cluster.uid) ?? idOf(record.cluster);
+      ids.set(record.cluster.uid, id);
       statements.insert.run(
-        clusterId,
+        id,
         row.seq,
         row.epoch,
         row.at,
@@ -166,12 +159,19 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       );
     }
     for (const [uid, snapshot] of snapshots) {
-      const chain = chainOf(uid);
-      if (chain !== null) statements.snapshot.run(chain.id, snapshot.seq, options.build, snapshot.bytes);
+      const id = statements.cluster.get(uid) as number | undefined;
+      if (id !== undefined)
+        statements.snapshot.run(id, snapshot.seq, options.build, sealSnapshot(uid, snapshot.seq, snapshot.bytes));
     }
     if (rows.length === 0) return null;
+    const added = new Set(rows.filter(({ row }) => row.seq === 1).map(({ record }) => record.cluster.uid));
     const heads = JSON.stringify(
-      Object.fromEntries(rows.map(({ record, row }) => [record.cluster.uid, [row.seq, row.hash]])),
+      Object.fromEntries(
+        rows.map(({ record: { cluster }, row }) => [
+          cluster.uid,
+          added.has(cluster.uid) ? [row.seq, row.hash, cluster.namespace, cluster.name] : [row.seq, row.hash],
+        ]),
+      ),
     );
     const tick = { seq: operator.seq + 1, at: ports.clock.nowMs(), heads, prev: operator.head };
     const hash = tickHash(tick);
@@ -187,12 +187,22 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     }
   }
 
+  /** SQLite goes on writing a file that has lost its name; whoever starts next would not find what it was told. */
+  function checkFile(): void {
+    if (identityOf(options.path) !== identity)
+      throw new Error(
+        `${options.path} was moved, replaced or deleted while it was open; a restart opens what is there`,
+      );
+  }
+
   /** Commits the batch. @returns what to tell now that it is durable */
   function commit(): readonly Buffered[] {
+    if (ended !== null) throw ended;
     if (rows.length === 0 && blobs.size === 0 && snapshots.size === 0) return [];
     const started = ports.clock.monotonicMs();
     ports.crash.hit('after-append-before-fsync');
     const tick = db.transaction(write).immediate();
+    checkFile();
     if (tick !== null) operator = tick;
     const batch = rows;
     rows = [];
@@ -208,47 +218,62 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     for (const { record } of batch) record.onDurable?.();
   }
 
-  function recovered(): void {
-    if (writable) return;
-    writable = true;
-    keepBallast();
-    options.onWritable(true, 'commits work again');
+  function setWritable(now: boolean, because: string): void {
+    if (writable === now) return;
+    writable = now;
+    options.onWritable(now, because);
   }
 
+  function failed(error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    if (!isTransient(error)) {
+      ended = cause;
+      options.onFatal(cause);
+      return;
+    }
+    if (isFull(error)) ballast.free();
+    setWritable(false, cause.message);
+    retry();
+  }
+
+  /** One commit. Commits count as working again only when the ballast stands too: else the next one may fail at once. */
   function run(): void {
-    scheduled = false;
-    let batch: readonly Buffered[] = [];
+    armed = null;
+    let batch: readonly Buffered[];
     try {
       batch = commit();
-      recovered();
     } catch (error) {
-      const cause = error instanceof Error ? error : new Error(String(error));
-      if (isFatal(error)) {
-        options.onFatal(cause);
-        return;
-      }
-      if (isFull(error)) rmSync(ballast, { force: true });
-      if (writable) options.onWritable(false, cause.message);
-      writable = false;
-      scheduled = true;
-      ports.ticks.after(retryMs, run);
+      failed(error);
+      return;
     }
-    // Outside: what a listener throws is no failed commit.
+    if (!writable) {
+      if (ballast.keep()) setWritable(true, 'commits work again');
+      else retry();
+    }
     tell(batch);
   }
 
-  function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
-    ports.ticks.soon(run);
+  function retry(): void {
+    armed = ports.ticks.after(retryMs, run);
   }
 
-  keepBallast();
+  function schedule(): void {
+    armed ??= ports.ticks.soon(run);
+  }
+
+  if (!ballast.keep()) {
+    setWritable(false, 'the disk has no room for the ballast');
+    retry();
+  }
   return {
     nextSeq: (uid) => (chainOf(uid)?.buffered.seq ?? 0) + 1,
     append: (record) => {
       ports.crash.hit('before-append');
-      const chain = openChain(record.cluster);
+      checkRecord(record);
+      const chain = chainOf(record.cluster.uid) ?? {
+        durable: null,
+        buffered: { seq: 0, epoch: 0, head: genesis },
+      };
       const { epoch, at, kind, type, typeVersion, maskVersion, causedBy, body } = record;
       const columns = {
         seq: chain.buffered.seq + 1,
@@ -263,7 +288,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
         prev: chain.buffered.head,
       };
       const row = { ...columns, hash: recordHash(record.cluster.uid, columns) };
-      rows.push({ record, row, clusterId: chain.id });
+      rows.push({ record, row });
       chains.set(record.cluster.uid, { ...chain, buffered: { epoch, seq: row.seq, head: row.hash } });
       schedule();
       return { seq: row.seq, hash: row.hash };
@@ -285,6 +310,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     flush: () => tell(commit()),
     isWritable: () => writable,
     close: () => {
+      armed?.cancel();
       ports.crash.hit('before-checkpoint');
       db.pragma('wal_checkpoint(TRUNCATE)');
       ports.crash.hit('after-checkpoint');
