@@ -280,6 +280,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     (because) => log.warn({ because }, 'waiting for the API server'),
   );
   const writable$ = new BehaviorSubject(true);
+  metrics.journalWritable.set(1);
   const opening = openJournal({
     path: config.journal,
     build,
@@ -293,7 +294,6 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     onFatal: (error) => options.onFatal(`the journal cannot be trusted any more: ${error.message}`),
     onCommit: (_rows, ms) => metrics.commitSeconds.observe(ms / 1000),
   });
-  metrics.journalWritable.set(1);
   const { journal } = opening;
   if (opening.type === 'quarantined') {
     metrics.journalGaps.inc();
