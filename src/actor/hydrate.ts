@@ -32,6 +32,7 @@ export function hydrate(core: Core, journaled: JournaledCluster): Hydrated {
   for (const row of journaled.rows(cached === null || snapshot === null ? 0 : snapshot.seq)) {
     const content = contentOf(row.kind);
     if (content === 'standing') standing = standingOf(row);
+    if (content === 'gap') standing = null;
     if (content !== 'decision') continue;
     const again = redecide(core, standing, { row, getBlob: journaled.getBlob });
     standing = again.standing;

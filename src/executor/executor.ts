@@ -2,7 +2,8 @@
  * Owns: carrying out durable intents and telling how they ended. The only sender of changes.
  * Does not own: whether to try again (the machine decides on the outcome), or what was asked (the journal row says).
  * I1. Nothing is sent that is not durable: intents arrive only after their commit.
- * I2. Lease and epoch are checked at the send call; a deposed process withholds.
+ * I2. Lease and epoch are checked at the send call itself, also when the effect has read something first; a deposed
+ *     process withholds.
  * I3. Every intent ends in exactly one outcome, whatever is thrown.
  * I4. One sick cluster takes at most `perCluster` of the slots.
  */
@@ -47,30 +48,42 @@ export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (
   let draining = false;
   let idle: (() => void)[] = [];
 
-  function withheld(work: IntentOf): Outcome | null {
-    if (draining) return { type: 'withheld', reason: 'the operator is stopping' };
-    if (!ports.mayAct()) return { type: 'withheld', reason: 'this process does not hold the Lease' };
-    if (ports.epoch() !== work.stamp.epoch) return { type: 'withheld', reason: `term ${work.stamp.epoch} is over` };
-    return null;
+  function whyNot(work: IntentOf): string | null {
+    if (draining) return 'the operator is stopping';
+    if (!ports.mayAct()) return 'this process does not hold the Lease';
+    return ports.epoch() === work.stamp.epoch ? null : `term ${work.stamp.epoch} is over`;
   }
 
   async function outcomeOf(work: IntentOf): Promise<Outcome> {
-    const held = withheld(work);
-    if (held !== null) return held;
+    const before = whyNot(work);
+    if (before !== null) return { type: 'withheld', reason: before };
     const { cluster, stamp, intent } = work;
     const anchor = ports.head(cluster.uid) ?? { epoch: stamp.epoch, seq: stamp.seq, head: '' };
     const fillings = { effectKey: effectKey(cluster.uid, stamp, intent.ordinal), anchor };
-    return effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, ports);
+    const withheld: string[] = [];
+    /** Asked again at the very send: what an effect reads first may take longer than the Lease lasts. */
+    const guarded =
+      <Request, Reply>(send: (request: Request) => Promise<Reply>) =>
+      (request: Request): Promise<Reply> => {
+        const reason = whyNot(work);
+        if (reason !== null) {
+          withheld.push(reason);
+          return Promise.reject(new Error(reason));
+        }
+        ports.crash.hit('before-send');
+        return send(request);
+      };
+    const guardedPorts = { ...ports, send: guarded(ports.send), runInPod: guarded(ports.runInPod) };
+    const outcome = await effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, guardedPorts).catch(
+      (error: unknown): Outcome => ({ type: 'unknown', reason: messageOf(error) }),
+    );
+    const [reason] = withheld;
+    return reason === undefined ? outcome : { type: 'withheld', reason };
   }
 
   async function run(work: IntentOf, queue: Queue): Promise<void> {
     const started = nowMs();
-    let outcome: Outcome;
-    try {
-      outcome = await outcomeOf(work);
-    } catch (error) {
-      outcome = { type: 'unknown', reason: messageOf(error) };
-    }
+    const outcome = await outcomeOf(work);
     running -= 1;
     queue.running -= 1;
     onEnd({ ...work, outcome, ms: nowMs() - started });

@@ -44,6 +44,9 @@ export class JournalRefused extends Error {
   }
 }
 
+/** The file holds no journal yet: made, and then its writer died. */
+export class JournalEmpty extends JournalRefused {}
+
 function checkLibrary(db: Db): void {
   const version = String(db.prepare('SELECT sqlite_version()').pluck().get());
   const parts = version.split('.').map(Number);
@@ -62,7 +65,8 @@ function setPragmas(db: Db): void {
   db.pragma('foreign_keys = ON');
   db.pragma('secure_delete = ON');
   db.pragma('trusted_schema = OFF');
-  db.pragma('wal_autocheckpoint = 1000');
+  // The writer does it, and sees its errors.
+  db.pragma('wal_autocheckpoint = 0');
   db.pragma('journal_size_limit = 67108864');
   db.pragma('busy_timeout = 0');
 }
@@ -131,7 +135,7 @@ export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });
   try {
     if (identify(db, path) === 'new')
-      throw new JournalRefused(`${path} is empty`, 'name a file that an operator has written');
+      throw new JournalEmpty(`${path} is empty`, 'name a file that an operator has written');
     return db;
   } catch (error) {
     db.close();

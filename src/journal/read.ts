@@ -33,6 +33,10 @@ export interface JournalReader {
   readonly rows: (filter: RowFilter) => readonly RecordRow[];
   readonly iterate: (filter: RowFilter) => IterableIterator<RecordRow>;
   readonly row: (uid: string, seq: number) => RecordRow | null;
+  /** Rows of kind `gap` of a cluster, in order. */
+  readonly gaps: (uid: string) => readonly RecordRow[];
+  /** Hash of a row of the operator chain; null when there is no such row. */
+  readonly operatorHeadAt: (seq: number) => string | null;
   /** @throws when the blob is missing: the journal is damaged */
   readonly blob: (hash: string) => string;
   /** Null when there is none, or it is not as it was written: it is only a cache. */
@@ -90,6 +94,10 @@ export function makeReader(db: Db): JournalReader {
     `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`,
   );
   const many = db.prepare(select);
+  const gaps = db.prepare(
+    `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.kind = 'gap' ORDER BY r.seq`,
+  );
+  const tick = db.prepare('SELECT hash FROM tick WHERE seq = ?').pluck();
   const blob = db.prepare('SELECT bytes FROM blob WHERE hash = ?').pluck();
   const snapshot = db.prepare(
     'SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?',
@@ -129,6 +137,8 @@ export function makeReader(db: Db): JournalReader {
     rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
     iterate,
     row,
+    gaps: (uid) => (gaps.all(uid) as StoredRow[]).map(rowOf),
+    operatorHeadAt: (seq) => (tick.get(seq) as string | undefined) ?? null,
     blob: (hash) => {
       const bytes = blob.get(hash) as string | undefined;
       if (bytes === undefined)

@@ -28,17 +28,32 @@ export interface LeaseOptions {
   readonly holder: string;
   /** Highest epoch known from elsewhere: statuses, effect keys, the journal. */
   readonly epochAtLeast: number;
-  /** Operator chain's head, written along with each renewal. */
-  readonly operatorHead: () => { readonly seq: number; readonly head: string };
+  /** Operator chain's durable head, written along with each renewal; null while no journal is open. */
+  readonly operatorHead: () => OperatorHead | null;
   readonly onChange: (state: 'held' | 'lost' | 'waiting', because: string) => void;
+  /** A term of this holder begins: the first, or another one after somebody else's, or after the Lease was lost. */
+  readonly onTerm: (term: TermBegun) => void;
+  /** Somebody else holds the Lease: the term that was ours is over for good. */
+  readonly onOver: (because: string) => void;
+}
+
+/** Place in an operator chain; seq 0 while nothing was written. */
+export interface OperatorHead {
+  readonly seq: number;
+  readonly head: string;
+}
+
+/** A term of ours, and whom it follows. */
+export interface TermBegun {
+  readonly epoch: number;
+  /** What the Lease said of the term before; null when there was none. */
+  readonly previous: { readonly holder: string; readonly epoch: number; readonly head: OperatorHead } | null;
 }
 
 export interface LeaseHandle {
   readonly mayAct: () => boolean;
   /** Term in force; 0 before the first. */
   readonly epoch: () => number;
-  /** Resolves when the Lease is held for the first time. */
-  readonly held: Promise<number>;
   /** Gives the Lease back and stops renewing. */
   readonly release: () => Promise<void>;
 }
@@ -48,6 +63,7 @@ interface Seen {
   readonly holder: string;
   readonly epoch: number;
   readonly transitions: number;
+  readonly head: OperatorHead;
   /** Changes whenever somebody renews. */
   readonly mark: string;
   readonly durationMs: number;
@@ -55,6 +71,11 @@ interface Seen {
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function headOf(text: unknown): OperatorHead {
+  const [seq = '', head = ''] = typeof text === 'string' ? text.split('/') : [];
+  return { seq: Number(seq) || 0, head };
 }
 
 function seenLease(body: unknown): Seen {
@@ -67,6 +88,7 @@ function seenLease(body: unknown): Seen {
     resourceVersion: String(metadata['resourceVersion'] ?? ''),
     holder: typeof spec['holderIdentity'] === 'string' ? spec['holderIdentity'] : '',
     epoch: Number(marks[epochAnnotation] ?? 0) || 0,
+    head: headOf(marks[headAnnotation]),
     transitions: typeof spec['leaseTransitions'] === 'number' ? spec['leaseTransitions'] : 0,
     mark: `${String(spec['renewTime'] ?? '')}/${String(metadata['resourceVersion'] ?? '')}`,
     durationMs: typeof duration === 'number' ? duration * 1000 : leaseDurationMs,
@@ -90,14 +112,11 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
   let watched: { readonly mark: string; readonly since: number } | null = null;
   let stopped = false;
   let tick = ports.ticks.soon(() => undefined);
-  let resolveHeld: (epoch: number) => void = () => undefined;
-  const held = new Promise<number>((resolve) => {
-    resolveHeld = resolve;
-  });
   const holds = (): boolean => renewedAt !== null && ports.clock.monotonicMs() - renewedAt < actingMs;
 
   function body(term: number, seen: Seen | null, holder: string): string {
-    const head = options.operatorHead();
+    // Whoever takes over must still find there how far the one before had come.
+    const head = options.operatorHead() ?? seen?.head ?? { seq: 0, head: '' };
     const now = microTime(ports.clock.nowMs());
     return JSON.stringify({
       apiVersion: 'coordination.k8s.io/v1',
@@ -154,7 +173,10 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
     highest = Math.max(highest, seen?.epoch ?? 0);
     if (stopped) return;
     if (seen !== null && !isFree(seen)) {
-      if (renewedAt !== null) options.onChange('lost', `${seen.holder} holds the Lease`);
+      if (renewedAt !== null) {
+        options.onChange('lost', `${seen.holder} holds the Lease`);
+        options.onOver(`${seen.holder} holds the Lease since term ${seen.epoch}`);
+      }
       renewedAt = null;
       options.onChange('waiting', `${seen.holder} holds the Lease`);
       return;
@@ -170,14 +192,16 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
       return;
     }
     ports.crash.hit('after-lease-renew');
-    const first = epoch === 0;
     const before = { epoch, held: holds() };
     epoch = term;
     highest = Math.max(highest, term);
     renewedAt = began;
-    if (term !== before.epoch) options.onChange('held', `term ${term} begins`);
-    else if (!before.held) options.onChange('held', `term ${term} goes on`);
-    if (first) resolveHeld(term);
+    if (term === before.epoch) {
+      if (!before.held) options.onChange('held', `term ${term} goes on`);
+      return;
+    }
+    options.onChange('held', `term ${term} begins`);
+    options.onTerm({ epoch: term, previous: seen });
   }
 
   function again(): void {
@@ -193,7 +217,6 @@ export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle
   return {
     mayAct: () => !stopped && holds(),
     epoch: () => epoch,
-    held,
     release: async () => {
       stopped = true;
       tick.cancel();

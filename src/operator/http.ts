@@ -18,7 +18,8 @@ export interface Health {
 export interface HttpPorts {
   readonly metrics: Metrics;
   readonly health: Health;
-  readonly journal: Journal;
+  /** The journal of the present term; null while this process does not lead. */
+  readonly journal: () => Journal | null;
   readonly actors: () => Actors | null;
   readonly build: string;
 }
@@ -66,7 +67,10 @@ function numberOf(url: URL, name: string): number | undefined {
   return text === null || !Number.isFinite(value) ? undefined : value;
 }
 
-function clusterUid(ports: HttpPorts, namespace: string, name: string): string | null {
+/** What a request about the journal is answered from. */
+type Reading = Omit<HttpPorts, 'journal'> & { readonly journal: Journal };
+
+function clusterUid(ports: Reading, namespace: string, name: string): string | null {
   const found = ports.journal.reader
     .clusters()
     .filter((cluster) => cluster.namespace === namespace && cluster.name === name);
@@ -74,7 +78,7 @@ function clusterUid(ports: HttpPorts, namespace: string, name: string): string |
   return (found.find((cluster) => alive.has(cluster.uid)) ?? found.at(-1))?.uid ?? null;
 }
 
-function rows(ports: HttpPorts, uid: string, url: URL): unknown {
+function rows(ports: Reading, uid: string, url: URL): unknown {
   const [afterSeq, untilSeq, fromMs, untilMs, limit] = ['after', 'until', 'from', 'to', 'limit'].map((name) =>
     numberOf(url, name),
   );
@@ -89,7 +93,7 @@ function rows(ports: HttpPorts, uid: string, url: URL): unknown {
   return { uid, rows: ports.journal.reader.rows(filter) };
 }
 
-function streamExport(ports: HttpPorts, uid: string, response: ServerResponse): void {
+function streamExport(ports: Reading, uid: string, response: ServerResponse): void {
   const cluster = ports.journal.reader.clusters().find((each) => each.uid === uid);
   if (cluster === undefined) return notFound(response, uid);
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
@@ -105,10 +109,18 @@ function streamExport(ports: HttpPorts, uid: string, response: ServerResponse): 
   response.end();
 }
 
-function route(ports: HttpPorts): Handler {
+function route(given: HttpPorts): Handler {
   return (_request, response, url) => {
     const [, api, what, first = '', second = '', last = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (api !== 'api') return notFound(response, url.pathname);
+    const journal = given.journal();
+    if (journal === null) {
+      return json(response, 503, {
+        error: 'this operator does not lead, so no journal is open here',
+        hint: 'ask the holder of the Lease: kubectl get lease',
+      });
+    }
+    const ports = { ...given, journal };
     if (what === 'clusters' && first === '') {
       const alive = ports.actors()?.clusters() ?? [];
       const phases = alive.map((cluster) => ({

@@ -23,12 +23,14 @@ export interface JournalRow extends RowStamp {
   readonly body: string;
 }
 
-/** Kinds of rows that hold a decision. `gap` and `machine-upgrade` only tell; `base` holds a standing. */
+/** Kinds of rows that hold a decision. `machine-upgrade` only tells; `base` holds a standing; after a `gap` nothing stands. */
 const decided: ReadonlySet<string> = new Set(['observation', 'synced', 'config', 'process']);
 
 /** What a row holds. */
-export function contentOf(kind: string): 'decision' | 'standing' | 'note' {
+export function contentOf(kind: string): 'decision' | 'standing' | 'gap' | 'note' {
   if (kind === 'base') return 'standing';
+  // What others decided in between is not known here: the cluster is met as for the first time.
+  if (kind === 'gap') return 'gap';
   return decided.has(kind) ? 'decision' : 'note';
 }
 

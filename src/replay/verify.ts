@@ -84,6 +84,7 @@ export function verifyRows(core: Core, input: VerifyInput): VerifyReport {
   for (const row of input.rows) {
     const content = contentOf(row.kind);
     if (content === 'standing') standing = standingOf(row);
+    if (content === 'gap') standing = null;
     if (content !== 'decision') continue;
     rows += 1;
     try {

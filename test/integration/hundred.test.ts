@@ -87,7 +87,10 @@ describe(`${count} clusters at once`, () => {
       const changes = operatorChanges(world.api).filter((change) => !isEvent(change));
       const objects = changes.filter(({ responseStatus }) => responseStatus?.code === 201).length;
       const reads = operatorReads(world.api);
-      const rows = operator.journal.reader.clusters().reduce((sum, each) => sum + each.rows, 0);
+      const rows = operator
+        .journal()
+        .reader.clusters()
+        .reduce((sum, each) => sum + each.rows, 0);
       process.stdout.write(
         `${count} clusters Running in ${seconds.toFixed(1)} s: ${objects} objects, ${changes.length} writes ` +
           `(${((changes.length - objects) / count).toFixed(1)} a cluster beyond its objects), ${reads.length} reads, ${rows} rows\n`,
@@ -109,7 +112,10 @@ describe(`${count} clusters at once`, () => {
 
   it('two thousand foreign Secrets change nothing, and are not seen', { timeout: 200_000 }, async () => {
     const before = await settled();
-    const rows = operator.journal.reader.clusters().map((each) => each.rows);
+    const rows = operator
+      .journal()
+      .reader.clusters()
+      .map((each) => each.rows);
     for (let batch = 0; batch < 20; batch += 1) {
       await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
@@ -131,17 +137,31 @@ describe(`${count} clusters at once`, () => {
     }
     await settled();
     expect(operatorChanges(world.api).slice(before).map(describeChange)).toEqual([]);
-    expect(operator.journal.reader.clusters().map((each) => each.rows)).toEqual(rows);
+    expect(
+      operator
+        .journal()
+        .reader.clusters()
+        .map((each) => each.rows),
+    ).toEqual(rows);
   });
 
   it('a restart changes nothing', { timeout: 200_000 }, async () => {
     const before = await settled();
-    const epoch = Math.max(...operator.journal.reader.clusters().map(({ head }) => head.epoch));
+    const epoch = Math.max(
+      ...operator
+        .journal()
+        .reader.clusters()
+        .map(({ head }) => head.epoch),
+    );
     await operator.stop();
     operator = await world.operator('journal.db');
     await waitFor(
       'every cluster decided about under a new epoch',
-      () => operator.journal.reader.clusters().every(({ head }) => head.epoch > epoch),
+      () =>
+        operator
+          .journal()
+          .reader.clusters()
+          .every(({ head }) => head.epoch > epoch),
       120_000,
     );
     await settled();

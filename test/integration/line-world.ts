@@ -24,7 +24,7 @@ export interface LineWorld {
   readonly api: ApiWorld;
   readonly kubelet: FakeKubelet;
   readonly kubeconfig: string;
-  /** Starts an operator on a journal; a second start goes on with it. */
+  /** Starts an operator on a journal, and waits until it leads; a second start goes on with it. */
   readonly operator: (journal: string) => Promise<Operator>;
   readonly stop: () => Promise<void>;
 }
@@ -63,8 +63,8 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
     api,
     kubelet,
     kubeconfig,
-    operator: (journal) =>
-      startOperator({
+    operator: async (journal) => {
+      const operator = await startOperator({
         config: readConfig(
           [
             `--kubeconfig=${kubeconfig}`,
@@ -84,7 +84,10 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
         onFatal: (because) => {
           throw new Error(`the operator ended: ${because}`);
         },
-      }),
+      });
+      await operator.leading;
+      return operator;
+    },
     stop: async () => {
       kubelet.stop();
       collect(api.dir, label);
@@ -179,13 +182,17 @@ export function joinAudit(api: ApiWorld, readers: readonly JournalReader[]): Joi
     for (const { uid } of reader.clusters()) {
       const epochs = new Map<number, number>();
       const ofTheCluster: string[] = [];
+      const everyIntent: string[] = [];
       for (const row of reader.iterate({ uid })) {
         epochs.set(row.seq, row.epoch);
+        // Whatever was under way is unknown from here on: others acted in between.
+        if (contentOf(row.kind) === 'gap') for (const key of everyIntent) ended.add(key);
         if (contentOf(row.kind) !== 'decision') continue;
         const { observation, intents: recorded } = decodeBody(row.body, reader.blob);
         for (const { ordinal, type, target, request } of recorded) {
           const key = effectKey(uid, row, ordinal);
           intents.set(key, { at: row.at, type, isChange: request.type === 'api' && request.method !== 'GET' });
+          everyIntent.push(key);
           if (target.kind === 'PostgresCluster' || target.kind === 'Event') ofTheCluster.push(key);
         }
         // Nobody is left to ask: that the object is gone is the outcome.

@@ -54,13 +54,20 @@ async function quiet(): Promise<void> {
 }
 
 async function stopOperator(): Promise<void> {
-  lastEpochs = operator.journal.reader.clusters().map(({ head }) => head.epoch);
+  lastEpochs = operator
+    .journal()
+    .reader.clusters()
+    .map(({ head }) => head.epoch);
   await operator.stop();
 }
 
 /** Waits until the operator has decided about every cluster under its new epoch. */
 async function takenUp(): Promise<void> {
-  const epochs = (): readonly number[] => operator.journal.reader.clusters().map(({ head }) => head.epoch);
+  const epochs = (): readonly number[] =>
+    operator
+      .journal()
+      .reader.clusters()
+      .map(({ head }) => head.epoch);
   const last = Math.max(0, ...lastEpochs);
   await waitFor(
     'every cluster decided about under a new epoch',
@@ -70,7 +77,7 @@ async function takenUp(): Promise<void> {
 }
 
 function statesOf(name: string): readonly string[] {
-  const { reader } = operator.journal;
+  const { reader } = operator.journal();
   const found = reader.clusters().find((each) => each.name === name);
   return found === undefined ? [] : [...reader.iterate({ uid: found.uid })].map((row) => String(row.body));
 }
@@ -97,7 +104,7 @@ describe('twenty clusters at once', () => {
 
   it('join: every change was one durable intent before it was sent, every intent has its outcome', async () => {
     await quiet();
-    const join = joinAudit(world.api, [operator.journal.reader]);
+    const join = joinAudit(world.api, [operator.journal().reader]);
     expect(join.changes).toBeGreaterThan(20 * 10);
     expect(join.unexplained).toEqual([]);
     expect(join.openIntents).toEqual([]);
@@ -142,8 +149,8 @@ describe('twenty clusters at once', () => {
     await quiet();
     expect(operatorChanges(world.api).slice(before).map(describeChange)).toEqual([]);
     expect(await allAre('Running')).toBe(true);
-    for (const { uid } of operator.journal.reader.clusters()) {
-      const gaps = [...operator.journal.reader.iterate({ uid })].filter(({ kind }) => kind === 'gap');
+    for (const { uid } of operator.journal().reader.clusters()) {
+      const gaps = [...operator.journal().reader.iterate({ uid })].filter(({ kind }) => kind === 'gap');
       expect(gaps.map(({ seq, type }) => `${seq} ${type}`)).toEqual(['1 JournalLost']);
     }
   });
@@ -176,9 +183,9 @@ describe('failure and deletion', () => {
   });
 
   it('replay gives the same bytes for every decision', async () => {
-    const { rows, verified } = replayAll(operator.journal.reader);
+    const { rows, verified } = replayAll(operator.journal().reader);
     expect(rows).toBeGreaterThan(200);
     expect(verified).toBe(rows);
-    expect(operator.journal.reader.clusters().length).toBe(names.length);
+    expect(operator.journal().reader.clusters().length).toBe(names.length);
   });
 });

@@ -474,7 +474,7 @@ const leaseRows: readonly FaultRow[] = [
   {
     fault: 'a failed renewal ends the leader for good',
     protection: 'it acts again, and says so, when the Lease is still its own',
-    off: { file: lease, find: "else if (!before.held) options.onChange('held', `term ${term} goes on`);", replace: '' },
+    off: { file: lease, find: "if (!before.held) options.onChange('held', `term ${term} goes on`);", replace: '' },
     test: [leaseTest, 'a leader that comes back in time goes on with its term, and says so'],
   },
   {

@@ -55,7 +55,6 @@ function apiRequest(effect: Effect): ApiRequest {
 async function wire(effect: Effect, ports: ExecutorPorts, body: string | null): Promise<Answer> {
   const { method, path, query, contentType } = apiRequest(effect);
   if (method === 'GET') return ports.get(path);
-  ports.crash.hit('before-send');
   const answer = ports.send({ method, path, query, contentType, body, auditId: effect.fillings.effectKey });
   ports.crash.hit('sent-no-response');
   const ended = await answer;

@@ -187,6 +187,29 @@ describe('the executor', () => {
     expect(sent).toEqual([]);
   });
 
+  it('withholds at the send itself, when the Lease was lost while something was read first', async () => {
+    let mayAct = true;
+    const { ports: given, sent } = ports({
+      mayAct: () => mayAct,
+      get: async () => {
+        mayAct = false;
+        return { type: 'ok', body: { data: { p: '' } } };
+      },
+    });
+    const generated = [{ key: 'k', generator: { type: 'copy', secret: 'other', key: 'p' } }] as const;
+    const secret: IntentRecord = {
+      ...intent,
+      type: 'CreateSecret',
+      class: 'C',
+      request: { type: 'api', method: 'PATCH', path: '/x', query: {}, contentType: null, body: '{}', generated },
+    };
+    const ended = await new Promise<Ended>((resolve) =>
+      makeExecutor(given, () => 0, resolve).execute({ ...work, intent: secret }),
+    );
+    expect(ended.outcome).toEqual({ type: 'withheld', reason: 'this process does not hold the Lease' });
+    expect(sent).toEqual([]);
+  });
+
   it('ends every intent in an outcome, whatever is thrown', async () => {
     const { ended } = await endOf({ send: () => Promise.reject(new Error('boom')) });
     expect(ended.outcome).toEqual({ type: 'unknown', reason: 'boom' });

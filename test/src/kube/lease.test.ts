@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { WireRequest } from '#src/kube/api.ts';
 import { actingMs, deadlines, leaseDurationMs } from '#src/kube/deadlines.ts';
-import { holdLease, type LeaseHandle } from '#src/kube/lease.ts';
+import { holdLease, type LeaseHandle, type OperatorHead } from '#src/kube/lease.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { virtualTime, type VirtualTime } from '../stream/virtual-time.ts';
 
@@ -43,6 +43,8 @@ function written(store: Store, request: WireRequest): Answer {
 interface Holder extends LeaseHandle {
   readonly time: VirtualTime;
   readonly told: readonly string[];
+  /** Terms that began, with the holder and the head that the Lease named before; and terms that were over. */
+  readonly terms: readonly string[];
   /** How this holder's requests fare; null is well. `answer-lost` writes and loses the answer. */
   fault: 'unreachable' | 'answer-lost' | 'refused' | null;
   beforeWrite: () => void | Promise<void>;
@@ -54,9 +56,15 @@ afterEach(() => {
   holders = [];
 });
 
-function holder(store: Store, name: string, epochAtLeast: number = 0): Holder {
+function holder(
+  store: Store,
+  name: string,
+  epochAtLeast: number = 0,
+  operatorHead: () => OperatorHead | null = () => ({ seq: 7, head: 'abc' }),
+): Holder {
   const time = virtualTime();
   const told: string[] = [];
+  const terms: string[] = [];
   const state: Pick<Holder, 'fault' | 'beforeWrite'> = { fault: null, beforeWrite: () => undefined };
   const handle = holdLease(
     {
@@ -79,11 +87,18 @@ function holder(store: Store, name: string, epochAtLeast: number = 0): Holder {
       name: 'operator',
       holder: name,
       epochAtLeast,
-      operatorHead: () => ({ seq: 7, head: 'abc' }),
+      operatorHead,
       onChange: (change) => void told.push(change),
+      onTerm: ({ epoch, previous }) =>
+        void terms.push(
+          previous === null
+            ? `${epoch}`
+            : `${epoch} after ${previous.epoch} of ${previous.holder} at ${previous.head.seq}/${previous.head.head}`,
+        ),
+      onOver: () => void terms.push('over'),
     },
   );
-  const made = Object.assign(state, handle, { time, told });
+  const made = Object.assign(state, handle, { time, told, terms });
   holders.push(made);
   return made;
 }
@@ -107,7 +122,7 @@ describe('taking', () => {
     const store = freshStore();
     const a = holder(store, 'a');
     await pass(0);
-    expect([await a.held, a.epoch(), a.mayAct(), epochOf(store)]).toEqual([1, 1, true, 1]);
+    expect([a.terms, a.epoch(), a.mayAct(), epochOf(store)]).toEqual([['1'], 1, true, 1]);
     expect(store.lease?.metadata.annotations['postgres.example.com/operator-head']).toBe('7/abc');
   });
 
@@ -213,9 +228,36 @@ describe('take-over', () => {
     expect([a.mayAct(), b.mayAct()]).toEqual([false, false]);
     await pass(6000);
     expect([a.mayAct(), b.mayAct(), b.epoch()]).toEqual([false, true, 2]);
+    expect(a.terms).toEqual(['1']);
     a.fault = null;
     await pass(6000);
     expect([a.mayAct(), b.mayAct()]).toEqual([false, true]);
+    expect([a.terms, b.terms]).toEqual([['1', 'over'], ['2 after 1 of a at 7/abc']]);
+  });
+
+  it('back and forth: each taking is a term of its own, told once, and names the one before', async () => {
+    const store = freshStore();
+    const [a, b] = [holder(store, 'a'), holder(store, 'b')];
+    await pass(0);
+    for (const silent of [a, b, a]) {
+      silent.fault = 'unreachable';
+      await pass(20_000);
+      silent.fault = null;
+      await pass(4000);
+    }
+    expect(a.terms).toEqual(['1', 'over', '3 after 2 of b at 7/abc', 'over']);
+    expect(b.terms).toEqual(['2 after 1 of a at 7/abc', 'over', '4 after 3 of a at 7/abc']);
+  });
+
+  it('what the one before had written stays in the Lease until there is a journal to tell of', async () => {
+    const store = freshStore();
+    holder(store, 'a');
+    await pass(0);
+    holders = [];
+    const b = holder(store, 'b', 0, () => null);
+    await pass(20_000);
+    expect(b.terms).toEqual(['2 after 1 of a at 7/abc']);
+    expect(store.lease?.metadata.annotations['postgres.example.com/operator-head']).toBe('7/abc');
   });
 
   it('never two at once, whenever the leader falls silent and comes back', async () => {
@@ -281,6 +323,7 @@ describe('the epoch only rises', () => {
     store.lease = null;
     await pass(2000);
     expect([a.epoch(), a.mayAct(), epochOf(store)]).toEqual([2, true, 2]);
+    expect(a.terms).toEqual(['1', '2']);
   });
 
   it('when the Lease is deleted and a standby, that only ever saw it, takes the next', async () => {

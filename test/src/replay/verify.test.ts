@@ -87,11 +87,29 @@ describe('replay', () => {
       type: 'Base',
       body: encodeStanding(early.standing),
     };
-    const note: JournalRow = { ...base, kind: 'gap', type: 'Gap', body: '{}' };
+    const note: JournalRow = { ...base, kind: 'machine-upgrade', type: 'MachineUpgrade', body: '{}' };
     expect(verify(line, () => [base, note, ...rows.slice(middle)])).toMatchObject({
       rows: rows.length - 6,
       verified: rows.length - 6,
     });
     expect(verify(line, () => rows.slice(middle)).firstDivergence).not.toBeNull();
+  });
+
+  it('knows nothing after a gap: what others decided in between is not in these rows', () => {
+    const first = recorded().journal.rowsOf(clusterUid);
+    const last = first.at(-1)?.seq ?? 0;
+    const gap: JournalRow = { seq: last + 1, epoch: 1, at: 0, kind: 'gap', type: 'JournalLost', body: '{}' };
+    const line = recorded();
+    const again = first.map((row) => ({ ...row }));
+    const all = verifyRows(makeCore(), { rows: [...again, gap, ...again], getBlob: line.journal.blobOf, from: null });
+    expect(all).toEqual({ rows: 2 * first.length, verified: 2 * first.length, firstDivergence: null });
+    const without = verifyRows(makeCore(), { rows: [...again, ...again], getBlob: line.journal.blobOf, from: null });
+    expect(without.firstDivergence).not.toBeNull();
+    const { standing, rows } = hydrate(makeCore(), {
+      snapshot: null,
+      rows: () => [...again, gap],
+      getBlob: line.journal.blobOf,
+    });
+    expect([standing, rows]).toEqual([null, first.length]);
   });
 });

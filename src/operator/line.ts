@@ -1,0 +1,210 @@
+/** Owns: which of the process's things each stage of the line is given. No behaviour of its own. */
+import { merge, of, type Observable } from 'rxjs';
+import { phaseOf, phases } from '#machines/cluster/chart.ts';
+import type { DcsMode } from '#machines/cluster/observations.ts';
+import { sha256 } from '#src/decision/hash.ts';
+import { resourcePath } from '#src/decision/paths.ts';
+import { Transient } from '#src/errors.ts';
+import type { Journal } from '#src/journal/journal.ts';
+import type { Kube } from '#src/kube/api.ts';
+import { makeRunInPod } from '#src/kube/exec.ts';
+import type { LeaseHandle } from '#src/kube/lease.ts';
+import { makeCore } from '#src/replay/core.ts';
+import type { Metrics } from '#src/status/metrics.ts';
+import { maskVersion, ownershipSeen, projectObject } from '#src/stream/door/project.ts';
+import type { StreamInput } from '#src/stream/items.ts';
+import { isLiveObject } from '#src/watch/item.ts';
+import { sourcesOf } from '#src/watch/sources.ts';
+import { watchSource } from '#src/watch/watch.ts';
+import type { OperatorOptions } from './options.ts';
+import { startPipeline, type Pipeline, type PipelinePorts } from './pipeline.ts';
+
+/** What a term has in its hands. */
+export interface Opened {
+  readonly options: OperatorOptions;
+  readonly kube: Kube;
+  readonly journal: Journal;
+  readonly metrics: Metrics;
+  readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
+  readonly writable: Observable<boolean>;
+}
+
+function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function sourceItems({ options, kube, metrics }: Opened): Observable<StreamInput> {
+  const { config, ports, log } = options;
+  const hash = sha256(JSON.stringify(config.operator));
+  const settings = of({ type: 'config', hash, config: config.operator } as const);
+  const watches = sourcesOf(config.namespaces).map((source) =>
+    watchSource(kube, source, ports, ({ source: name, because, retryInMs }) => {
+      metrics.watchTroubles.inc({ source: name });
+      log.warn({ source: name, because, ms: retryInMs }, 'watch is opened again');
+    }),
+  );
+  return merge(settings, ...watches) as Observable<StreamInput>;
+}
+
+/** resourceVersion of a leader object as it is now; null when there is none. */
+async function readVersion(
+  kube: Kube,
+  object: { readonly mode: DcsMode; readonly namespace: string; readonly name: string },
+): Promise<string | null> {
+  const path = resourcePath(object.mode === 'Endpoints' ? 'Endpoints' : 'ConfigMap', object.namespace, object.name);
+  const answer = await kube.get(path);
+  if (answer.type === 'ok') return isLiveObject(answer.body) ? answer.body.metadata.resourceVersion : null;
+  if (answer.type === 'refused' && answer.status === 404) return null;
+  throw new Transient(answer.type === 'refused' ? answer.message : answer.because, {
+    operation: 'read',
+    subject: path,
+    hint: 'the watchdog asks again',
+  });
+}
+
+function streamPorts(opened: Opened): PipelinePorts['stream'] {
+  const { options, journal, metrics, writable } = opened;
+  const { clock, ticks } = options.ports;
+  return {
+    clock,
+    ticks,
+    writable,
+    readVersion: (object) => readVersion(opened.kube, object),
+    sources: sourcesOf(options.config.namespaces).map((source) => source.name),
+    expected: journal.reader.clusters().filter(({ uid }) => !isGone(journal, uid)),
+    reports: {
+      undecodable: ({ kind, namespace, name, problems }) => {
+        metrics.undecodable.inc({ kind });
+        options.log.error({ kind, namespace, name, problems }, 'object cannot be read and is left alone');
+      },
+      decodable: () => undefined,
+      repeated: (kind) => metrics.repeated.inc({ kind }),
+    },
+  };
+}
+
+/** A cluster whose last row says that it is gone needs no actor any more. */
+function isGone(journal: Journal, uid: string): boolean {
+  const head = journal.writer.head(uid);
+  return head !== null && journal.reader.row(uid, head.seq)?.type === 'ClusterGone';
+}
+
+function actorPorts(opened: Opened, epoch: number): PipelinePorts['actor'] {
+  const { options, journal, metrics } = opened;
+  const { clock, chance, ticks } = options.ports;
+  const { writer, reader } = journal;
+  return {
+    core: makeCore(),
+    clock,
+    chance,
+    ticks,
+    epoch,
+    build: options.build,
+    maskVersion,
+    journal: {
+      nextSeq: writer.nextSeq,
+      append: writer.append,
+      blob: writer.blob,
+      saveSnapshot: writer.saveSnapshot,
+      hydrate: (uid) => {
+        return {
+          snapshot: reader.snapshot(uid),
+          rows: (afterSeq) => reader.rows({ uid, afterSeq }),
+          getBlob: reader.blob,
+        };
+      },
+    },
+    trouble: (trouble) => {
+      metrics.actorTroubles.inc({ type: trouble.type });
+      const { cluster } = trouble;
+      const cause =
+        'cause' in trouble ? (trouble.cause instanceof Error ? trouble.cause.stack : String(trouble.cause)) : undefined;
+      options.log.error(
+        { cluster: `${cluster.namespace}/${cluster.name}`, trouble: trouble.type, cause },
+        'a decision could not be made',
+      );
+    },
+  };
+}
+
+function executorPorts({ options, kube, journal, lease }: Opened): PipelinePorts['executor'] {
+  const { chance, crash } = options.ports;
+  return {
+    send: kube.send,
+    get: (path) => kube.get(path),
+    runInPod: options.runInPod ?? makeRunInPod(kube.connection.config),
+    project: (kind, object) => {
+      const projected = projectObject(kind, object);
+      return projected.type === 'decoded' ? projected.value : null;
+    },
+    ownership: (kind, object) => (isRecord(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),
+    mayAct: lease.mayAct,
+    epoch: lease.epoch,
+    head: journal.writer.head,
+    chance,
+    crash,
+  };
+}
+
+function tellPhases(metrics: Metrics, pipeline: Pipeline): void {
+  const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
+  for (const { uid } of pipeline.actors.clusters()) {
+    const state = pipeline.actors.snapshotOf(uid)?.state;
+    if (state !== undefined) counts.set(phaseOf(state), (counts.get(phaseOf(state)) ?? 0) + 1);
+  }
+  for (const [phase, count] of counts) metrics.clusters.set({ phase }, count);
+}
+
+/** Sets the line in motion for one term. */
+export function startLine(opened: Opened, epoch: number): Pipeline {
+  const { options, metrics } = opened;
+  const pipeline = startPipeline({
+    sources: sourceItems(opened),
+    stream: streamPorts(opened),
+    actor: actorPorts(opened, epoch),
+    executor: executorPorts(opened),
+    nowMs: options.ports.clock.monotonicMs,
+    onDecision: ({ cluster, stamp, decision }) => {
+      metrics.observations.inc({ type: decision.observation.type });
+      for (const move of decision.moves) {
+        metrics.moves.inc({ signal: move.signal });
+        options.log.info(
+          {
+            cluster: `${cluster.namespace}/${cluster.name}`,
+            seq: stamp.seq,
+            signal: move.signal,
+            from: move.from,
+            to: move.to,
+          },
+          'moved',
+        );
+      }
+      if (decision.moves.length > 0) tellPhases(metrics, pipeline);
+    },
+    onEnded: ({ cluster, stamp, intent, outcome, ms }) => {
+      metrics.effects.inc({ intent: intent.type, outcome: outcome.type });
+      const failed =
+        outcome.type === 'refused' ||
+        outcome.type === 'unknown' ||
+        outcome.type === 'conflict' ||
+        outcome.type === 'transient';
+      const because = failed ? outcome.reason : undefined;
+      options.log[failed ? 'warn' : 'info'](
+        {
+          cluster: `${cluster.namespace}/${cluster.name}`,
+          seq: stamp.seq,
+          intent: intent.type,
+          kind: intent.target.kind,
+          name: intent.target.name,
+          outcome: outcome.type,
+          because,
+          ms: Math.round(ms),
+        },
+        'intent ended',
+      );
+    },
+    onFatal: (error) =>
+      options.onFatal(`the line ended: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+  });
+  return pipeline;
+}

@@ -1,0 +1,17 @@
+/** Owns: what an operator process is made of, handed in by whoever starts one. */
+import type { Config } from '#src/config.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
+import type { Log } from '#src/log.ts';
+import type { Ports } from '#src/ports.ts';
+
+export interface OperatorOptions {
+  readonly config: Config;
+  readonly ports: Ports;
+  readonly log: Log;
+  /** codeHash of this build. */
+  readonly build: string;
+  /** Ends the process; called once, when going on would be wrong. */
+  readonly onFatal: (because: string) => void;
+  /** Runs commands in pods; the real one unless a test world has no containers. */
+  readonly runInPod?: RunInPod;
+}

@@ -1,0 +1,151 @@
+/**
+ * Owns: one term of leadership, from the moment the Lease is held: anchors → journal (proved against them) → gaps → line.
+ * Everything known from an earlier term is forgotten with it; what came between is read from the API server anew.
+ * Called by: operator. Never two at once: the next begins when the last has closed.
+ */
+import type { BehaviorSubject } from 'rxjs';
+import { existsSync } from 'node:fs';
+import { JournalEmpty, JournalRefused, openForReading } from '#src/journal/database.ts';
+import { openJournal, type Journal, type JournalOpened } from '#src/journal/journal.ts';
+import { makeReader } from '#src/journal/read.ts';
+import type { Anchor } from '#src/journal/verify.ts';
+import type { Kube } from '#src/kube/api.ts';
+import type { LeaseHandle, TermBegun } from '#src/kube/lease.ts';
+import type { Metrics } from '#src/status/metrics.ts';
+import { maskVersion } from '#src/stream/door/project.ts';
+import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
+import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
+import { startLine } from './line.ts';
+import type { OperatorOptions } from './options.ts';
+import type { Pipeline } from './pipeline.ts';
+
+export interface TermPorts {
+  readonly options: OperatorOptions;
+  readonly kube: Kube;
+  readonly metrics: Metrics;
+  readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
+  readonly writable: BehaviorSubject<boolean>;
+  /** True once this term cannot be begun any more: another one has, or the process stops. */
+  readonly isOver: () => boolean;
+}
+
+export interface Term {
+  readonly journal: Journal;
+  readonly pipeline: Pipeline;
+  /** Watches and actors end, effects under way are waited for; no change is sent afterwards. */
+  readonly quiet: () => Promise<void>;
+  /** Makes everything durable and closes the journal. */
+  readonly close: () => void;
+}
+
+/**
+ * Reads a journal before it is opened for writing; null when there is none, or none that can be read.
+ * @throws JournalRefused when it is another program's or of a newer format
+ */
+function peek<T>(path: string, ask: (reader: ReturnType<typeof makeReader> | null) => T): T {
+  if (!existsSync(path)) return ask(null);
+  try {
+    const reader = makeReader(openForReading(path));
+    try {
+      return ask(reader);
+    } finally {
+      reader.close();
+    }
+  } catch (error) {
+    if (error instanceof JournalRefused && !(error instanceof JournalEmpty)) throw error;
+    // Damage is dealt with by whoever opens it for writing.
+    return ask(null);
+  }
+}
+
+/** Highest epoch in a journal file; 0 when there is none. @throws JournalRefused when it may not be used */
+export function journalEpoch(path: string): number {
+  return peek(path, (reader) => (reader === null ? 0 : epochOf(reader)));
+}
+
+function open({ options, metrics, writable }: TermPorts, anchors: readonly Anchor[]): JournalOpened {
+  const { config, ports, log, build } = options;
+  // Before the journal may say no.
+  metrics.journalWritable.set(1);
+  return openJournal({
+    path: config.journal,
+    build,
+    anchors: peek(config.journal, (reader) => ownAnchors(reader, anchors)),
+    ports,
+    onWritable: (isWritable, because) => {
+      metrics.journalWritable.set(isWritable ? 1 : 0);
+      log[isWritable ? 'info' : 'error']({ writable: isWritable, because }, 'journal');
+      writable.next(isWritable);
+    },
+    onFatal: (error) => options.onFatal(`the journal cannot be trusted any more: ${error.message}`),
+    onCommit: (_rows, ms) => metrics.commitSeconds.observe(ms / 1000),
+  });
+}
+
+/** Clusters whose history, or the latest part of it, is elsewhere: that is the first thing recorded. */
+function recordGaps(
+  { options, metrics }: TermPorts,
+  journal: Journal,
+  from: { readonly clusters: readonly AnchoredCluster[]; readonly begun: TermBegun },
+): void {
+  for (const { cluster, body } of gapsOf(journal.reader, from.clusters, from.begun.previous)) {
+    const { namespace, name, anchor } = cluster;
+    metrics.journalGaps.inc();
+    options.log.warn(
+      { cluster: `${namespace}/${name}`, seq: anchor.seq, because: body.because },
+      'journal does not hold the latest of this cluster: the gap is recorded',
+    );
+    journal.writer.append({
+      cluster: { uid: anchor.uid, namespace, name },
+      epoch: from.begun.epoch,
+      at: options.ports.clock.nowMs(),
+      kind: 'gap',
+      type: 'JournalLost',
+      typeVersion: 1,
+      maskVersion,
+      causedBy: null,
+      body: JSON.stringify(body),
+    });
+  }
+}
+
+/**
+ * Begins a term that the Lease has given.
+ * @returns null when the term was over before it could begin
+ * @throws JournalRefused when the file may not be used
+ */
+export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Term | null> {
+  const { options, kube, metrics, lease, writable } = ports;
+  const { config, log } = options;
+  const pause = (): Promise<void> => new Promise((resolve) => void options.ports.ticks.after(1000, resolve));
+  const known = await untilAnswered(
+    async () => (ports.isOver() ? null : readAnchors(kube, config.namespaces)),
+    pause,
+    (because) => log.warn({ because }, 'waiting for the API server'),
+  );
+  if (known === null || ports.isOver()) return null;
+  const opening = open(ports, known.anchors);
+  const { journal } = opening;
+  if (opening.type === 'quarantined') {
+    metrics.journalGaps.inc();
+    log.error(
+      { because: opening.because, movedTo: opening.movedTo },
+      'journal was damaged and is kept aside; a new one begins',
+    );
+  }
+  metrics.epoch.set(begun.epoch);
+  recordGaps(ports, journal, { clusters: known.clusters, begun });
+  const pipeline = startLine({ options, kube, journal, metrics, lease, writable }, begun.epoch);
+  return {
+    journal,
+    pipeline,
+    quiet: async () => {
+      pipeline.subscription.unsubscribe();
+      await pipeline.executor.drain();
+    },
+    close: () => {
+      journal.writer.flush();
+      journal.close();
+    },
+  };
+}
