@@ -1,0 +1,109 @@
+/**
+ * Owns: what etcd would hold: every object at one version, one growing number of versions, and the changes since the last
+ * compaction, in order.
+ * I1. An object in here is never changed; a write puts another one in its place.
+ */
+import { at, text, type Json } from '../json.ts';
+import type { Kind } from './kinds.ts';
+import type { Manager } from './managers.ts';
+
+export interface Entry {
+  readonly kind: Kind;
+  readonly object: Json;
+  readonly managers: readonly Manager[];
+}
+
+export interface Change {
+  readonly version: number;
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly kind: Kind;
+  /** After the change; the last state of what was deleted, under the version of its deletion. */
+  readonly object: Json;
+  readonly before: Json | null;
+}
+
+export interface Store {
+  readonly get: (kind: Kind, namespace: string, name: string) => Entry | null;
+  /** Entries of a kind, of one namespace or of all (null), in the order of their keys. */
+  readonly list: (kind: Kind, namespace: string | null) => readonly Entry[];
+  /** Puts an object in; its version is given here. */
+  readonly put: (entry: Entry) => Json;
+  readonly remove: (entry: Entry) => Json;
+  readonly version: () => number;
+  /** Changes after a version; null when they were compacted away. */
+  readonly since: (version: number) => readonly Change[] | null;
+  /** Forgets changes up to a version, as etcd does after five minutes. */
+  readonly compact: (version: number) => void;
+  readonly onChange: (listener: (change: Change) => void) => void;
+}
+
+export function nameOf(object: unknown): string {
+  return text(object, 'metadata', 'name');
+}
+
+export function namespaceOf(object: unknown): string {
+  return text(object, 'metadata', 'namespace');
+}
+
+export function uidOf(object: unknown): string {
+  return text(object, 'metadata', 'uid');
+}
+
+function keyOf(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** An empty store. */
+export function makeStore(): Store {
+  const kinds = new Map<string, Map<string, Entry>>();
+  const listeners: ((change: Change) => void)[] = [];
+  let changes: Change[] = [];
+  let compacted = 0;
+  let version = 100;
+
+  const of = (kind: Kind): Map<string, Entry> => {
+    const entries = kinds.get(kind.kind) ?? new Map<string, Entry>();
+    kinds.set(kind.kind, entries);
+    return entries;
+  };
+
+  function versioned(object: Json): Json {
+    version += 1;
+    return { ...object, metadata: { ...at(object, 'metadata'), resourceVersion: String(version) } };
+  }
+
+  function tell(change: Omit<Change, 'version'>): Json {
+    const whole = { version, ...change };
+    changes.push(whole);
+    for (const listener of listeners) listener(whole);
+    return change.object;
+  }
+
+  return {
+    get: (kind, namespace, name) => of(kind).get(keyOf(namespace, name)) ?? null,
+    list: (kind, namespace) =>
+      [...of(kind)]
+        .filter(([, entry]) => namespace === null || namespaceOf(entry.object) === namespace)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([, entry]) => entry),
+    put: (entry) => {
+      const { kind } = entry;
+      const key = keyOf(namespaceOf(entry.object), nameOf(entry.object));
+      const before = of(kind).get(key)?.object ?? null;
+      const object = versioned(entry.object);
+      of(kind).set(key, { ...entry, object });
+      return tell({ type: before === null ? 'ADDED' : 'MODIFIED', kind, object, before });
+    },
+    remove: ({ kind, object: before }) => {
+      of(kind).delete(keyOf(namespaceOf(before), nameOf(before)));
+      return tell({ type: 'DELETED', kind, object: versioned(before), before });
+    },
+    version: () => version,
+    since: (from) => (from < compacted ? null : changes.filter((change) => change.version > from)),
+    compact: (until) => {
+      compacted = Math.max(compacted, until);
+      changes = changes.filter((change) => change.version > compacted);
+    },
+    onChange: (listener) => void listeners.push(listener),
+  };
+}

@@ -1,0 +1,268 @@
+/**
+ * Owns: scheduler and kubelets: pods get a node once their claims are bound, pull, run, become ready with their member, and
+ * end when they are told to. Also what runs in them: members, and psql.
+ */
+import type { RunInPod } from '#src/kube/exec.ts';
+import { at, list, stable, text, type Json } from '../json.ts';
+import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
+import { emptyDirectory, type DataDirectory } from '../patroni/data-directory.ts';
+import { startMember, type Member } from '../patroni/member.ts';
+import { leaderObject, settingsOf, type ScopeSettings } from '../patroni/scope.ts';
+import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, type Queue } from './client.ts';
+
+const delays = [100, 1500] as const;
+const nodes = 3;
+const readinessMs = 5000;
+
+interface Running {
+  readonly uid: string;
+  readonly settings: ScopeSettings;
+  /** Null while its container is down. */
+  member: Member | null;
+  restarts: number;
+  /** Held down by a story; the kubelet does not restart it. */
+  heldDown: boolean;
+  stopping: boolean;
+}
+
+export interface Kubelets {
+  readonly runInPod: RunInPod;
+  /** Members that run, by `namespace/pod`. */
+  readonly members: () => ReadonlyMap<string, Member>;
+  /** Kills the container of a pod; the kubelet starts it again after `downMs`. */
+  readonly killContainer: (key: string, downMs: number) => void;
+  /** Cuts the way between a pod's node and the API server, or mends it. */
+  readonly cut: (key: string, isCut: boolean) => void;
+  readonly onRole: (listener: () => void) => void;
+}
+
+interface Desk {
+  readonly habitat: Habitat;
+  readonly client: Client;
+  readonly running: Map<string, Running>;
+  readonly volumes: Map<string, DataDirectory>;
+  readonly cut: Set<string>;
+  readonly listeners: (() => void)[];
+  readonly roles: () => void;
+  queue: Queue;
+  addresses: number;
+}
+
+function claimOf(desk: Desk, pod: Json): Json | null {
+  const volume = list(pod, 'spec', 'volumes').find((each) => text(each, 'persistentVolumeClaim', 'claimName') !== '');
+  const name = text(volume, 'persistentVolumeClaim', 'claimName');
+  return desk.client.get('PersistentVolumeClaim', namespaceOf(pod), name);
+}
+
+function bind(desk: Desk, pod: Json): void {
+  const claim = claimOf(desk, pod);
+  if (claim === null || text(claim, 'status', 'phase') !== 'Bound') return;
+  const ordinal = Number(/\d+$/.exec(nameOf(pod))?.[0] ?? '0');
+  desk.client.patch(pod, { spec: { nodeName: `node-${(ordinal % nodes) + 1}` } });
+}
+
+function statusOf(desk: Desk, pod: Json, running: Running): Json {
+  const before = at(pod, 'status');
+  const now = new Date(Math.floor(desk.habitat.nowMs() / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  const up = running.member !== null;
+  const ready = up && running.member?.isUp() === true && !isDeleting(pod);
+  const condition = (type: string, value: boolean): Json => {
+    const status = value ? 'True' : 'False';
+    const old = list(before, 'conditions').find((each) => text(each, 'type') === type);
+    const same = old !== undefined && text(old, 'status') === status;
+    return { type, status, lastTransitionTime: same ? text(old, 'lastTransitionTime') : now };
+  };
+  const container = at(list(pod, 'spec', 'containers')[0]);
+  const old = at(list(before, 'containerStatuses')[0]);
+  const ended = { terminated: { exitCode: 137, reason: 'Error', finishedAt: now } };
+  const startedAt = text(old, 'state', 'running', 'startedAt') || now;
+  return {
+    phase: 'Running',
+    podIP: text(before, 'podIP'),
+    podIPs: [{ ip: text(before, 'podIP') }],
+    hostIP: '10.0.0.1',
+    startTime: text(before, 'startTime') || now,
+    conditions: [
+      condition('PodScheduled', true),
+      condition('Initialized', true),
+      condition('ContainersReady', ready),
+      condition('Ready', ready),
+    ],
+    containerStatuses: [
+      {
+        name: text(container, 'name'),
+        image: text(container, 'image'),
+        ready,
+        started: up,
+        restartCount: running.restarts,
+        state: up ? { running: { startedAt } } : 'terminated' in at(old, 'state') ? at(old, 'state') : ended,
+        ...(running.restarts > 0 ? { lastState: 'lastState' in old ? old['lastState'] : ended } : {}),
+      },
+    ],
+  };
+}
+
+function writeStatus(desk: Desk, pod: Json, running: Running): void {
+  const status = statusOf(desk, pod, running);
+  const { qosClass: _class, ...before } = at(pod, 'status');
+  if (stable(status) !== stable(before)) desk.client.patch(pod, { status }, 'status');
+}
+
+function startContainer(desk: Desk, key: string, running: Running): void {
+  const pod = desk.client.get('Pod', ...keyParts(key));
+  const claim = pod === null ? null : claimOf(desk, pod);
+  if (pod === null || claim === null || uidOf(pod) !== running.uid) return;
+  const directory = desk.volumes.get(uidOf(claim)) ?? emptyDirectory();
+  desk.volumes.set(uidOf(claim), directory);
+  const { settings } = running;
+  running.member = startMember({
+    habitat: desk.habitat,
+    client: clientOf(desk.habitat.api, 'Patroni'),
+    settings,
+    podName: nameOf(pod),
+    podUid: running.uid,
+    volumeUid: uidOf(claim),
+    directory,
+    reachesApi: () => !desk.cut.has(key),
+    others: () =>
+      [...desk.running]
+        .filter(([other, each]) => other !== key && isSameScope(each.settings, settings) && !desk.cut.has(other))
+        .flatMap(([, { member }]) => (member === null ? [] : [member])),
+    onRole: () => {
+      desk.queue.nudge(key, desk.habitat.chance.between(100, readinessMs));
+      desk.roles();
+    },
+  });
+  desk.queue.nudge(key);
+}
+
+function isSameScope(one: ScopeSettings, other: ScopeSettings): boolean {
+  return one.scope === other.scope && one.namespace === other.namespace;
+}
+
+/** Pulls and starts a pod that its node has not seen yet. */
+function admit(desk: Desk, key: string, pod: Json, settings: ScopeSettings): void {
+  const image = text(list(pod, 'spec', 'containers')[0], 'image');
+  const running: Running = { uid: uidOf(pod), settings, member: null, restarts: 0, heldDown: false, stopping: false };
+  desk.running.set(key, running);
+  desk.addresses += 1;
+  const podIP = `10.244.${desk.addresses >> 8}.${desk.addresses & 255}`;
+  const waiting = { waiting: { reason: image.includes('broken') ? 'ImagePullBackOff' : 'ContainerCreating' } };
+  const containerStatuses = [{ name: 'postgres', image, ready: false, restartCount: 0, state: waiting }];
+  desk.client.patch(pod, { status: { phase: 'Pending', podIP, containerStatuses } }, 'status');
+  if (image.includes('broken')) return;
+  desk.habitat.schedule.after(desk.habitat.chance.between(800, 6000), () => {
+    if (desk.running.get(key) === running && !running.stopping) startContainer(desk, key, running);
+  });
+}
+
+/** Stops what runs and lets the pod go. */
+function end(desk: Desk, key: string, running: Running): void {
+  if (running.stopping) return;
+  running.stopping = true;
+  const { schedule, chance } = desk.habitat;
+  schedule.after(chance.between(300, 4000), () => {
+    running.member?.stop();
+    running.member = null;
+    const pod = desk.client.get('Pod', ...keyParts(key));
+    if (pod !== null && uidOf(pod) === running.uid) desk.client.remove(pod, { gracePeriodSeconds: 0 });
+  });
+}
+
+function round(desk: Desk, key: string): void {
+  const pod = desk.client.get('Pod', ...keyParts(key));
+  const known = desk.running.get(key);
+  if (known !== undefined && known.uid !== (pod === null ? '' : uidOf(pod))) {
+    // Removed by force: the node ends what it finds no pod for.
+    known.member?.kill();
+    desk.running.delete(key);
+    if (pod !== null) desk.queue.nudge(key);
+    return;
+  }
+  if (pod === null) return;
+  if (isDeleting(pod)) {
+    if (known !== undefined) end(desk, key, known);
+    else desk.client.remove(pod, { gracePeriodSeconds: 0 });
+    return;
+  }
+  const settings = settingsOf(pod);
+  if (settings === null) return;
+  if (text(pod, 'spec', 'nodeName') === '') bind(desk, pod);
+  else if (known === undefined) admit(desk, key, pod, settings);
+  else if (known.member !== null || known.restarts > 0 || known.heldDown) writeStatus(desk, pod, known);
+}
+
+/** psql as far as the operator uses it: it makes the application's database, on the member that takes writes. */
+function psql(desk: Desk): RunInPod {
+  return ({ namespace, pod, input }) => {
+    const running = desk.running.get(`${namespace}/${pod}`);
+    if (running === undefined || running.member?.isUp() !== true)
+      return Promise.reject(new Error(`container of ${pod} does not run`));
+    if (!running.member.isWritable()) return Promise.resolve({ exitCode: 0, output: 'standby\n', errors: '' });
+    const database = /datname = '([^']*)'/.exec(input)?.[1] ?? '';
+    const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
+    running.member.directory.databases.add(`${database}/${owner}`);
+    return Promise.resolve({ exitCode: 0, output: `done ${running.settings.major}0004\n`, errors: '' });
+  };
+}
+
+function wakeScope(desk: Desk, kind: string, object: unknown): void {
+  for (const { settings, member } of desk.running.values()) {
+    const isLeaderKey = kind === settings.kind && nameOf(object) === leaderObject(settings);
+    if (
+      isLeaderKey &&
+      namespaceOf(object) === settings.namespace &&
+      text(object, 'metadata', 'annotations', 'leader') === ''
+    )
+      member?.wake();
+  }
+}
+
+/** Runs scheduler and kubelets in a world. */
+export function runKubelets(habitat: Habitat): Kubelets {
+  const listeners: (() => void)[] = [];
+  const desk: Desk = {
+    habitat,
+    client: clientOf(habitat.api, 'kubelet'),
+    running: new Map(),
+    volumes: new Map(),
+    cut: new Set(),
+    listeners,
+    roles: () => {
+      for (const listener of listeners) listener();
+    },
+    queue: { nudge: () => undefined },
+    addresses: 1,
+  };
+  desk.queue = makeQueue(habitat, delays, (key) => round(desk, key));
+  habitat.api.store.onChange(({ kind, object, type }) => {
+    const namespace = namespaceOf(object);
+    if (kind.kind === 'Pod') desk.queue.nudge(`${namespace}/${nameOf(object)}`);
+    if (kind.kind === 'PersistentVolumeClaim' && type !== 'DELETED')
+      desk.queue.nudge(`${namespace}/${nameOf(object).replace(/^[^-]+-/, '')}`);
+    if (kind.kind === 'PersistentVolumeClaim' && type === 'DELETED') desk.volumes.delete(uidOf(object));
+    if (kind.kind === 'Endpoints' || kind.kind === 'ConfigMap') wakeScope(desk, kind.kind, object);
+  });
+  return {
+    runInPod: psql(desk),
+    members: () =>
+      new Map(
+        [...desk.running].flatMap(([key, { member }]): [string, Member][] => (member === null ? [] : [[key, member]])),
+      ),
+    killContainer: (key, downMs) => {
+      const running = desk.running.get(key);
+      if (running === undefined || running.member === null) return;
+      running.member.kill();
+      running.member = null;
+      running.heldDown = true;
+      desk.queue.nudge(key);
+      habitat.schedule.after(downMs, () => {
+        running.heldDown = false;
+        running.restarts += 1;
+        if (desk.running.get(key) === running && !running.stopping) startContainer(desk, key, running);
+      });
+    },
+    cut: (key, isCut) => void (isCut ? desk.cut.add(key) : desk.cut.delete(key)),
+    onRole: (listener) => void listeners.push(listener),
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * Owns: one member of a Patroni scope: a loop that takes, keeps, loses or follows the leader key, and a PostgreSQL that is
+ * writable only while the key is held.
+ * I1. The key changes hands by compare-and-set alone. I2. Who could not renew for its retry time demotes before the key
+ *     expires. I3. Only a member as far as every other one that can be asked takes over; each take-over begins a timeline.
+ */
+import type { ArmedTick } from '#src/ports.ts';
+import { at, list, number, parsed, text, type Json } from '../json.ts';
+
+import type { Client, Habitat } from '../controllers/client.ts';
+import { copy, initialize, type DataDirectory } from './data-directory.ts';
+import { addressOf, leaderObject, readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
+
+const loopMs = 10_000;
+const ttlMs = 30_000;
+/** Two loops without a renewal: below the time to live, as Patroni's retry_timeout sees to. */
+const demoteAfterMs = 20_000;
+/** WAL written between two loops, by the checkpointer if nobody else. */
+const idleWalBytes = 56;
+
+export type Role = 'primary' | 'replica';
+
+export interface Member {
+  readonly name: string;
+  /** Whether PostgreSQL answers; readiness follows it. */
+  readonly isUp: () => boolean;
+  /** Whether PostgreSQL takes writes. */
+  readonly isWritable: () => boolean;
+  readonly directory: DataDirectory;
+  /** Something changed: loop now. */
+  readonly wake: () => void;
+  /** SIGKILL: nothing is given back. */
+  readonly kill: () => void;
+  /** SIGTERM: a leader gives its key back. */
+  readonly stop: () => void;
+}
+
+export interface MemberPorts {
+  readonly habitat: Habitat;
+  readonly client: Client;
+  readonly settings: ScopeSettings;
+  readonly podName: string;
+  readonly podUid: string;
+  readonly volumeUid: string;
+  readonly directory: DataDirectory;
+  /** Whether the member's node reaches the API server. */
+  readonly reachesApi: () => boolean;
+  /** The other members of the scope that answer on the network. */
+  readonly others: () => readonly Member[];
+  readonly onRole: () => void;
+}
+
+interface State {
+  role: Role | null;
+  busy: boolean;
+  dead: boolean;
+  renewedMs: number;
+  /** The foreign key as it was last seen to change. */
+  seen: { readonly version: string; readonly sinceMs: number } | null;
+  tick: ArmedTick | null;
+  woken: boolean;
+}
+
+/** Starts a member. Its pod runs already. */
+export function startMember(ports: MemberPorts): Member {
+  const { habitat, client, settings, directory, podName } = ports;
+  const { schedule, chance, nowMs } = habitat;
+  const state: State = { role: null, busy: false, dead: false, renewedMs: 0, seen: null, tick: null, woken: false };
+  const isoNow = (): string => new Date(nowMs()).toISOString();
+
+  function become(role: Role | null): void {
+    if (state.role === role) return;
+    state.role = role;
+    ports.onRole();
+  }
+
+  function pod(): Json | null {
+    const object = client.get('Pod', settings.namespace, podName);
+    return object !== null && text(object, 'metadata', 'uid') === ports.podUid ? object : null;
+  }
+
+  /** Work that takes time, such as a base backup; loops rest meanwhile. */
+  function takes(least: number, most: number, then: () => void): void {
+    state.busy = true;
+    schedule.after(chance.between(least, most), () => {
+      state.busy = false;
+      if (state.dead) return;
+      then();
+      loop();
+    });
+  }
+
+  function writeKey(key: LeaderKey, held: boolean): boolean {
+    const mine = pod();
+    if (mine === null) return false;
+    const acquireTime = held ? text(key.object, 'metadata', 'annotations', 'acquireTime') : isoNow();
+    return write(client, settings, {
+      name: leaderObject(settings),
+      live: key.object,
+      annotations: {
+        leader: podName,
+        ttl: String(ttlMs / 1000),
+        renewTime: isoNow(),
+        acquireTime,
+        optime: String(directory.position),
+        transitions: text(key.object, 'metadata', 'annotations', 'transitions') || '0',
+      },
+      rest: addressOf(settings, mine),
+    });
+  }
+
+  function bootstrap(): void {
+    const config = readConfig(client, settings);
+    if (config.initialize !== null) return;
+    const name = `${settings.scope}-config`;
+    if (!write(client, settings, { name, live: config.object, annotations: { initialize: '' } })) return;
+    takes(2000, 8000, () => {
+      initialize(directory, ports.volumeUid);
+      const { object } = readConfig(client, settings);
+      const annotations = { initialize: directory.systemIdentifier, config: '{"ttl":30,"loop_wait":10}' };
+      write(client, settings, { name, live: object, annotations });
+    });
+  }
+
+  function cloneFrom(holder: string): void {
+    const leader = ports.others().find((other) => other.name === holder && other.isWritable());
+    if (leader === undefined) return;
+    takes(2000, 12_000, () => {
+      if (leader.isWritable()) copy(leader.directory, directory);
+    });
+  }
+
+  function renew(key: LeaderKey): void {
+    directory.position += idleWalBytes;
+    if (!writeKey(key, true)) return;
+    state.renewedMs = schedule.elapsedMs();
+    become('primary');
+  }
+
+  function follow(holder: string): void {
+    const leader = ports.others().find((other) => other.name === holder);
+    become('replica');
+    if (leader === undefined || !leader.isWritable()) return;
+    if (directory.timeline < leader.directory.timeline || directory.position <= leader.directory.position)
+      copy(leader.directory, directory);
+  }
+
+  function isExpired(key: LeaderKey): boolean {
+    if (key.holder === '') return true;
+    if (state.seen === null || state.seen.version !== key.version)
+      state.seen = { version: key.version, sinceMs: schedule.elapsedMs() };
+    return schedule.elapsedMs() - state.seen.sinceMs >= ttlMs;
+  }
+
+  function race(key: LeaderKey): void {
+    const ahead = ports
+      .others()
+      .some((other) => other.directory.systemIdentifier !== null && other.directory.position > directory.position);
+    if (ahead) return become('replica');
+    const config = readConfig(client, settings);
+    const name = `${settings.scope}-config`;
+    if (!writeKey(key, false)) return;
+    state.renewedMs = schedule.elapsedMs();
+    const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
+    if (!isFirst || config.history.length > 0) {
+      const history = [
+        ...config.history,
+        [directory.timeline, directory.position, 'no recovery target', isoNow(), podName],
+      ];
+      directory.timeline += 1;
+      write(client, settings, {
+        name,
+        live: readConfig(client, settings).object,
+        annotations: { history: JSON.stringify(history) },
+      });
+    }
+    become('primary');
+  }
+
+  function haLoop(): void {
+    const key = readLeader(client, settings);
+    if (directory.systemIdentifier === null) {
+      if (key.holder === '') bootstrap();
+      else cloneFrom(key.holder);
+      return;
+    }
+    const { initialize: stated, object } = readConfig(client, settings);
+    if (stated !== null && stated !== '' && stated !== directory.systemIdentifier) return become(null);
+    if (stated === null || stated === '') {
+      const name = `${settings.scope}-config`;
+      write(client, settings, { name, live: object, annotations: { initialize: directory.systemIdentifier } });
+    }
+    if (key.holder === podName) renew(key);
+    else if (isExpired(key)) race(key);
+    else follow(key.holder);
+  }
+
+  function report(): void {
+    const mine = pod();
+    if (mine === null || state.role === null) return;
+    const since4 = settings.major > 15;
+    const leads = state.role === 'primary';
+    const status = JSON.stringify({
+      conn_url: `postgres://${text(mine, 'status', 'podIP')}:5432/postgres`,
+      api_url: `http://${text(mine, 'status', 'podIP')}:8008/patroni`,
+      state: 'running',
+      role: leads ? (since4 ? 'primary' : 'master') : 'replica',
+      version: since4 ? '4.0.4' : '3.0.2',
+      xlog_location: directory.position,
+      timeline: directory.timeline,
+      ...(since4 && !leads ? { replication_state: 'streaming' } : {}),
+    });
+    const role = leads ? settings.leaderLabel : 'replica';
+    const { annotations, labels } = at(mine, 'metadata');
+    if (text(annotations, 'status') === status && text(labels, settings.roleLabel) === role) return;
+    client.patch(mine, { metadata: { annotations: { status }, labels: { [settings.roleLabel]: role } } });
+  }
+
+  function loop(): void {
+    state.tick?.cancel();
+    state.woken = false;
+    if (state.dead) return;
+    state.tick = schedule.after(loopMs, loop);
+    if (state.busy) return;
+    if (!ports.reachesApi()) {
+      if (state.role === 'primary' && schedule.elapsedMs() - state.renewedMs >= demoteAfterMs) become('replica');
+      return;
+    }
+    haLoop();
+    report();
+  }
+
+  state.tick = schedule.after(chance.between(300, 1500), loop);
+  return {
+    name: podName,
+    directory,
+    isUp: () => !state.dead && state.role !== null,
+    isWritable: () => !state.dead && state.role === 'primary',
+    wake: () => {
+      if (state.dead || state.woken) return;
+      state.woken = true;
+      state.tick?.cancel();
+      state.tick = schedule.after(chance.between(20, 200), loop);
+    },
+    kill: () => {
+      state.dead = true;
+      state.tick?.cancel();
+      ports.onRole();
+    },
+    stop: () => {
+      state.dead = true;
+      state.tick?.cancel();
+      const key = readLeader(client, settings);
+      if (key.holder === podName && ports.reachesApi())
+        write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
+      ports.onRole();
+    },
+  };
+}
+
+/** The newest report of a member, as its pod bears it; for stories and checks. */
+export function reportOf(pod: unknown): { readonly role: string; readonly timeline: number } {
+  const report = parsed(text(pod, 'metadata', 'annotations', 'status') || null);
+  return { role: text(report, 'role'), timeline: number(report, 0, 'timeline') };
+}
+
+/** Whether a pod's conditions say that it is ready. */
+export function isReady(pod: unknown): boolean {
+  return list(pod, 'status', 'conditions').some(
+    (each) => text(each, 'type') === 'Ready' && text(each, 'status') === 'True',
+  );
+}
