@@ -26,16 +26,17 @@ export interface Kube {
   readonly get: (path: string, query?: Readonly<Record<string, string>>) => Promise<Answer>;
   readonly send: (request: WireRequest) => Promise<Answer>;
   readonly openWatch: (request: WatchRequest) => ReturnType<Http['open']>;
-  readonly connection: Connection;
   readonly close: () => Promise<void>;
 }
 
-/** Connects; other deadlines than the usual are for tests. @throws Refused when the configuration names no cluster */
-export function connect(options: ConnectionOptions, nowMs: () => number, limits: Deadlines = deadlines): Kube {
-  const connection = loadConnection(options);
-  const http = makeHttp(connection, nowMs);
+/** The port over a real connection. */
+export interface ConnectedKube extends Kube {
+  readonly connection: Connection;
+}
+
+/** The port over a lane of HTTP. */
+export function kubeOver(http: Http, limits: Deadlines = deadlines): Kube {
   return {
-    connection,
     get: (path, query = {}) =>
       http.send({
         method: 'GET',
@@ -61,4 +62,10 @@ export function connect(options: ConnectionOptions, nowMs: () => number, limits:
       http.open({ method: 'GET', path, query, headers: {}, body: null, timeoutMs: limits.watchMs, signal }),
     close: http.close,
   };
+}
+
+/** Connects; other deadlines than the usual are for tests. @throws Refused when the configuration names no cluster */
+export function connect(options: ConnectionOptions, nowMs: () => number, limits: Deadlines = deadlines): ConnectedKube {
+  const connection = loadConnection(options);
+  return { ...kubeOver(makeHttp(connection, nowMs), limits), connection };
 }

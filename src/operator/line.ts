@@ -7,7 +7,7 @@ import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { Kube } from '#src/kube/api.ts';
-import { makeRunInPod } from '#src/kube/exec.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
 import type { LeaseHandle } from '#src/kube/lease.ts';
 import { makeCore } from '#src/replay/core.ts';
 import type { Metrics } from '#src/status/metrics.ts';
@@ -23,6 +23,7 @@ import { startPipeline, type Pipeline, type PipelinePorts } from './pipeline.ts'
 export interface Opened {
   readonly options: OperatorOptions;
   readonly kube: Kube;
+  readonly runInPod: RunInPod;
   readonly journal: Journal;
   readonly metrics: Metrics;
   readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
@@ -127,12 +128,12 @@ function actorPorts(opened: Opened, epoch: number): PipelinePorts['actor'] {
   };
 }
 
-function executorPorts({ options, kube, journal, lease }: Opened): PipelinePorts['executor'] {
+function executorPorts({ options, kube, runInPod, journal, lease }: Opened): PipelinePorts['executor'] {
   const { chance, crash } = options.ports;
   return {
     send: kube.send,
     get: (path) => kube.get(path),
-    runInPod: options.runInPod ?? makeRunInPod(kube.connection.config),
+    runInPod: runInPod,
     project: (kind, object) => {
       const projected = projectObject(kind, object);
       return projected.type === 'decoded' ? projected.value : null;

@@ -11,8 +11,10 @@
 import { BehaviorSubject } from 'rxjs';
 import { Transient } from '#src/errors.ts';
 import type { Journal } from '#src/journal/journal.ts';
-import { connect, type Kube } from '#src/kube/api.ts';
+import { kubeOver, type Kube } from '#src/kube/api.ts';
+import { loadConnection } from '#src/kube/connection.ts';
 import { leaseRequestMs } from '#src/kube/deadlines.ts';
+import { makeRunInPod, type RunInPod } from '#src/kube/exec.ts';
 import { holdLease, type LeaseHandle, type LeasePorts } from '#src/kube/lease.ts';
 import { makeHttp, type Http } from '#src/kube/request.ts';
 import { makeMetrics, type Metrics } from '#src/status/metrics.ts';
@@ -83,6 +85,7 @@ async function ended(term: Term | null): Promise<void> {
 interface Process {
   readonly options: OperatorOptions;
   readonly kube: Kube;
+  readonly runInPod: RunInPod;
   readonly metrics: Metrics;
   readonly terms: Terms;
   readonly writable: BehaviorSubject<boolean>;
@@ -91,7 +94,7 @@ interface Process {
 
 /** Competes for the Lease; each term that it gives is begun, each that it takes is ended. */
 function compete(
-  { options, kube, metrics, terms, writable, isStopping }: Process,
+  { options, kube, runInPod, metrics, terms, writable, isStopping }: Process,
   at: { readonly lane: Http; readonly epochAtLeast: number; readonly onLeading: () => void },
 ): LeaseHandle {
   const { config, log } = options;
@@ -110,7 +113,7 @@ function compete(
       void terms.next(async (current) => {
         await ended(current);
         const isOver = (): boolean => isStopping() || lease.epoch() !== begun.epoch;
-        const term = await beginTerm({ options, kube, metrics, lease, writable, isOver }, begun);
+        const term = await beginTerm({ options, kube, runInPod, metrics, lease, writable, isOver }, begun);
         if (term !== null) at.onLeading();
         return term;
       }),
@@ -123,13 +126,27 @@ function compete(
   return lease;
 }
 
+/** The ways from this process to its cluster: the real ones where none were handed in. */
+function waysOf({ config, ports, openLane, runInPod }: OperatorOptions): {
+  readonly openLane: () => Http;
+  readonly runInPod: RunInPod;
+} {
+  if (openLane !== undefined && runInPod !== undefined) return { openLane, runInPod };
+  const connection = loadConnection({ kubeconfig: config.kubeconfig, context: config.context });
+  return {
+    openLane: openLane ?? (() => makeHttp(connection, ports.clock.nowMs)),
+    runInPod: runInPod ?? makeRunInPod(connection.config),
+  };
+}
+
 /**
  * Starts an operator. Resolves once its servers listen; the line begins when the Lease is held.
  * @throws Transient when the API server cannot be asked, Refused when the configuration names none
  */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const { config, ports, log, build } = options;
-  const kube = connect({ kubeconfig: config.kubeconfig, context: config.context }, ports.clock.nowMs);
+  const { openLane, runInPod } = waysOf(options);
+  const kube = kubeOver(openLane());
   const metrics = makeMetrics();
   const pause = (): Promise<void> => new Promise((resolve) => void ports.ticks.after(1000, resolve));
   const known = await untilAnswered(
@@ -141,7 +158,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const writable = new BehaviorSubject(true);
   let isStopping = false;
   let lease: LeaseHandle | null = null;
-  const http = await openHttp(
+  const http = await (options.serve ?? openHttp)(
     {
       metrics,
       health: {
@@ -158,10 +175,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     { http: config.http, api: config.api },
   );
   // A lane of its own: a slow API server must not cost the Lease.
-  const lane = makeHttp(kube.connection, ports.clock.nowMs);
+  const lane = openLane();
   const leading = new Promise<void>((resolve) => {
     lease = compete(
-      { options, kube, metrics, terms, writable, isStopping: () => isStopping },
+      { options, kube, runInPod, metrics, terms, writable, isStopping: () => isStopping },
       { lane, epochAtLeast: Math.max(known.epoch, journalEpoch(config.journal)), onLeading: resolve },
     );
   });

@@ -1,8 +1,10 @@
 /** Owns: what an operator process is made of, handed in by whoever starts one. */
 import type { Config } from '#src/config.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
+import type { Http } from '#src/kube/request.ts';
 import type { Log } from '#src/log.ts';
 import type { Ports } from '#src/ports.ts';
+import type { openHttp } from './http.ts';
 
 export interface OperatorOptions {
   readonly config: Config;
@@ -14,4 +16,8 @@ export interface OperatorOptions {
   readonly onFatal: (because: string) => void;
   /** Runs commands in pods; the real one unless a test world has no containers. */
   readonly runInPod?: RunInPod;
+  /** Opens a lane of HTTP to the API server; a real one unless the world is simulated. */
+  readonly openLane?: () => Http;
+  /** Serves health, metrics and the journal API; on real sockets unless the world is simulated. */
+  readonly serve?: typeof openHttp;
 }

@@ -10,6 +10,7 @@ import { openJournal, type Journal, type JournalOpened } from '#src/journal/jour
 import { makeReader } from '#src/journal/read.ts';
 import type { Anchor } from '#src/journal/verify.ts';
 import type { Kube } from '#src/kube/api.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
 import type { LeaseHandle, TermBegun } from '#src/kube/lease.ts';
 import type { Metrics } from '#src/status/metrics.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
@@ -22,6 +23,7 @@ import type { Pipeline } from './pipeline.ts';
 export interface TermPorts {
   readonly options: OperatorOptions;
   readonly kube: Kube;
+  readonly runInPod: RunInPod;
   readonly metrics: Metrics;
   readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
   readonly writable: BehaviorSubject<boolean>;
@@ -115,7 +117,7 @@ function recordGaps(
  * @throws JournalRefused when the file may not be used
  */
 export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Term | null> {
-  const { options, kube, metrics, lease, writable } = ports;
+  const { options, kube, runInPod, metrics, lease, writable } = ports;
   const { config, log } = options;
   const pause = (): Promise<void> => new Promise((resolve) => void options.ports.ticks.after(1000, resolve));
   const known = await untilAnswered(
@@ -135,7 +137,7 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   }
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
-  const pipeline = startLine({ options, kube, journal, metrics, lease, writable }, begun.epoch);
+  const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable }, begun.epoch);
   return {
     journal,
     pipeline,

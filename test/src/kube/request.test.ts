@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect, type Kube, type WireRequest } from '#src/kube/api.ts';
+import { connect, type ConnectedKube, type WireRequest } from '#src/kube/api.ts';
 import { tokenFile } from '#src/kube/connection.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import { makeHttp, retryAfterMs } from '#src/kube/request.ts';
@@ -12,7 +12,7 @@ import { ensurePki } from '#test/cluster/pki.ts';
 import { refused, startApiServer, until, type ApiServer } from '#test/support/api-server.ts';
 
 let server: ApiServer;
-let kube: Kube;
+let kube: ConnectedKube;
 const dirs: string[] = [];
 const change: WireRequest = {
   method: 'PATCH',

@@ -1,0 +1,242 @@
+/**
+ * Owns: the way between one process and the API server: how long a request travels there and back, what is lost, held,
+ * replaced or cut, and how lines of watches arrive. Every fault is a rule of the plan (`plan.ts`).
+ * I1. A request that has left arrives even if its sender is dead by then.
+ * I2. Lines of one stream arrive in their order.
+ */
+import type { Answer, Http, RawRequest } from '#src/kube/request.ts';
+import { text } from './json.ts';
+import { statusReply, type Reply } from './api/refusals.ts';
+import type { ApiRequest, ApiServer } from './api/server.ts';
+import type { Watches } from './api/watches.ts';
+import type { SimChance } from './chance.ts';
+import type { Schedule } from './schedule.ts';
+
+/** What happens to one request. */
+export type Fate =
+  | { readonly type: 'none' }
+  /** Lost on its way there; the sender sees a reset, or waits for its deadline. */
+  | { readonly type: 'lost-request'; readonly silent: boolean }
+  /** Handled, but the answer never comes. */
+  | { readonly type: 'lost-answer'; readonly silent: boolean }
+  /** Handled so much later; its sender may be dead by then. */
+  | { readonly type: 'held'; readonly ms: number }
+  /** Answered by somebody before the server. */
+  | {
+      readonly type: 'replaced';
+      readonly status: number;
+      readonly reason: string;
+      readonly retryAfterMs: number | null;
+    };
+
+/** A request as it was handled, for whoever checks. */
+export interface Handled {
+  readonly sender: string;
+  readonly request: ApiRequest;
+  readonly auditId: string | null;
+  readonly reply: Reply;
+}
+
+/** The process at this end, as far as its network needs it. */
+export interface Sender {
+  readonly name: string;
+  /** Runs what comes from outside: not at all once the process is dead, later while it stands still. */
+  readonly gate: (run: () => void) => void;
+  /** What will happen to a request that is about to leave. */
+  readonly fateOf: (request: ApiRequest) => Fate;
+  /** Told before a request leaves. */
+  readonly onLeaving: (request: ApiRequest, auditId: string | null) => void;
+}
+
+export interface NetworkPorts {
+  readonly api: ApiServer;
+  readonly watches: Watches;
+  readonly schedule: Schedule;
+  readonly chance: SimChance;
+  readonly onHandled: (handled: Handled) => void;
+}
+
+const hopMs = [1, 12] as const;
+const encoder = new TextEncoder();
+
+function answerOf({ status, body, retryAfterMs }: Reply): Answer {
+  if (status >= 200 && status < 300) return { type: 'ok', body };
+  const [reason, message] = [text(body, 'reason'), text(body, 'message')];
+  return { type: 'refused', status, reason, message, retryAfterMs, body };
+}
+
+interface Lines extends AsyncIterable<Uint8Array> {
+  readonly put: (line: Uint8Array) => void;
+  readonly end: () => void;
+  readonly fail: (cause: Error) => void;
+}
+
+/** Bytes that are waited for. */
+function makeLines(): Lines {
+  const lines: Uint8Array[] = [];
+  let over: { readonly cause: Error | null } | null = null;
+  let wake: () => void = () => undefined;
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const line = lines.shift();
+      if (line !== undefined) yield line;
+      else if (over !== null) {
+        if (over.cause !== null) throw over.cause;
+        return;
+      } else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
+  }
+  const close = (cause: Error | null): void => {
+    over ??= { cause };
+    wake();
+  };
+  return {
+    [Symbol.asyncIterator]: read,
+    put: (line) => {
+      lines.push(line);
+      wake();
+    },
+    end: () => close(null),
+    fail: (cause) => {
+      lines.length = 0;
+      close(cause);
+    },
+  };
+}
+
+/** The HTTP port of one process. */
+export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
+  const { api, watches, schedule, chance } = ports;
+  const streams = new Set<() => void>();
+  const hop = (): number => chance.between(...hopMs);
+  const arrive = (delayMs: number, run: () => void): void => void schedule.after(delayMs, () => sender.gate(run), true);
+
+  function handle(request: ApiRequest, auditId: string | null): Reply {
+    const reply = api.handle(request);
+    ports.onHandled({ sender: sender.name, request, auditId, reply });
+    return reply;
+  }
+
+  function requestOf({ method, path, query, headers, body }: RawRequest): ApiRequest {
+    return { method, path, query, contentType: headers['content-type'] ?? null, body, user: sender.name };
+  }
+
+  /** Sends one request and tells the answer, unless it gets lost. */
+  function travel(raw: RawRequest, tell: (answer: Answer) => void): void {
+    const request = requestOf(raw);
+    const auditId = raw.headers['audit-id'] ?? null;
+    sender.onLeaving(request, auditId);
+    const fate = sender.fateOf(request);
+    const reset: Answer = { type: 'unknown', because: 'UND_ERR_SOCKET: other side closed' };
+    switch (fate.type) {
+      case 'none':
+      case 'held':
+        return void schedule.after(hop() + (fate.type === 'held' ? fate.ms : 0), () => {
+          const reply = handle(request, auditId);
+          arrive(hop(), () => tell(answerOf(reply)));
+        });
+      case 'lost-request':
+        return fate.silent ? undefined : arrive(hop(), () => tell(reset));
+      case 'lost-answer':
+        return void schedule.after(hop(), () => {
+          handle(request, auditId);
+          if (!fate.silent) arrive(hop(), () => tell(reset));
+        });
+      case 'replaced': {
+        const { status, reason, retryAfterMs } = fate;
+        const reply = statusReply(status, reason, `${reason} by the plan`, retryAfterMs);
+        return arrive(2 * hop(), () => tell(answerOf(reply)));
+      }
+    }
+  }
+
+  function send(raw: RawRequest): Promise<Answer> {
+    return new Promise((resolve) => {
+      const late = schedule.after(
+        raw.timeoutMs,
+        () => sender.gate(() => resolve({ type: 'unknown', because: `no answer in ${raw.timeoutMs} ms` })),
+        true,
+      );
+      // A process that stands still sends nothing before it goes on.
+      sender.gate(() =>
+        travel(raw, (answer) => {
+          late.cancel();
+          resolve(answer);
+        }),
+      );
+    });
+  }
+
+  function openStream(raw: RawRequest): ReturnType<Http['open']> {
+    const lines = makeLines();
+    let lastMs = 0;
+    let stop: () => void = () => undefined;
+    const deliver = (run: () => void): void => {
+      lastMs = Math.max(lastMs, schedule.elapsedMs() + hop());
+      arrive(lastMs - schedule.elapsedMs(), run);
+    };
+    return new Promise((resolve) => {
+      let open = false;
+      const refuse = (answer: Answer): void => {
+        if (!open && answer.type !== 'ok') resolve(answer);
+      };
+      const late = schedule.after(
+        raw.timeoutMs,
+        () =>
+          sender.gate(() => {
+            refuse({ type: 'unknown', because: `no answer in ${raw.timeoutMs} ms` });
+            lines.fail(new Error('the stream took too long'));
+          }),
+        true,
+      );
+      const destroy = (): void => {
+        streams.delete(destroy);
+        late.cancel();
+        stop();
+        lines.fail(new Error('aborted'));
+      };
+      streams.add(destroy);
+      raw.signal?.addEventListener('abort', () => {
+        refuse({ type: 'unknown', because: 'AbortError: aborted' });
+        destroy();
+      });
+      const fate = sender.fateOf(requestOf(raw));
+      if (fate.type === 'replaced')
+        return arrive(2 * hop(), () =>
+          refuse(answerOf(statusReply(fate.status, fate.reason, `${fate.reason} by the plan`, fate.retryAfterMs))),
+        );
+      if (fate.type === 'lost-request' || fate.type === 'lost-answer')
+        return fate.silent
+          ? undefined
+          : arrive(hop(), () => refuse({ type: 'unknown', because: 'UND_ERR_SOCKET: other side closed' }));
+      schedule.after(hop() + (fate.type === 'held' ? fate.ms : 0), () => {
+        if (raw.signal?.aborted === true) return;
+        const opened = watches.open(raw.path, raw.query, {
+          line: (event) => {
+            const bytes = encoder.encode(`${JSON.stringify(event)}\n`);
+            deliver(() => lines.put(bytes));
+          },
+          end: () => deliver(() => lines.end()),
+        });
+        if (typeof opened !== 'function') return deliver(() => refuse(answerOf(opened)));
+        stop = opened;
+        return deliver(() => {
+          open = true;
+          resolve({ type: 'stream', body: lines, destroy });
+        });
+      });
+    });
+  }
+
+  return {
+    send,
+    open: openStream,
+    close: () => {
+      for (const destroy of [...streams]) destroy();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,246 @@
+/**
+ * Owns: operator processes in a simulated world: the real operator, started on ports that the world moves, killed, held and
+ * started again. A seat is a process's name and its volume; its lives come one after the other.
+ * I1. A life that was killed has no more effect: its timers are lost, no answer reaches it, whoever of its code still runs
+ *     dies at the next crash point, and its journal is read from where it stood in that moment.
+ * I2. A life that stands still sends nothing and hears nothing; all of it comes when it goes on, in order.
+ */
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import { readConfig } from '#src/config.ts';
+import type { Journal } from '#src/journal/journal.ts';
+import type { Http } from '#src/kube/request.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
+import { startOperator, type Operator } from '#src/operator/operator.ts';
+import type { CrashPoint, Ports } from '#src/ports.ts';
+import type { SimChance } from './chance.ts';
+import { makeNetwork, type Fate, type NetworkPorts, type Sender } from './network.ts';
+import type { ApiRequest } from './api/server.ts';
+import { beginningMs, type Schedule } from './schedule.ts';
+
+/** Thrown through the code of a process that was killed. */
+export class Killed extends Error {}
+
+export type Verdict =
+  | { readonly type: 'go' }
+  | { readonly type: 'kill' }
+  | { readonly type: 'pause'; readonly ms: number };
+
+export interface SeatPorts {
+  readonly name: string;
+  /** A folder of its own, for journals. */
+  readonly folder: string;
+  readonly network: NetworkPorts;
+  readonly runInPod: RunInPod;
+  readonly chance: SimChance;
+  /** Asked at every passage of a crash point. */
+  readonly onPassage: (point: CrashPoint, passage: number) => Verdict;
+  readonly fateOf: (request: ApiRequest, nth: number) => Fate;
+  /** Told when a request is about to leave, with the journal as it stands. */
+  readonly onLeaving: (request: ApiRequest, auditId: string | null, journal: Journal | null) => void;
+  /** Told when a process ended by itself because going on would have been wrong. */
+  readonly onFatal: (because: string) => void;
+  /** Told when a process died, with what its journal held. */
+  readonly onDeath: (journal: Journal | null) => void;
+  readonly log: (line: string) => void;
+}
+
+export interface Seat {
+  readonly name: string;
+  /** Starts a process; it goes on with the journal that the last one left. */
+  readonly start: () => void;
+  readonly kill: () => void;
+  /** Takes the journal away; the next life begins without. */
+  readonly forget: () => void;
+  /** In order, as on SIGTERM. */
+  readonly stop: () => Promise<void>;
+  readonly isAlive: () => boolean;
+  /** The journal of the life that runs; null while none is open. */
+  readonly journal: () => Journal | null;
+  /** Path of the journal's file in the present or the next life. */
+  readonly path: () => string;
+  /** Names of the crash points passed, in order. */
+  readonly passages: readonly CrashPoint[];
+  readonly requests: () => number;
+}
+
+interface Life {
+  operator: Operator | null;
+  dead: boolean;
+  held: (() => void)[] | null;
+  readonly lanes: Http[];
+}
+
+const suffixes = ['', '-wal'] as const;
+
+function portsOf(life: Life, schedule: Schedule, gate: Sender['gate'], rest: Pick<Ports, 'chance' | 'crash'>): Ports {
+  return {
+    ...rest,
+    clock: { nowMs: () => beginningMs + schedule.elapsedMs(), monotonicMs: schedule.elapsedMs },
+    ticks: {
+      after: (delayMs, run) =>
+        life.dead ? { cancel: () => undefined } : schedule.after(delayMs, () => gate(run), true),
+      soon: (run) => (life.dead ? { cancel: () => undefined } : schedule.after(0, () => gate(run), true)),
+    },
+  };
+}
+
+function config(name: string, journal: string): ReturnType<typeof readConfig> {
+  return readConfig(['--journal', journal, '--identity', name, '--lease-namespace', 'operators'], {});
+}
+
+/** A seat in which nothing runs yet. */
+export function makeSeat(ports: SeatPorts): Seat {
+  const { schedule } = ports.network;
+  const passages: CrashPoint[] = [];
+  let requests = 0;
+  let lives = 0;
+  let life: Life | null = null;
+
+  const folderOf = (number: number): string => join(ports.folder, `life-${number}`);
+  const pathOf = (number: number): string => join(folderOf(number), 'journal.db');
+
+  /** The disk as the next life finds it: what was written up to now. */
+  function inherit(from: number): void {
+    mkdirSync(folderOf(from + 1), { recursive: true });
+    for (const suffix of suffixes)
+      if (existsSync(pathOf(from) + suffix)) copyFileSync(pathOf(from) + suffix, pathOf(from + 1) + suffix);
+    // Takes up no room here, where nothing is ever full.
+    writeFileSync(`${pathOf(from + 1)}.ballast`, '');
+  }
+
+  function journalOf(of: Life | null): Journal | null {
+    try {
+      return of?.operator?.journal() ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  function bury(of: Life): void {
+    of.dead = true;
+    inherit(lives);
+    ports.onDeath(journalOf(of));
+    for (const lane of of.lanes) void lane.close();
+    life = null;
+  }
+
+  function gateOf(of: Life): Sender['gate'] {
+    return (run) => {
+      if (of.dead) return;
+      if (of.held === null) run();
+      else of.held.push(run);
+    };
+  }
+
+  function pause(of: Life, ms: number): void {
+    of.held = [];
+    schedule.after(
+      ms,
+      () => {
+        const waiting = of.held ?? [];
+        of.held = null;
+        for (const run of waiting) gateOf(of)(run);
+      },
+      true,
+    );
+  }
+
+  function passed(of: Life, point: CrashPoint): void {
+    if (of.dead) throw new Killed(point);
+    passages.push(point);
+    const verdict = ports.onPassage(point, passages.length - 1);
+    if (verdict.type === 'go') return;
+    if (verdict.type === 'pause') return pause(of, verdict.ms);
+    bury(of);
+    throw new Killed(point);
+  }
+
+  function laneOf(of: Life): Http {
+    const gate = gateOf(of);
+    const lane = makeNetwork(ports.network, {
+      name: ports.name,
+      gate,
+      fateOf: (request) => {
+        requests += 1;
+        return ports.fateOf(request, requests - 1);
+      },
+      onLeaving: (request, auditId) => ports.onLeaving(request, auditId, journalOf(of)),
+    });
+    of.lanes.push(lane);
+    return lane;
+  }
+
+  function start(): void {
+    if (life !== null) return;
+    if (lives === 0) inherit(0);
+    lives += 1;
+    const mine: Life = { operator: null, dead: false, held: null, lanes: [] };
+    life = mine;
+    const crash = { hit: (point: CrashPoint) => passed(mine, point) };
+    const timestamp = (): string => `,"time":"${new Date(beginningMs + schedule.elapsedMs()).toISOString()}"`;
+    startOperator({
+      config: config(ports.name, pathOf(lives)),
+      ports: portsOf(mine, schedule, gateOf(mine), { chance: ports.chance.stream(`life-${lives}`), crash }),
+      log: pino(
+        { base: null, timestamp },
+        { write: (line) => (mine.dead ? undefined : ports.log(`${ports.name} ${line}`)) },
+      ),
+      build: 'simulated',
+      onFatal: (because) => {
+        if (mine.dead) return;
+        ports.onFatal(because);
+        bury(mine);
+      },
+      runInPod: (request) =>
+        new Promise((resolve, reject) => {
+          const ms = ports.chance.between(20, 400);
+          schedule.after(ms, () => {
+            const result = ports.runInPod(request);
+            schedule.after(ms, () => gateOf(mine)(() => result.then(resolve, reject)), true);
+            result.catch(() => undefined);
+          });
+        }),
+      openLane: () => laneOf(mine),
+      serve: () => Promise.resolve({ httpPort: 0, apiPort: 0, close: () => Promise.resolve() }),
+    }).then(
+      (operator) => {
+        mine.operator = operator;
+      },
+      (error: unknown) => {
+        if (!mine.dead && !(error instanceof Killed)) {
+          ports.onFatal(String(error));
+          bury(mine);
+        }
+      },
+    );
+  }
+
+  return {
+    name: ports.name,
+    start,
+    kill: () => {
+      if (life !== null) bury(life);
+    },
+    forget: () => {
+      if (life !== null) bury(life);
+      lives += 1;
+      mkdirSync(folderOf(lives + 1), { recursive: true });
+      writeFileSync(`${pathOf(lives + 1)}.ballast`, '');
+    },
+    stop: async () => {
+      const mine = life;
+      if (mine === null) return;
+      await mine.operator?.stop();
+      mine.dead = true;
+      inherit(lives);
+      life = null;
+    },
+    isAlive: () => life !== null,
+    journal: () => journalOf(life),
+    path: () => pathOf(life === null ? lives + 1 : lives),
+    passages,
+    requests: () => requests,
+  };
+}
