@@ -22,9 +22,11 @@ import { beginningMs, type Schedule } from './schedule.ts';
 /** Thrown through the code of a process that was killed. */
 export class Killed extends Error {}
 
+/** What happens to a process at a passage; `amnesia` takes its journal too. */
 export type Verdict =
   | { readonly type: 'go' }
   | { readonly type: 'kill' }
+  | { readonly type: 'amnesia' }
   | { readonly type: 'pause'; readonly ms: number };
 
 export interface SeatPorts {
@@ -51,8 +53,6 @@ export interface Seat {
   /** Starts a process; it goes on with the journal that the last one left. */
   readonly start: () => void;
   readonly kill: () => void;
-  /** Takes the journal away; the next life begins without. */
-  readonly forget: () => void;
   /** In order, as on SIGTERM. */
   readonly stop: () => Promise<void>;
   readonly isAlive: () => boolean;
@@ -68,6 +68,8 @@ export interface Seat {
 interface Life {
   operator: Operator | null;
   dead: boolean;
+  /** Its files are being closed: what the dead still says is not listened to. */
+  buried: boolean;
   held: (() => void)[] | null;
   readonly lanes: Http[];
 }
@@ -102,10 +104,10 @@ export function makeSeat(ports: SeatPorts): Seat {
   const pathOf = (number: number): string => join(folderOf(number), 'journal.db');
 
   /** The disk as the next life finds it: what was written up to now. */
-  function inherit(from: number): void {
+  function inherit(from: number, forgets = false): void {
     mkdirSync(folderOf(from + 1), { recursive: true });
     for (const suffix of suffixes)
-      if (existsSync(pathOf(from) + suffix)) copyFileSync(pathOf(from) + suffix, pathOf(from + 1) + suffix);
+      if (!forgets && existsSync(pathOf(from) + suffix)) copyFileSync(pathOf(from) + suffix, pathOf(from + 1) + suffix);
     // Takes up no room here, where nothing is ever full.
     writeFileSync(`${pathOf(from + 1)}.ballast`, '');
   }
@@ -118,10 +120,13 @@ export function makeSeat(ports: SeatPorts): Seat {
     }
   }
 
-  function bury(of: Life): void {
+  function bury(of: Life, forgets = false): void {
     of.dead = true;
-    inherit(lives);
-    ports.onDeath(journalOf(of));
+    inherit(lives, forgets);
+    const journal = journalOf(of);
+    ports.onDeath(journal);
+    of.buried = true;
+    journal?.close();
     for (const lane of of.lanes) void lane.close();
     life = null;
   }
@@ -148,12 +153,13 @@ export function makeSeat(ports: SeatPorts): Seat {
   }
 
   function passed(of: Life, point: CrashPoint): void {
+    if (of.buried) return;
     if (of.dead) throw new Killed(point);
     passages.push(point);
     const verdict = ports.onPassage(point, passages.length - 1);
     if (verdict.type === 'go') return;
     if (verdict.type === 'pause') return pause(of, verdict.ms);
-    bury(of);
+    bury(of, verdict.type === 'amnesia');
     throw new Killed(point);
   }
 
@@ -176,7 +182,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     if (life !== null) return;
     if (lives === 0) inherit(0);
     lives += 1;
-    const mine: Life = { operator: null, dead: false, held: null, lanes: [] };
+    const mine: Life = { operator: null, dead: false, buried: false, held: null, lanes: [] };
     life = mine;
     const crash = { hit: (point: CrashPoint) => passed(mine, point) };
     const timestamp = (): string => `,"time":"${new Date(beginningMs + schedule.elapsedMs()).toISOString()}"`;
@@ -198,7 +204,7 @@ export function makeSeat(ports: SeatPorts): Seat {
           const ms = ports.chance.between(20, 400);
           schedule.after(ms, () => {
             const result = ports.runInPod(request);
-            schedule.after(ms, () => gateOf(mine)(() => result.then(resolve, reject)), true);
+            schedule.after(ms, () => gateOf(mine)(() => void result.then(resolve, reject)), true);
             result.catch(() => undefined);
           });
         }),
@@ -222,12 +228,6 @@ export function makeSeat(ports: SeatPorts): Seat {
     start,
     kill: () => {
       if (life !== null) bury(life);
-    },
-    forget: () => {
-      if (life !== null) bury(life);
-      lives += 1;
-      mkdirSync(folderOf(lives + 1), { recursive: true });
-      writeFileSync(`${pathOf(lives + 1)}.ballast`, '');
     },
     stop: async () => {
       const mine = life;

@@ -1,0 +1,72 @@
+/** Owns: which plans are run: every single crash of a scenario, and random faults from seeds. */
+import type { CrashMode, Plan, PlanStep } from './plan.ts';
+import { chanceOf, type SimChance } from './chance.ts';
+import type { Fate } from './network.ts';
+import type { RunResult } from './run.ts';
+import { namespace, scenarioNames, scenarioOf } from './scenarios.ts';
+
+/** One plan for each passage of a crash point in a run without faults. */
+export function singleCrashes(calm: RunResult, mode: CrashMode): readonly Plan[] {
+  const { plan } = calm;
+  return Object.entries(calm.passages).flatMap(([operator, passages]) =>
+    passages.map((_, passage): Plan => ({ ...plan, steps: [{ type: 'crash', operator, passage, mode, ms: 25_000 }] })),
+  );
+}
+
+/** The faults of one API request that are tried everywhere. */
+export const requestFates: readonly Fate[] = [
+  { type: 'lost-request', silent: false },
+  { type: 'lost-request', silent: true },
+  { type: 'lost-answer', silent: false },
+  { type: 'lost-answer', silent: true },
+  { type: 'held', ms: 4_000 },
+  { type: 'held', ms: 40_000 },
+  { type: 'replaced', status: 409, reason: 'Conflict', retryAfterMs: null },
+  { type: 'replaced', status: 410, reason: 'Expired', retryAfterMs: null },
+  { type: 'replaced', status: 429, reason: 'TooManyRequests', retryAfterMs: 5_000 },
+  { type: 'replaced', status: 500, reason: 'InternalError', retryAfterMs: null },
+  { type: 'replaced', status: 503, reason: 'ServiceUnavailable', retryAfterMs: null },
+];
+
+/** One plan for each request of a run without faults, and each of these fates. */
+export function singleFaults(calm: RunResult, fates: readonly Fate[] = requestFates): readonly Plan[] {
+  const { plan } = calm;
+  return Object.entries(calm.requests).flatMap(([operator, requests]) =>
+    Array.from({ length: requests }, (_, nth) =>
+      fates.map((fate): Plan => ({ ...plan, steps: [{ type: 'request', operator, nth, fate }] })),
+    ).flat(),
+  );
+}
+
+const modes: readonly CrashMode[] = ['kill', 'kill', 'kill', 'pause', 'amnesia'];
+
+function step(chance: SimChance, operators: readonly string[]): PlanStep {
+  const operator = chance.oneOf(operators);
+  const atMs = chance.between(0, 90_000);
+  const pod = `${namespace}/shop-${chance.between(0, 1)}`;
+  const kind = chance.between(0, 19);
+  // Most of a run's requests are made, and most crash points passed, while something is being made.
+  if (kind < 7)
+    return {
+      type: 'crash',
+      operator,
+      passage: chance.between(0, 900),
+      mode: chance.oneOf(modes),
+      ms: chance.between(1_000, 60_000),
+    };
+  if (kind < 15) return { type: 'request', operator, nth: chance.between(0, 400), fate: chance.oneOf(requestFates) };
+  if (kind === 15) return { type: 'api-down', atMs, ms: chance.between(500, 60_000) };
+  if (kind === 16) return { type: 'watches-end', atMs };
+  if (kind === 17) return { type: 'compact', atMs };
+  if (kind === 18) return { type: 'kill-member', atMs, pod, ms: chance.between(1_000, 90_000) };
+  return { type: 'cut-member', atMs, pod, ms: chance.between(1_000, 90_000) };
+}
+
+/** The plan of a seed: a scenario, and up to a dozen faults. */
+export function planOf(seed: number, scenario?: string): Plan {
+  const chance = chanceOf(seed).stream('plan');
+  const chosen = scenario ?? chance.oneOf(scenarioNames);
+  const { operators } = scenarioOf(chosen);
+  const count = chance.between(1, chance.oneOf([3, 6, 12]));
+  return { seed, scenario: chosen, steps: Array.from({ length: count }, () => step(chance, operators)) };
+}

@@ -1,0 +1,45 @@
+/**
+ * G9: a status never claims more than the API server's own objects support: Running is only written when, not long before,
+ * all members were ready, one of them held the leader key, and the spec was the one that was seen.
+ */
+import { at, number, text, type Json } from '../json.ts';
+import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
+import { isReady } from '../patroni/member.ts';
+import type { World } from '../world.ts';
+import type { Invariant } from './invariant.ts';
+
+/** Time a true observation may take to become a status: what is under way when a process is held up. */
+const lagMs = 20_000;
+
+/** Whether the objects say that a cluster runs. */
+function runs({ user }: World, cluster: Json): boolean {
+  const [namespace, name] = [namespaceOf(cluster), nameOf(cluster)];
+  const wanted = number(cluster, 1, 'spec', 'replicas');
+  const pods = Array.from({ length: wanted }, (_, ordinal) => user.get('Pod', namespace, `${name}-${ordinal}`));
+  const leaders = ['Endpoints', 'ConfigMap'].map((kind) =>
+    user.get(kind, namespace, kind === 'ConfigMap' ? `${name}-leader` : name),
+  );
+  return pods.every(isReady) && leaders.some((each) => text(each, 'metadata', 'annotations', 'leader') !== '');
+}
+
+export const g9: Invariant = {
+  name: 'G9',
+  says: 'status never claims more than the objects support',
+  watch: (world, tell) => {
+    const lastTrueMs = new Map<string, number>();
+    world.api.store.onChange(({ kind }) => {
+      if (kind.kind !== 'Pod' && kind.kind !== 'Endpoints' && kind.kind !== 'ConfigMap') return;
+      for (const cluster of world.user.list('PostgresCluster', null))
+        if (runs(world, cluster)) lastTrueMs.set(uidOf(cluster), world.schedule.elapsedMs());
+    });
+    return {
+      onHandled: ({ request, reply }) => {
+        if (!request.path.endsWith('/status') || reply.status !== 200) return;
+        const status = at(reply.body, 'status');
+        if (text(status, 'phase') !== 'Running' || runs(world, reply.body)) return;
+        const since = world.schedule.elapsedMs() - (lastTrueMs.get(uidOf(reply.body)) ?? -Infinity);
+        if (since > lagMs) tell(`${nameOf(reply.body)} was called Running, which it has not been for ${since} ms`);
+      },
+    };
+  },
+};

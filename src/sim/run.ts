@@ -1,0 +1,153 @@
+/**
+ * Owns: one run of a plan from beginning to rest, and what was found. Safety is judged throughout; liveness once the plan
+ * has no fault left: every act reaches its goal, then nothing is written any more (G5), and what was created, deleted and
+ * left is what a run without faults leaves (G6).
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import type { CrashPoint } from '#src/ports.ts';
+import { sha256 } from '#src/decision/hash.ts';
+import { stable, type Json } from './json.ts';
+import { invariants } from './invariants/all.ts';
+import { isChange, type Watcher } from './invariants/invariant.ts';
+import type { Plan } from './plan.ts';
+import { countObjects, endState, scenarioOf } from './scenarios.ts';
+import { openWorld, type Events, type World } from './world.ts';
+
+export interface Violation {
+  readonly invariant: string;
+  readonly because: string;
+  /** Virtual time since the beginning. */
+  readonly atMs: number;
+}
+
+export interface RunResult {
+  readonly plan: Plan;
+  readonly violations: readonly Violation[];
+  /** Crash points that each operator passed, in order. */
+  readonly passages: Readonly<Record<string, readonly CrashPoint[]>>;
+  /** Requests that each operator sent. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly virtualMs: number;
+  readonly counts: Json;
+  readonly end: Json;
+  /** Hash over the bytes of all journals. */
+  readonly journals: string;
+}
+
+export interface RunOptions {
+  readonly scratch: string;
+  /** The same scenario without faults; null when this is it. */
+  readonly expected: Pick<RunResult, 'counts' | 'end'> | null;
+  readonly log?: (line: string) => void;
+}
+
+/** Longest a goal may take once faults are over; the operator's longest back-off is five minutes. */
+const goalMs = 1_800_000;
+const settleMs = 120_000;
+const restMs = 180_000;
+const mostTold = 20;
+
+interface Court {
+  readonly violations: Violation[];
+  readonly tell: (invariant: string, because: string) => void;
+  readonly watchers: readonly Watcher[];
+  changes: number;
+}
+
+function eventsOf(court: () => Court, log: (line: string) => void): Events {
+  return {
+    onLeaving: (sender, request, auditId, journal) => {
+      if (isChange(request)) court().changes += 1;
+      for (const watcher of court().watchers) watcher.onLeaving?.({ sender, request, auditId, journal });
+    },
+    onHandled: (handled) => {
+      for (const watcher of court().watchers) watcher.onHandled?.(handled);
+    },
+    onDeath: (sender, journal) => {
+      for (const watcher of court().watchers) watcher.onDeath?.(sender, journal);
+    },
+    onFatal: (sender, because) => court().tell('F', `${sender} ended by itself: ${because}`),
+    onPassage: () => undefined,
+    log,
+  };
+}
+
+function makeCourt(world: World): Court {
+  const violations: Violation[] = [];
+  const tell = (invariant: string, because: string): void => {
+    if (violations.length < mostTold) violations.push({ invariant, because, atMs: world.schedule.elapsedMs() });
+  };
+  const watchers = invariants.map(({ name, watch }) => watch(world, (because) => tell(name, because)));
+  return { violations, tell, watchers, changes: 0 };
+}
+
+function differences(expected: Json, found: Json): readonly string[] {
+  const keys = [...new Set([...Object.keys(expected), ...Object.keys(found)])].sort();
+  return keys
+    .filter((key) => stable(expected[key]) !== stable(found[key]))
+    .map((key) => `${key} is ${stable(found[key])}, without faults ${stable(expected[key])}`);
+}
+
+/** All acts, then rest. */
+async function live(world: World, court: Court): Promise<void> {
+  for (const { what, act, until } of scenarioOf(world.plan.scenario).acts) {
+    await world.schedule.run(1_000);
+    act(world);
+    const ended = await world.schedule.run(goalMs, () => until(world));
+    if (ended !== 'over') return court.tell('G5', `${what}: the goal was not reached in ${goalMs} ms`);
+  }
+  await world.schedule.run(goalMs, () => world.isQuiet());
+  await world.schedule.run(settleMs);
+  const before = court.changes;
+  await world.schedule.run(restMs);
+  if (court.changes > before) court.tell('G5', `${court.changes - before} changes were sent while nothing happened`);
+  const last = scenarioOf(world.plan.scenario).acts.at(-1);
+  if (last?.until(world) === false) court.tell('G5', `${last.what}: the goal was reached and left again`);
+  return undefined;
+}
+
+async function closeDown(world: World): Promise<string> {
+  for (const seat of world.operators) {
+    let over = false;
+    const stopped = seat.stop().then(() => {
+      over = true;
+    });
+    await world.schedule.run(60_000, () => over);
+    if (over) await stopped;
+  }
+  const bytes = world.operators.map((seat) => seat.path()).filter((path) => existsSync(path));
+  return sha256(bytes.map((path) => sha256(readFileSync(path).toString('latin1'))).join());
+}
+
+/** Runs a plan. */
+export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
+  const { scratch, expected, log = () => undefined } = options;
+  const { operators } = scenarioOf(plan.scenario);
+  const events = eventsOf(() => court, log);
+  const world = openWorld({ plan, scratch, operators, events });
+  const court: Court = makeCourt(world);
+  const counted = countObjects(world);
+  try {
+    await live(world, court);
+    for (const watcher of court.watchers) watcher.atEnd?.();
+    const [counts, end] = [counted(), endState(world)];
+    if (expected !== null && court.violations.length === 0) {
+      for (const each of differences(expected.counts, counts)) court.tell('G6', each);
+      for (const each of differences(expected.end, end)) court.tell('end', each);
+    }
+    const virtualMs = world.schedule.elapsedMs();
+    const journals = await closeDown(world);
+    return {
+      plan,
+      violations: court.violations,
+      passages: Object.fromEntries(world.operators.map(({ name, passages }) => [name, passages])),
+      requests: Object.fromEntries(world.operators.map(({ name, requests }) => [name, requests()])),
+      virtualMs,
+      counts,
+      end,
+      journals,
+    };
+  } finally {
+    world.close();
+  }
+}

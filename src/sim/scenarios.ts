@@ -1,0 +1,185 @@
+/** Owns: what people do in a simulated world: acts one after the other, each begun when the goal of the last was reached. */
+import { at, number, text, type Json } from './json.ts';
+import { isReady } from './patroni/member.ts';
+import type { World } from './world.ts';
+
+export interface Act {
+  readonly what: string;
+  readonly act: (world: World) => void;
+  readonly until: (world: World) => boolean;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly operators: readonly string[];
+  readonly acts: readonly Act[];
+}
+
+export const namespace = 'team';
+const name = 'shop';
+
+export function clusterOf(world: World): Json | null {
+  return world.user.get('PostgresCluster', namespace, name);
+}
+
+function body(spec: Json): Json {
+  return {
+    apiVersion: 'postgres.example.com/v1alpha1',
+    kind: 'PostgresCluster',
+    metadata: { name, namespace },
+    spec: {
+      version: '17',
+      replicas: 2,
+      storage: { size: '10Gi' },
+      database: { name: 'orders', owner: 'clerk' },
+      ...spec,
+    },
+  };
+}
+
+/** The status says Running, of the spec as it is, and the objects do too. */
+export function isRunning(world: World): boolean {
+  const cluster = clusterOf(world);
+  if (cluster === null || text(cluster, 'status', 'phase') !== 'Running') return false;
+  if (number(cluster, 0, 'status', 'observedGeneration') !== number(cluster, 1, 'metadata', 'generation')) return false;
+  const wanted = number(cluster, 1, 'spec', 'replicas');
+  return Array.from({ length: wanted }, (_, ordinal) => world.user.get('Pod', namespace, `${name}-${ordinal}`)).every(
+    isReady,
+  );
+}
+
+function create(spec: Json): Act {
+  return { what: 'create', act: ({ user }) => void user.create('PostgresCluster', body(spec)), until: isRunning };
+}
+
+const remove: Act = {
+  what: 'delete',
+  act: (world) => {
+    const cluster = clusterOf(world);
+    if (cluster !== null) world.user.remove(cluster);
+  },
+  until: (world) => clusterOf(world) === null && world.user.list('Pod', namespace).length === 0,
+};
+
+/** The leader's container dies; somebody else leads, and the one that died follows. */
+const loseLeader: Act = {
+  what: 'lose the leader',
+  act: ({ kubelets }) => {
+    for (const [key, member] of kubelets.members()) if (member.isWritable()) kubelets.killContainer(key, 60_000);
+  },
+  until: (world) =>
+    isRunning(world) && [...world.kubelets.members().values()].some(({ directory }) => directory.timeline > 1),
+};
+
+/** Somebody edits what is ours; it comes back. */
+const drift: Act = {
+  what: 'edit a service by hand',
+  act: ({ user }) => {
+    const service = user.get('Service', namespace, `${name}-repl`);
+    if (service !== null) user.patch(service, { spec: { type: 'NodePort' } });
+  },
+  until: (world) =>
+    text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'ClusterIP' && isRunning(world),
+};
+
+/** Somebody deletes what is ours; it is made again. */
+const vandal: Act = {
+  what: 'delete the disruption budget and the replica service',
+  act: ({ user }) => {
+    for (const [kind, each] of [
+      ['PodDisruptionBudget', `${name}-pdb`],
+      ['Service', `${name}-repl`],
+    ] as const) {
+      const object = user.get(kind, namespace, each);
+      if (object !== null) user.remove(object);
+    }
+  },
+  until: (world) => {
+    const back = world.user.get('Service', namespace, `${name}-repl`);
+    return back !== null && text(back, 'metadata', 'deletionTimestamp') === '' && isRunning(world);
+  },
+};
+
+const one = ['operator-0'] as const;
+
+const all: readonly Scenario[] = [
+  { name: 'create', operators: one, acts: [create({})] },
+  { name: 'create-config-maps', operators: one, acts: [create({ dcs: 'ConfigMaps', replicas: 3 })] },
+  { name: 'delete', operators: one, acts: [create({ replicas: 1 }), remove] },
+  { name: 'delete-volumes', operators: one, acts: [create({ replicas: 1, volumePolicy: 'Delete' }), remove] },
+  { name: 'recreate', operators: one, acts: [create({ replicas: 1 }), remove, create({ replicas: 1 })] },
+  { name: 'lose-leader', operators: one, acts: [create({}), loseLeader] },
+  { name: 'drift', operators: one, acts: [create({ replicas: 1 }), drift] },
+  { name: 'vandal', operators: one, acts: [create({}), vandal] },
+  { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
+];
+
+/** Names of all scenarios. */
+export const scenarioNames: readonly string[] = all.map((each) => each.name);
+
+/** @throws Error naming those that there are */
+export function scenarioOf(wanted: string): Scenario {
+  const found = all.find((each) => each.name === wanted);
+  if (found === undefined) throw new Error(`there is no scenario ${wanted}; there are ${scenarioNames.join(', ')}`);
+  return found;
+}
+
+/** Kinds whose creations and deletions an operator alone decides. */
+const ours: ReadonlySet<string> = new Set([
+  'StatefulSet',
+  'Service',
+  'Secret',
+  'PersistentVolumeClaim',
+  'PodDisruptionBudget',
+  'ServiceAccount',
+  'Role',
+  'RoleBinding',
+]);
+
+/** Counts creations and deletions of each object that is ours. @returns how to read the count */
+export function countObjects(world: World): () => Json {
+  const counts = new Map<string, { added: number; deleted: number }>();
+  world.api.store.onChange(({ type, kind, object }) => {
+    if (!ours.has(kind.kind) || type === 'MODIFIED') return;
+    const key = `${kind.kind}/${text(object, 'metadata', 'name')}`;
+    const count = counts.get(key) ?? { added: 0, deleted: 0 };
+    counts.set(key, count);
+    count[type === 'ADDED' ? 'added' : 'deleted'] += 1;
+  });
+  return () => Object.fromEntries(counts);
+}
+
+const fleeting =
+  /^(uid|resourceVersion|creationTimestamp|managedFields|generation|clusterIP|clusterIPs|lastTransitionTime)$/;
+const marks = /\/(effect|cluster-uid|system-identifier)$/;
+
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !fleeting.test(key))
+      .map(([key, below]) => [key, marks.test(key) ? '(masked)' : masked(below)]),
+  );
+}
+
+/** What is left in the end, without what differs between any two runs. */
+export function endState(world: World): Json {
+  const found: [string, unknown][] = [];
+  for (const kind of world.api.kinds) {
+    for (const { object } of world.api.store.list(kind, null)) {
+      const key = `${kind.kind}/${text(object, 'metadata', 'name')}`;
+      if (ours.has(kind.kind)) {
+        const { status: _status, data, ...rest } = object;
+        found.push([key, masked({ ...rest, ...(data === undefined ? {} : { keys: Object.keys(at(data)) }) })]);
+      }
+      if (kind.kind === 'PostgresCluster')
+        found.push([
+          key,
+          { phase: text(object, 'status', 'phase'), metadata: masked(object['metadata']), spec: object['spec'] },
+        ]);
+      if (kind.kind === 'Pod') found.push([key, isReady(object)]);
+    }
+  }
+  return Object.fromEntries(found);
+}
