@@ -1,0 +1,217 @@
+/**
+ * Two operators on one Lease. The leader is paused between the check of the Lease and the send, the other takes over, the
+ * first wakes up and sends what it was about to. Half of the pairs under the optional admission policy. PAIRS and ROUNDS as
+ * environment for more.
+ */
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeBody } from '#src/decision/codec.ts';
+import { openForReading } from '#src/journal/database.ts';
+import { makeReader, type JournalReader } from '#src/journal/read.ts';
+import { verifyJournal } from '#src/journal/verify.ts';
+import { contentOf } from '#src/replay/redecide.ts';
+import { waitFor } from '#test/cluster/shell.ts';
+import { cluster } from './api-world.ts';
+import { held, pauseAt, startPair, stopPair, stopped, type Leader, type Pair } from './leaders-world.ts';
+import {
+  clusters,
+  describeChange,
+  joinAudit,
+  operatorChanges,
+  replayAll,
+  startLineWorld,
+  type AuditEvent,
+  type LineWorld,
+} from './line-world.ts';
+
+const pairCount = Number(process.env['PAIRS'] ?? '6');
+const rounds = Number(process.env['ROUNDS'] ?? '4');
+
+interface Pause {
+  readonly pair: Pair;
+  readonly fenced: boolean;
+  readonly epoch: number;
+  /** When the deposed leader was woken. */
+  readonly wokenAt: number;
+  readonly next: Leader;
+}
+
+let world: LineWorld;
+let pairs: readonly Pair[] = [];
+const pauses: Pause[] = [];
+const epochs = new Map<string, number[]>();
+
+const isFenced = (index: number): boolean => index % 2 === 1;
+
+async function create(namespace: string, name: string, index: number): Promise<void> {
+  const dcs = index % 2 === 0 ? 'Endpoints' : 'ConfigMaps';
+  const manifest = cluster(name, { version: '17', replicas: 2, dcs, storage: { size: '1Gi' } });
+  await world.api.kubectl(['--namespace', namespace, 'create', '-f', '-'], JSON.stringify(manifest));
+}
+
+async function running(names: ReadonlySet<string>): Promise<boolean> {
+  const now = await clusters(world.api);
+  return [...names].every(
+    (name) => (now.get(name)?.['status'] as { readonly phase?: string } | undefined)?.phase === 'Running',
+  );
+}
+
+/** One pause of one pair's leader, in the midst of the work for a new cluster. */
+async function pausePair(pair: Pair, index: number, round: number): Promise<Pause> {
+  const before = await held(world, pair.lease);
+  const leader = pair.leaders.find(({ holder }) => holder === before.holder);
+  const next = pair.leaders.find(({ holder }) => holder !== before.holder);
+  if (leader === undefined || next === undefined) throw new Error(`nobody of ${pair.lease} leads: ${before.holder}`);
+  // Work before the pause keeps connections open: a send that has to connect first meets its own deadline when it wakes.
+  const name = `${pair.namespace}-${round}`;
+  await create(pair.namespace, `${name}x`, index + round);
+  await waitFor(`${name}x to be Running`, () => running(new Set([`${name}x`])), 60_000);
+  // The n-th send from here: of a creation and a deletion at once.
+  pauseAt(leader, 1 + (((index * rounds + round) * 5) % 14));
+  await create(pair.namespace, name, index + round);
+  await world.api.kubectl(['--namespace', pair.namespace, 'delete', 'postgrescluster', `${name}x`, '--wait=false']);
+  await stopped(leader);
+  await waitFor(
+    `${next.holder} to take over`,
+    async () => (await held(world, pair.lease)).holder === next.holder,
+    60_000,
+  );
+  epochs.set(pair.lease, [...(epochs.get(pair.lease) ?? [before.epoch]), (await held(world, pair.lease)).epoch]);
+  // Every other time the new one has done its work first.
+  if (round % 2 === 1) await waitFor('the new leader is done', () => running(new Set([name])), 60_000);
+  const wokenAt = Date.now();
+  leader.process.kill('SIGCONT');
+  return { pair, fenced: isFenced(index), epoch: before.epoch, wokenAt, next };
+}
+
+function reader(leader: Leader): JournalReader {
+  return makeReader(openForReading(leader.journal));
+}
+
+/** What a deposed leader sent after it was woken. */
+function zombies({ pair, epoch, wokenAt }: Pause): readonly AuditEvent[] {
+  const uids = new Set(pair.leaders.flatMap((leader) => uidsOf(leader)));
+  return operatorChanges(world.api).filter(({ auditID, requestReceivedTimestamp }) => {
+    const [, uid = '', term = ''] = /^(.*)-(\d+)-\d+-\d+$/.exec(auditID) ?? [];
+    return uids.has(uid) && Number(term) === epoch && Date.parse(requestReceivedTimestamp) >= wokenAt - 1;
+  });
+}
+
+function uidsOf(leader: Leader): readonly string[] {
+  const open = reader(leader);
+  const found = open.clusters().map(({ uid }) => uid);
+  open.close();
+  return found;
+}
+
+/** Whoever does not lead has nothing under way and its journal closed: closing takes the write-ahead log away. */
+async function isAtRest({ lease, leaders }: Pair): Promise<boolean> {
+  const { holder } = await held(world, lease);
+  return leaders.every((leader) => leader.holder === holder || !existsSync(`${leader.journal}-wal`));
+}
+
+/** Targets that a leader had to put right in its own terms. */
+function repairs(leader: Leader): ReadonlySet<string> {
+  const open = reader(leader);
+  const found = open.clusters().flatMap(({ uid }) =>
+    [...open.iterate({ uid })]
+      .filter((row) => contentOf(row.kind) === 'decision')
+      .flatMap((row) => decodeBody(row.body, open.blob).intents)
+      .filter(({ type }) => type.startsWith('Repair'))
+      .map(({ target }) => target.name),
+  );
+  open.close();
+  return new Set(found);
+}
+
+beforeAll(async () => {
+  world = await startLineWorld('leaders');
+  pairs = await Promise.all(
+    Array.from({ length: pairCount }, (_, index) => startPair(world, `pair${index}`, isFenced(index))),
+  );
+});
+
+afterAll(async () => {
+  for (const pair of pairs) stopPair(pair);
+  await world.stop();
+});
+
+describe(`${pairCount * rounds} leaders paused between check and send`, () => {
+  it('the other takes over, and every cluster gets to Running', { timeout: 60_000 + rounds * 120_000 }, async () => {
+    for (let round = 0; round < rounds; round += 1)
+      pauses.push(...(await Promise.all(pairs.map((pair, index) => pausePair(pair, index, round)))));
+    const wanted = pairs.flatMap(({ namespace }) =>
+      Array.from({ length: rounds }, (_, round) => `${namespace}-${round}`),
+    );
+    await waitFor('all clusters Running', () => running(new Set(wanted)), 120_000);
+    expect(pauses).toHaveLength(pairCount * rounds);
+  });
+
+  it('each term is above the one before', () => {
+    for (const terms of epochs.values()) expect(terms).toEqual(terms.toSorted((a, b) => a - b));
+    for (const terms of epochs.values()) expect(new Set(terms).size).toBe(rounds + 1);
+  });
+
+  it('what deposed leaders sent after they woke did reach the API server; under the policy all of it is refused', async () => {
+    // Not every one sends: the deadline of a request that has to connect first is over when its process wakes.
+    for (const pair of pairs)
+      await waitFor(`the deposed leader of ${pair.lease} to rest`, () => isAtRest(pair), 60_000);
+    const [fenced, open] = [true, false].map((kind) =>
+      pauses.filter((pause) => pause.fenced === kind).flatMap(zombies),
+    );
+    expect(fenced?.length).toBeGreaterThan(0);
+    expect(open?.length).toBeGreaterThan(0);
+    const codes = fenced?.map(({ responseStatus }) => responseStatus?.code ?? 0) ?? [];
+    expect(codes).toContain(403);
+    // 409: a precondition has refused it before the policy was asked.
+    expect(fenced?.filter((_, index) => ![403, 409].includes(codes[index] ?? 0)).map(describeChange)).toEqual([]);
+  });
+
+  it('without it, what was not refused was what the new leader wanted too: nothing had to be put right', () => {
+    const open = pauses.filter((pause) => !pause.fenced);
+    const effective = open.flatMap((pause) => {
+      const repaired = repairs(pause.next);
+      return zombies(pause).filter(
+        ({ responseStatus, objectRef }) => (responseStatus?.code ?? 0) < 300 && repaired.has(objectRef?.name ?? ''),
+      );
+    });
+    expect(effective.map(describeChange)).toEqual([]);
+    expect(world.kubelet.troubles).toEqual([]);
+  });
+
+  it('no status of a deposed leader stands over one of the new leader', async () => {
+    for (const [name, object] of await clusters(world.api)) {
+      const { journal } = object['status'] as { readonly journal: { readonly epoch: number } };
+      const terms = epochs.get(name.replace(/-\d+$/, '')) ?? [];
+      expect([name, terms.includes(journal.epoch)]).toEqual([name, true]);
+    }
+  });
+
+  it('every change is one earlier intent of one of the journals, and each journal is sound and replays', () => {
+    const readers = pairs.flatMap(({ leaders }) => leaders.map(reader));
+    expect(joinAudit(world.api, readers).unexplained).toEqual([]);
+    for (const each of readers) {
+      const { rows, verified } = replayAll(each);
+      expect(verified).toBe(rows);
+      each.close();
+    }
+    for (const { journal } of pairs.flatMap(({ leaders }) => leaders)) {
+      const db = openForReading(journal);
+      expect(verifyJournal(db).damage).toEqual([]);
+      db.close();
+    }
+  });
+
+  it('a journal that was not there for a term says so, once for each cluster and term', () => {
+    for (const { leaders } of pairs) {
+      const gaps = leaders.flatMap((leader) => {
+        const open = reader(leader);
+        const found = open.clusters().flatMap(({ uid }) => open.gaps(uid).map((gap) => `${uid} in ${gap.epoch}`));
+        open.close();
+        return found;
+      });
+      expect(gaps.length).toBeGreaterThan(0);
+      expect(new Set(gaps).size).toBe(gaps.length);
+    }
+  });
+});
