@@ -27,6 +27,7 @@ export interface JournalOptions {
   readonly onWritable: (writable: boolean, because: string) => void;
   readonly onFatal: (error: Error) => void;
   readonly onCommit: (rows: number, ms: number) => void;
+  readonly walPagesMax?: number;
 }
 
 export type JournalOpened =
@@ -35,8 +36,8 @@ export type JournalOpened =
   | { readonly type: 'quarantined'; readonly journal: Journal; readonly because: string; readonly movedTo: string };
 
 function use(options: JournalOptions, db: Db): Journal {
-  const { path, build, ports, onWritable, onFatal, onCommit } = options;
-  const writer = makeWriter({ db, path, build, ports, onWritable, onFatal, onCommit });
+  const writer = makeWriter({ ...options, db });
+  const { path } = options;
   const second = openForReading(path);
   return {
     writer,

@@ -50,6 +50,8 @@ export interface WriterOptions {
   readonly onFatal: (error: Error) => void;
   /** Told after each commit: rows and milliseconds. */
   readonly onCommit: (rows: number, ms: number) => void;
+  /** Pages in the write-ahead log from which it is moved into the file; other than the usual for tests. */
+  readonly walPagesMax?: number;
 }
 
 export interface JournalWriter {
@@ -72,6 +74,8 @@ export interface JournalWriter {
 }
 
 const retryMs = 1000;
+/** 4 MiB: moving them takes a few writes and one fsync, about as long as two commits. */
+const walPagesUsual = 256;
 
 interface Chain {
   readonly buffered: Head;
@@ -251,9 +255,30 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       else retry();
     }
     tell(batch);
+    try {
+      moveLog();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /**
+   * Moves the log into the file where it has grown long: after the turn's rows were told, so that nobody waits for it. Not
+   * left to SQLite, which does it inside a commit and keeps its fsync errors to itself.
+   */
+  function moveLog(): void {
+    const [state] = db.pragma('wal_checkpoint(NOOP)') as readonly {
+      readonly log: number;
+      readonly checkpointed: number;
+    }[];
+    if (state === undefined || state.log - state.checkpointed < (options.walPagesMax ?? walPagesUsual)) return;
+    ports.crash.hit('before-checkpoint');
+    db.pragma('wal_checkpoint(PASSIVE)');
+    ports.crash.hit('after-checkpoint');
   }
 
   function retry(): void {
+    armed?.cancel();
     armed = ports.ticks.after(retryMs, run);
   }
 

@@ -20,11 +20,20 @@ const packages: Readonly<Record<string, string>> = {
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };
 
+/** What recording or failing a process's file calls needs. */
+const tracingPackages: Readonly<Record<string, string>> = { '/usr/bin/strace': 'strace' };
+
 export interface Needs {
   /** Sentences that a human has to act on; empty when all is well. */
   readonly blocking: readonly string[];
   /** Debian packages that are missing. */
   readonly missing: readonly string[];
+}
+
+function missingOf(wanted: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(wanted)
+    .filter(([path]) => !existsSync(path))
+    .map(([, name]) => name);
 }
 
 /** The Go toolchain's program: on the PATH, or where its installer puts it. */
@@ -34,9 +43,17 @@ export async function goProgram(): Promise<string | null> {
   return null;
 }
 
-/** What this machine lacks for a node, or, without `node`, for a control plane alone. */
-export async function needs(mode: 'node' | 'control-plane'): Promise<Needs> {
+export type NeedsMode = 'node' | 'control-plane' | 'tracing';
+
+/** What this machine lacks for a node, for a control plane alone, or for tests that trace a process. */
+export async function needs(mode: NeedsMode): Promise<Needs> {
   const blocking: string[] = [];
+  if (mode === 'tracing') {
+    const missing = missingOf(tracingPackages);
+    if (missing.length > 0 && (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')))
+      blocking.push(`These programs are needed and cannot be installed from here: ${missing.join(', ')}.`);
+    return { blocking, missing };
+  }
   if (process.platform !== 'linux')
     blocking.push('Linux is needed: a node is namespaces and cgroups. Elsewhere name a cluster with KUBE_CONTEXT.');
   if ((await goProgram()) === null)
@@ -46,16 +63,14 @@ export async function needs(mode: 'node' | 'control-plane'): Promise<Needs> {
     blocking.push(
       'root is needed for namespaces, mounts and cgroups: run it as root, or name a cluster with KUBE_CONTEXT.',
     );
-  const missing = Object.entries(packages)
-    .filter(([path]) => !existsSync(path))
-    .map(([, name]) => name);
+  const missing = missingOf(packages);
   if (missing.length > 0 && !existsSync('/usr/bin/apt-get'))
     blocking.push(`These programs are needed and there is no apt-get to install them: ${missing.join(', ')}.`);
   return { blocking, missing };
 }
 
 /** Installs what is missing. @throws with one sentence per thing that a human has to do */
-export async function ensurePrerequisites(mode: 'node' | 'control-plane', log: (line: string) => void): Promise<void> {
+export async function ensurePrerequisites(mode: NeedsMode, log: (line: string) => void): Promise<void> {
   const { blocking, missing } = await needs(mode);
   if (blocking.length > 0)
     throw new Error(`this machine cannot run the local cluster yet:\n  - ${blocking.join('\n  - ')}`);
