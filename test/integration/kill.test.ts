@@ -9,6 +9,7 @@ import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type JournalReader } from '#src/journal/read.ts';
 import { verifyJournal } from '#src/journal/verify.ts';
 import { waitFor } from '#test/cluster/shell.ts';
+import { seeded } from '#test/support/seeded.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
 import { joinAudit, operatorChanges, phases, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
 
@@ -16,17 +17,6 @@ const kills = Number(process.env['KILLS'] ?? '200');
 const seed = Number(process.env['SEED'] ?? '1');
 /** Passages between two deaths: fewer than one creation takes, more than one commit takes. */
 const momentMax = 90;
-
-/** Numbers in [0, 1) from a seed (mulberry32). */
-function randomOf(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 let world: LineWorld;
 let journal: string;
@@ -106,7 +96,7 @@ afterAll(async () => {
 
 describe(`${kills} times kill -9 (seed ${seed})`, () => {
   it('every cluster converges afterwards', { timeout: 60_000 + kills * 11_000 }, async () => {
-    const random = randomOf(seed);
+    const random = seeded(seed);
     let deaths = 0;
     for (let round = 0; round < kills; round += 1) {
       if (round % 3 === 0) await change(round, random);
