@@ -286,12 +286,14 @@ function database(context: RenderContext, intent: Extract<Intent, { type: 'Creat
 }
 
 function retainedMetadata(context: RenderContext): JsonObject {
-  const { memory } = context.facts;
+  const { memory, world } = context.facts;
+  // A journal lost after the StatefulSet went has no accepted spec any more; the version of a spec cannot be changed.
+  const major = memory.accepted?.spec.version ?? world.cluster?.seen.spec.version ?? 'none';
   return {
     labels: { [labels.retained]: 'true' },
     annotations: {
       [annotations.systemIdentifier]: memory.systemIdentifier ?? 'none',
-      [annotations.major]: memory.accepted?.spec.version ?? 'none',
+      [annotations.major]: major,
       [annotations.effect]: { $effect: '' },
     },
   };

@@ -96,12 +96,14 @@ async function live(world: World, court: Court): Promise<void> {
     const ended = await world.schedule.run(goalMs, () => until(world));
     if (ended !== 'over') return court.tell('G5', `${what}: the goal was not reached in ${goalMs} ms`);
   }
+  world.disarm();
   await world.schedule.run(goalMs, () => world.isQuiet());
   await world.schedule.run(settleMs);
+  const last = scenarioOf(world.plan.scenario).acts.at(-1);
+  await world.schedule.run(goalMs, () => last?.until(world) !== false);
   const before = court.changes;
   await world.schedule.run(restMs);
   if (court.changes > before) court.tell('G5', `${court.changes - before} changes were sent while nothing happened`);
-  const last = scenarioOf(world.plan.scenario).acts.at(-1);
   if (last?.until(world) === false) court.tell('G5', `${last.what}: the goal was reached and left again`);
   return undefined;
 }

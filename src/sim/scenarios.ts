@@ -1,5 +1,5 @@
 /** Owns: what people do in a simulated world: acts one after the other, each begun when the goal of the last was reached. */
-import { at, number, text, type Json } from './json.ts';
+import { at, list, number, text, type Json } from './json.ts';
 import { isReady } from './patroni/member.ts';
 import type { World } from './world.ts';
 
@@ -61,14 +61,19 @@ const remove: Act = {
   until: (world) => clusterOf(world) === null && world.user.list('Pod', namespace).length === 0,
 };
 
-/** The leader's container dies; somebody else leads, and the one that died follows. */
+/** The leader's container dies; after a minute it is back, and one of the two takes writes. */
 const loseLeader: Act = {
   what: 'lose the leader',
   act: ({ kubelets }) => {
     for (const [key, member] of kubelets.members()) if (member.isWritable()) kubelets.killContainer(key, 60_000);
   },
-  until: (world) =>
-    isRunning(world) && [...world.kubelets.members().values()].some(({ directory }) => directory.timeline > 1),
+  until: (world) => {
+    const restarts = world.user
+      .list('Pod', namespace)
+      .map((pod) => number(list(pod, 'status', 'containerStatuses')[0], 0, 'restartCount'));
+    const writes = [...world.kubelets.members().values()].some((member) => member.isWritable());
+    return isRunning(world) && writes && restarts.some((count) => count > 0);
+  },
 };
 
 /** Somebody edits what is ours; it comes back. */

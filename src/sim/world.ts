@@ -40,8 +40,10 @@ export interface World {
   /** kubectl. */
   readonly user: Client;
   readonly operators: readonly Seat[];
-  /** Whether the plan still holds faults back, or one is under way. */
+  /** Whether every fault with a time of its own is over. */
   readonly isQuiet: () => boolean;
+  /** Faults off: what the plan has not done yet to operators and their requests it will not do any more. */
+  readonly disarm: () => void;
   /** Takes the world's files away. */
   readonly close: () => void;
 }
@@ -64,10 +66,15 @@ type TimedStep = Exclude<PlanStep, { readonly type: 'crash' | 'request' }>;
 interface Trouble {
   apiDown: number;
   pending: number;
+  disarmed: boolean;
 }
 
 /** Runs a thing that begins at a time and is over after another. */
-function lasting(world: Omit<World, 'close' | 'isQuiet' | 'operators'>, trouble: Trouble, step: TimedStep): void {
+function lasting(
+  world: Omit<World, 'close' | 'isQuiet' | 'disarm' | 'operators'>,
+  trouble: Trouble,
+  step: TimedStep,
+): void {
   const { schedule, kubelets, api, watches } = world;
   trouble.pending += 1;
   const over = (): void => {
@@ -131,7 +138,7 @@ function seatOf(shared: Shared, name: string): Seat {
   const again = (): void => void schedule.after(restartMs, () => seat.start(), true);
   const verdictAt = (passage: number): Verdict => {
     const step = crashes.get(passage);
-    if (step === undefined) return { type: 'go' };
+    if (step === undefined || trouble.disarmed) return { type: 'go' };
     crashes.delete(passage);
     if (step.mode === 'pause') return { type: 'pause', ms: step.ms };
     again();
@@ -150,7 +157,7 @@ function seatOf(shared: Shared, name: string): Seat {
     fateOf: (_request, nth): Fate => {
       const fate = fates.get(nth);
       if (trouble.apiDown > 0) return { type: 'lost-request', silent: false };
-      return fate ?? { type: 'none' };
+      return fate === undefined || trouble.disarmed ? { type: 'none' } : fate;
     },
     onLeaving: (request, auditId, journal) => events.onLeaving(name, request, auditId, journal),
     onFatal: (because) => {
@@ -179,7 +186,7 @@ export function openWorld(options: WorldOptions): World {
   runGarbageCollector(habitatOf('garbage'));
   runNetworkAndVolumes(habitatOf('network-and-volumes'));
   const kubelets = runKubelets(habitatOf('kubelets'));
-  const trouble: Trouble = { apiDown: 0, pending: 0 };
+  const trouble: Trouble = { apiDown: 0, pending: 0, disarmed: false };
   const parts = { plan, schedule, api, watches, kubelets, user: clientOf(api, 'kubectl') };
   for (const step of plan.steps) if (step.type !== 'crash' && step.type !== 'request') lasting(parts, trouble, step);
   let before = api.store.version();
@@ -194,6 +201,9 @@ export function openWorld(options: WorldOptions): World {
     ...parts,
     operators: operators.map((name) => seatOf(shared, name)),
     isQuiet: () => trouble.pending === 0,
+    disarm: () => {
+      trouble.disarmed = true;
+    },
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

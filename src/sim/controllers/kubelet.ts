@@ -252,6 +252,8 @@ export function runKubelets(habitat: Habitat): Kubelets {
     killContainer: (key, downMs) => {
       const running = desk.running.get(key);
       if (running === undefined || running.member === null) return;
+      // Patroni that is killed within its very first bootstrap leaves an initialize key that nobody takes back.
+      if (running.member.directory.systemIdentifier === null) return;
       running.member.kill();
       running.member = null;
       running.heldDown = true;
