@@ -25,7 +25,7 @@ export interface LineWorld {
   readonly kubelet: FakeKubelet;
   readonly kubeconfig: string;
   /** Starts an operator on a journal, and waits until it leads; a second start goes on with it. */
-  readonly operator: (journal: string) => Promise<Operator>;
+  readonly operator: (journal: string, kubeconfig?: string) => Promise<Operator>;
   readonly stop: () => Promise<void>;
 }
 
@@ -63,11 +63,11 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
     api,
     kubelet,
     kubeconfig,
-    operator: async (journal) => {
+    operator: async (journal, through = kubeconfig) => {
       const operator = await startOperator({
         config: readConfig(
           [
-            `--kubeconfig=${kubeconfig}`,
+            `--kubeconfig=${through}`,
             `--journal=${api.dir}/${journal}`,
             '--images={"15":"spilo-15","17":"spilo-17"}',
             '--lease-namespace=postgres-operator-system',

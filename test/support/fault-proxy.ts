@@ -49,10 +49,22 @@ function forwardBody({ answer, response, fault, socket }: Forwarded): void {
   });
 }
 
-/** Starts the proxy of the control plane in `dir`; `fault` is asked for each request. */
+/** A request as it went by, complete. */
+export interface Passed {
+  readonly method: string;
+  readonly url: string;
+  readonly auditId: string;
+  readonly body: Buffer;
+}
+
+/**
+ * Starts the proxy of the control plane in `dir`; `fault` is asked for each request, `record` is shown each one that passes.
+ * A caller with a token of its own keeps it; any other becomes the administrator.
+ */
 export async function startFaultProxy(
   plane: { readonly dir: string; readonly kubeconfig: string },
   fault: (asked: { readonly method: string; readonly url: string }) => ProxyFault,
+  record: (passed: Passed) => void = () => undefined,
 ): Promise<FaultProxy> {
   const pki = (file: string): Buffer => readFileSync(join(plane.dir, 'pki', file));
   const text = readFileSync(plane.kubeconfig, 'utf8');
@@ -63,7 +75,8 @@ export async function startFaultProxy(
 
   function forward(asked: IncomingMessage, response: ServerResponse, what: ProxyFault): void {
     const { method, url, headers } = asked;
-    const upstream = request({ ...client, host: target.hostname, port: target.port, method, path: url, headers });
+    const identity = headers.authorization === undefined ? client : { ca: client.ca };
+    const upstream = request({ ...identity, host: target.hostname, port: target.port, method, path: url, headers });
     upstream.on('error', () => asked.socket.destroy());
     upstream.on('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -72,6 +85,17 @@ export async function startFaultProxy(
     });
     asked.socket.once('close', () => upstream.destroy());
     asked.pipe(upstream);
+    const chunks: Buffer[] = [];
+    asked.on('data', (chunk: Buffer) => chunks.push(chunk));
+    asked.on('end', () => {
+      const auditId = headers['audit-id'];
+      record({
+        method: method ?? 'GET',
+        url: url ?? '/',
+        auditId: typeof auditId === 'string' ? auditId : '',
+        body: Buffer.concat(chunks),
+      });
+    });
   }
 
   const server: Server = createServer({ cert: pki('apiserver.crt'), key: pki('apiserver.key') }, (asked, response) => {
