@@ -65,7 +65,10 @@ const remove: Act = {
 const loseLeader: Act = {
   what: 'lose the leader',
   act: ({ kubelets }) => {
-    for (const [key, member] of kubelets.members()) if (member.isWritable()) kubelets.killContainer(key, 60_000);
+    const members = [...kubelets.members()];
+    // Whoever writes; somebody, when a fault has just left nobody who does.
+    const [key] = members.find(([, member]) => member.isWritable()) ?? members[0] ?? [''];
+    kubelets.killContainer(key, 60_000);
   },
   until: (world) => {
     const restarts = world.user
