@@ -36,12 +36,17 @@ interface Trouble {
   readonly notBeforeMs: number;
 }
 
-/** Targets that are objects of the cluster; the PostgresCluster itself, its status and Events are told by the watch. */
+/**
+ * Targets that are objects of the cluster; the PostgresCluster itself, its status and Events are told by the watch. A read
+ * or a trial that failed is done again itself: nothing was changed that could be read.
+ */
 function isReadable(intent: OpenIntent): boolean {
   const { type, target } = intent;
   return (
     type !== 'CreateDatabase' &&
     type !== 'PublishStatus' &&
+    type !== 'ReadObject' &&
+    type !== 'CompareObject' &&
     target.kind !== 'PostgresCluster' &&
     target.kind !== 'Event'
   );
@@ -183,7 +188,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'absent':
       return lostObject(succeeded(next, closed.key), closed.intent.target, closed.intent.uid);
     case 'read':
-      return read(next, closed, outcome, at);
+      return read(succeeded(next, closed.key), closed, outcome, at);
     case 'compared':
       return compared(succeeded(next, closed.key), closed, outcome);
     case 'done':

@@ -68,7 +68,11 @@ function eventsOf(court: () => Court, log: (line: string) => void): Events {
     },
     onFatal: (sender, because) => court().tell('F', `${sender} ended by itself: ${because}`),
     onPassage: () => undefined,
-    log,
+    log: (line) => {
+      // A decision that cannot be made costs its observation: a bug, even where nothing comes of it.
+      if (line.includes('"trouble":')) court().tell('decide', line);
+      log(line);
+    },
   };
 }
 

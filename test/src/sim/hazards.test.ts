@@ -19,4 +19,19 @@ describe('plans that once broke something', () => {
     const steps = [{ type: 'crash', operator: 'operator-0', passage: 285, mode: 'amnesia', ms: 0 }] as const;
     expect(await judged({ seed: 75, scenario: 'delete', steps })).toEqual([]);
   });
+
+  const conflict = { type: 'replaced', status: 409, reason: 'Conflict', retryAfterMs: null } as const;
+
+  it('a read that is refused is read again, and stops no decision', async () => {
+    const steps = [{ type: 'request', operator: 'operator-0', nth: 102, fate: conflict }] as const;
+    expect(await judged({ seed: 1564, scenario: 'delete-volumes', steps })).toEqual([]);
+  });
+
+  it('a trial that meets another object than it was meant for is tried again, and stops no decision', async () => {
+    const steps = [
+      { type: 'crash', operator: 'operator-0', passage: 200, mode: 'amnesia', ms: 0 },
+      { type: 'request', operator: 'operator-0', nth: 87, fate: conflict },
+    ] as const;
+    expect(await judged({ seed: 3, scenario: 'drift', steps })).toEqual([]);
+  });
 });
