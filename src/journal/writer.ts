@@ -283,6 +283,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
   }
 
   function schedule(): void {
+    if (ended !== null) return;
     armed ??= ports.ticks.soon(run);
   }
 
