@@ -5,6 +5,7 @@
  *   --crashes NAME [--mode kill|amnesia|pause] [--every K]   every single crash of a scenario
  *   --faults NAME [--every K]                every fault of every single request of a scenario
  *   --plan FILE                              one plan again; --log shows what the operators said
+ *   --first                                  stops at the first failure
  *   --out FOLDER                             where plans of failing runs are left
  *
  * Exit code 1 when anything was violated.
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     plan: { type: 'string' },
     out: { type: 'string' },
     log: { type: 'boolean', default: false },
+    first: { type: 'boolean', default: false },
   },
 });
 
@@ -95,12 +97,14 @@ async function main(): Promise<void> {
     if (result.violations.length === 0 && unheard.length === 0) continue;
     failed += 1;
     say(`FAILED seed ${plan.seed} ${plan.scenario}`);
-    const small = values.plan === undefined ? await shrunk(result, (each) => run(each, false)) : result;
+    const small =
+      values.plan === undefined && !values.first ? await shrunk(result, (each) => run(each, false)) : result;
     for (const step of small.plan.steps) say(`  ${JSON.stringify(step)}`);
     for (const { invariant, because, atMs } of small.violations)
       say(`  ${invariant} at ${atMs} ms: ${because.slice(0, 600)}`);
     for (const each of unheard.splice(0)) say(`  unhandled: ${each}`);
     say(`  npm run sim -- --plan ${leave(small.plan, small, number)}`);
+    if (values.first) break;
   }
   const seconds = (performance.now() - started) / 1000;
   say(`${all.length} runs, ${failed} failed, ${(all.length / seconds).toFixed(1)} runs/s, ${seconds.toFixed(1)} s`);

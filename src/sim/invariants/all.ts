@@ -6,8 +6,9 @@ import { g4 } from './g4-intent-first.ts';
 import { g7 } from './g7-replay.ts';
 import { g8 } from './g8-secrets.ts';
 import { g9 } from './g9-status.ts';
+import { generatedOnce } from './c-generated.ts';
 import { acknowledged } from './j-acknowledged.ts';
 import type { Invariant } from './invariant.ts';
 
 /** G5 and G6 compare whole runs: `run.ts`. */
-export const invariants: readonly Invariant[] = [g1, g2, g3, g4, g7, g8, g9, acknowledged];
+export const invariants: readonly Invariant[] = [g1, g2, g3, g4, g7, g8, g9, acknowledged, generatedOnce];
