@@ -89,7 +89,9 @@ function openWithRoom(path: string): Db {
   try {
     return openForWriting(path);
   } catch (error) {
-    if (!isFull(error)) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    // Without a page of room SQLite cannot even make its shared memory, and calls that an I/O error.
+    if (!isFull(error) && !code.startsWith('SQLITE_IOERR_SHM')) throw error;
     ballastOf(path).free();
     return openForWriting(path);
   }

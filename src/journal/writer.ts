@@ -337,10 +337,16 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     isWritable: () => writable,
     close: () => {
       armed?.cancel();
-      ports.crash.hit('before-checkpoint');
-      db.pragma('wal_checkpoint(TRUNCATE)');
-      ports.crash.hit('after-checkpoint');
-      db.close();
+      try {
+        ports.crash.hit('before-checkpoint');
+        db.pragma('wal_checkpoint(TRUNCATE)');
+        ports.crash.hit('after-checkpoint');
+      } catch (error) {
+        // On a full disk the rows stay in the log, where they are just as durable.
+        if (!isFull(error)) throw error;
+      } finally {
+        db.close();
+      }
     },
   };
 }
