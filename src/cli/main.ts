@@ -1,7 +1,7 @@
 /**
  * Owns: pgc's command line. Exit codes: 0 yes; 1 no, or a divergence; 2 a damaged or unusable source; 64 wrong usage.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
@@ -10,10 +10,12 @@ import { messageOf, Refused } from '#src/errors.ts';
 import { exportLines } from '#src/export/ndjson.ts';
 import { observationWords } from '#src/export/words.ts';
 import { buildId } from '#src/build-id.ts';
+import { importJournal } from '#src/journal/import.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import type { Anchor } from '#src/journal/verify.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { verifyRows } from '#src/replay/verify.ts';
+import { readExport } from './export-file.ts';
 import { forwardedSource } from './forward.ts';
 import { apiSource, databaseSource, exportSource, type Source } from './source.ts';
 import { decidedRows, decisionLines, timeWords, whyLines } from './why.ts';
@@ -256,6 +258,16 @@ verb(journal, 'export <name>', 'the rows as NDJSON', async (source, flags, [name
   else process.stdout.write(text);
   return 0;
 }).option('--out <path>', 'file to write');
+
+journal
+  .command('import <file>')
+  .description('an export as a journal file again; refused unless every hash, link and line is as it was written')
+  .requiredOption('--out <path>', 'journal file to make; it must not exist')
+  .action((file: string, own: { readonly out: string }) => {
+    const read = readExport(readFileSync(file, 'utf8'));
+    const { namespace, name } = read.cluster;
+    print(`${importJournal(read, own.out)} rows of ${namespace}/${name} are in ${own.out}`);
+  });
 
 verb(program, 'replay [name]', 'decide every row again and compare byte for byte', async (source, flags, [name]) => {
   const clusters = name === undefined ? await source.clusters() : [await clusterOf(source, flags, name)];
