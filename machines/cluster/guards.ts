@@ -10,7 +10,7 @@ import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
 import type { View } from './view.ts';
-import { remainingObjects, unmarkedObjects, unstrippedObjects } from './tables/deletion.ts';
+import { remainingObjects, unmarkedObjects, unseenObjects, unstrippedObjects } from './tables/deletion.ts';
 
 /** Asks `question` only on a whole picture. */
 function ifKnown(facts: Facts, question: () => Answer): Answer {
@@ -243,6 +243,9 @@ export function podsGone({ facts }: View): Answer {
       const object = objectAt(facts, key)?.object;
       return object !== undefined && (object.kind === 'Pod' || ownershipOf(facts, object).type === 'ours');
     });
+    const unseen = unseenObjects(facts).filter((key) => key.startsWith('StatefulSet/'));
+    if (unseen.length > 0)
+      return no(`${unseen.join(', ')} was created and has not been seen yet`, { left: ours.length });
     return whether(
       ours.length === 0,
       ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${ours.join(', ')}`,
@@ -258,11 +261,17 @@ export function objectsCleared({ facts }: View): Answer {
   return ifKnown(facts, () => {
     const left = remainingObjects(facts);
     const unmarked = unmarkedObjects(facts);
-    const done = left.length === 0 && unmarked.length === 0;
-    const words = [...left.map((key) => `${key} has to go`), ...unmarked.map((key) => `${key} has to be marked`)];
+    const unseen = unseenObjects(facts);
+    const done = left.length === 0 && unmarked.length === 0 && unseen.length === 0;
+    const words = [
+      ...left.map((key) => `${key} has to go`),
+      ...unmarked.map((key) => `${key} has to be marked`),
+      ...unseen.map((key) => `${key} was created and has not been seen yet`),
+    ];
     return whether(done, done ? 'nothing is left but what is kept' : words.join(', '), {
       left: left.length,
       unmarked: unmarked.length,
+      unseen: unseen.length,
     });
   });
 }
@@ -270,7 +279,7 @@ export function objectsCleared({ facts }: View): Answer {
 /** Our finalizers and uid marks are off every object that lives on. */
 export function marksStripped({ facts }: View): Answer {
   return ifKnown(facts, () => {
-    const left = unstrippedObjects(facts);
+    const left = [...unstrippedObjects(facts), ...unseenObjects(facts)];
     return whether(
       left.length === 0,
       left.length === 0 ? 'no mark of ours is left' : `marks are left on ${left.join(', ')}`,

@@ -123,6 +123,8 @@ function timerFired(facts: Facts, id: string): Facts {
     return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
   }
   if (id === 'status') return { ...facts, memory };
+  // Of a cluster on its way out nothing is forgotten: it would be left behind. It is read by name instead.
+  if (id === 'sight' && facts.world.cluster?.seen.deleting === true) return { ...facts, memory };
   if (id === 'sight') return { ...facts, memory: { ...memory, expected: unseenForgotten(facts) } };
   const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
   return { ...facts, memory: { ...memory, expired } };

@@ -15,7 +15,7 @@ import type { ObjectProjection, ObjectRef } from './observations.ts';
 import type { DesiredObject } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
-import { deletionStep, objectsToMark, objectsToStrip } from './tables/deletion.ts';
+import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
 function clusterRef(facts: Facts): ObjectRef {
   return { kind: 'PostgresCluster', name: facts.world.cluster?.seen.name ?? '' };
@@ -175,13 +175,29 @@ function leaving(view: View): readonly Intent[] {
   });
 }
 
+/** What was created and not seen is read by name: a watch that hangs must not leave it behind. */
+function sightings(facts: Facts): readonly Intent[] {
+  const { open, expected, failures } = facts.memory;
+  return unseenObjects(facts).flatMap((key): readonly Intent[] => {
+    const [kind, name] = key.split('/');
+    const waits = open[key] !== undefined || expected[key] === undefined || failures[key] !== undefined;
+    if (waits || name === undefined) return [];
+    const target = { kind: kind as ObjectRef['kind'], name };
+    return [{ type: 'ReadObject', target, because: 'it was created and no watch has shown it' }];
+  });
+}
+
 function deleting(view: View): readonly Intent[] {
   const { facts, state } = view;
   const cluster = facts.world.cluster?.seen;
   if (cluster === undefined) return [];
   switch (state) {
     case 'Deleting.stopping':
-      return [...reads(facts), ...leaving(view).filter((intent) => intent.target.kind === 'StatefulSet')];
+      return [
+        ...reads(facts),
+        ...sightings(facts),
+        ...leaving(view).filter((intent) => intent.target.kind === 'StatefulSet'),
+      ];
     case 'Deleting.clearing': {
       const marks = objectsToMark(facts).map((object): Intent => ({
         type: 'MarkRetained',
@@ -189,11 +205,12 @@ function deleting(view: View): readonly Intent[] {
         uid: object.uid,
         because: 'volumePolicy is Retain: it is kept for a namesake or a human',
       }));
-      return [...reads(facts), ...marks, ...leaving(view)];
+      return [...reads(facts), ...sightings(facts), ...marks, ...leaving(view)];
     }
     case 'Deleting.stripping':
       return [
         ...reads(facts),
+        ...sightings(facts),
         ...objectsToStrip(facts).map((object): Intent => ({
           type: 'StripMarks',
           target: refOf(object),

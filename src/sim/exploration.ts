@@ -19,14 +19,17 @@ export const requestFates: readonly Fate[] = [
   { type: 'lost-request', silent: true },
   { type: 'lost-answer', silent: false },
   { type: 'lost-answer', silent: true },
-  { type: 'held', ms: 4_000 },
-  { type: 'held', ms: 40_000 },
+  // Longer than its sender waits would be a request whose connection is gone: see `lateRequest`.
+  { type: 'held', ms: 6_000 },
   { type: 'replaced', status: 409, reason: 'Conflict', retryAfterMs: null },
   { type: 'replaced', status: 410, reason: 'Expired', retryAfterMs: null },
   { type: 'replaced', status: 429, reason: 'TooManyRequests', retryAfterMs: 5_000 },
   { type: 'replaced', status: 500, reason: 'InternalError', retryAfterMs: null },
   { type: 'replaced', status: 503, reason: 'ServiceUnavailable', retryAfterMs: null },
 ];
+
+/** Arrives long after its sender gave up. Of a cluster that is gone by then nothing can be kept from being made anew. */
+export const lateRequest: Fate = { type: 'held', ms: 40_000 };
 
 /** One plan for each request of a run without faults, and each of these fates. */
 export function singleFaults(calm: RunResult, fates: readonly Fate[] = requestFates): readonly Plan[] {
@@ -40,7 +43,14 @@ export function singleFaults(calm: RunResult, fates: readonly Fate[] = requestFa
 
 const modes: readonly CrashMode[] = ['kill', 'kill', 'kill', 'pause', 'amnesia'];
 
-function step(chance: SimChance, operators: readonly string[]): PlanStep {
+function stepsOf(chance: SimChance, operators: readonly string[]): readonly PlanStep[] {
+  const step = stepOf(chance, operators);
+  // Whoever comes back finds a history that has been forgotten meanwhile, or not.
+  const forgotten = step.type === 'api-down' && chance.fraction() < 0.5;
+  return forgotten ? [step, { type: 'compact', atMs: step.atMs + step.ms - 1 }] : [step];
+}
+
+function stepOf(chance: SimChance, operators: readonly string[]): PlanStep {
   const operator = chance.oneOf(operators);
   const atMs = chance.between(0, 90_000);
   const pod = `${namespace}/shop-${chance.between(0, 1)}`;
@@ -68,5 +78,5 @@ export function planOf(seed: number, scenario?: string): Plan {
   const chosen = scenario ?? chance.oneOf(scenarioNames);
   const { operators } = scenarioOf(chosen);
   const count = chance.between(1, chance.oneOf([3, 6, 12]));
-  return { seed, scenario: chosen, steps: Array.from({ length: count }, () => step(chance, operators)) };
+  return { seed, scenario: chosen, steps: Array.from({ length: count }, () => stepsOf(chance, operators)).flat() };
 }

@@ -3,7 +3,7 @@
  *
  *   --seed N [--count M] [--scenario NAME]   random faults, one plan for each seed from N on
  *   --crashes NAME [--mode kill|amnesia|pause] [--every K]   every single crash of a scenario
- *   --faults NAME [--every K]                every fault of every single request of a scenario
+ *   --faults NAME [--every K] [--late]       every fault of every single request of a scenario; or only its arrival too late
  *   --plan FILE                              one plan again; --log shows what the operators said
  *   --first                                  stops at the first failure
  *   --out FOLDER                             where plans of failing runs are left
@@ -14,7 +14,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { planOf, singleCrashes, singleFaults } from './exploration.ts';
+import { lateRequest, planOf, requestFates, singleCrashes, singleFaults } from './exploration.ts';
 import { quiet, readPlan, type CrashMode, type Plan } from './plan.ts';
 import { runPlan, type RunResult } from './run.ts';
 import { shrunk } from './shrink.ts';
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     every: { type: 'string', default: '1' },
     plan: { type: 'string' },
     out: { type: 'string' },
+    late: { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
     first: { type: 'boolean', default: false },
   },
@@ -72,7 +73,8 @@ async function plans(): Promise<readonly Plan[]> {
   const seed = Number(values.seed ?? '1');
   if (values.plan !== undefined) return [readPlan(values.plan)];
   if (values.crashes !== undefined) return thin(singleCrashes(await calm(values.crashes, seed), modeOf(values.mode)));
-  if (values.faults !== undefined) return thin(singleFaults(await calm(values.faults, seed)));
+  if (values.faults !== undefined)
+    return thin(singleFaults(await calm(values.faults, seed), values.late ? [lateRequest] : requestFates));
   return Array.from({ length: Number(values.count) }, (_, index) => planOf(seed + index, values.scenario));
 }
 

@@ -60,6 +60,23 @@ function stepOf(facts: Facts, object: ObjectProjection): number {
   return isPatroniObject(object, cluster) ? 3 : stepOfKind[object.kind];
 }
 
+/**
+ * Keys of objects that we created, or may have, and that no watch has shown: what is not seen is not gone. A watch may hang
+ * for longer than a cluster lives.
+ */
+export function unseenObjects({ world, memory }: Facts): readonly string[] {
+  const creating = Object.values(memory.open)
+    .filter(({ type }) => type === 'CreateObject' || type === 'CreateSecret')
+    .map(({ target }) => objectKey(target));
+  const doubtful = Object.entries(memory.failures)
+    .filter(([, failure]) => failure.needsRead)
+    .map(([key]) => key);
+  const all = [...creating, ...doubtful, ...Object.keys(memory.expected)];
+  return [...new Set(all)]
+    .filter((key) => !key.startsWith('PostgresCluster/') && world.objects[key] === undefined)
+    .sort();
+}
+
 /** Keys of objects that have to go before the finalizer is released. */
 export function remainingObjects(facts: Facts): readonly string[] {
   return ourObjects(facts)

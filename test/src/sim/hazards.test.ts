@@ -34,4 +34,10 @@ describe('plans that once broke something', () => {
     ] as const;
     expect(await judged({ seed: 3, scenario: 'drift', steps })).toEqual([]);
   });
+
+  it('a deletion while a watch hangs leaves nothing behind that was created and not seen', async () => {
+    const fate = { type: 'lost-answer', silent: true } as const;
+    const steps = [{ type: 'request', operator: 'operator-0', nth: 22, fate }] as const;
+    expect(await judged({ seed: 1, scenario: 'delete-volumes', steps })).toEqual([]);
+  });
 });

@@ -43,7 +43,7 @@ const bugs: readonly PlantedBug[] = [
     file: 'src/decision/render.ts',
     find: "const rendered = apply(context, ref, { resourceVersion: '1' }, []);",
     replace: 'const rendered = apply(context, ref, {}, []);',
-    search: '--faults create --every 13',
+    search: '--faults create --late',
   },
   {
     bug: 'volumes go whatever the policy says',
@@ -55,8 +55,8 @@ const bugs: readonly PlantedBug[] = [
   {
     bug: 'a cluster is called ready without its members',
     file: 'machines/cluster/guards.ts',
-    find: '  return membersReady(view);\n}\n\n',
-    replace: '  return leader;\n}\n\n',
+    find: 'if (ready === desired) return yes(',
+    replace: 'if (ready > 0) return yes(',
     search: '--seed 1 --count 20 --scenario create',
   },
   {
@@ -71,7 +71,7 @@ const bugs: readonly PlantedBug[] = [
     file: 'src/watch/watch.ts',
     find: '        const now = found.get(key);\n        if (now !== undefined) continue;',
     replace: '        const now = found.get(key);\n        if (now !== undefined || state.listed) continue;',
-    search: '--seed 300 --count 120 --scenario vandal',
+    search: '--seed 300 --count 200 --scenario vandal',
   },
   {
     bug: 'what passes by itself is taken for a refusal',
