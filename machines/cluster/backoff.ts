@@ -9,6 +9,8 @@ export const retryDelayMsMin = 5_000;
 export const retryDelayMsMax = 300_000;
 /** First wait after a failed precondition: the world moved, look again soon. */
 export const conflictDelayMs = 1_000;
+/** Longest wait for the Lease: one renewal and a half, and a row per target that often while there is none. */
+export const withheldDelayMsMax = 15_000;
 export const retryJitter = 0.1;
 /** Good news must hold this long; about two of Patroni's shortest steps, far below what a user waits for. */
 export const holdMs = 2_000;

@@ -4,7 +4,14 @@
  */
 import { assertNever } from '../shared/exhaustive.ts';
 import { finalizer, objectNames } from '../shared/names.ts';
-import { conflictDelayMs, probeDelayMs, retryDelayMs, retryDelayMsMin, sightMs } from './backoff.ts';
+import {
+  conflictDelayMs,
+  probeDelayMs,
+  retryDelayMs,
+  retryDelayMsMin,
+  sightMs,
+  withheldDelayMsMax,
+} from './backoff.ts';
 import type { Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
 import { armed, lostObject, sawObject, without } from './world.ts';
@@ -25,6 +32,9 @@ function findOpen(memory: Memory, observation: OutcomeArrived): Closed | null {
   return null;
 }
 
+/** Neither side limits the wait. */
+const asSoon = { mostDelayMs: Infinity, notBeforeMs: 0 } as const;
+
 interface Trouble {
   readonly reason: string;
   readonly message: string;
@@ -32,6 +42,8 @@ interface Trouble {
   readonly needsRead: boolean;
   /** First wait; doubles with every failure in a row. */
   readonly firstDelayMs: number;
+  /** Never waits longer than this, but for what the server asked. */
+  readonly mostDelayMs: number;
   /** The server asked for at least this long. */
   readonly notBeforeMs: number;
 }
@@ -65,7 +77,8 @@ function failed(facts: Facts, closed: Closed, trouble: Trouble, at: number): Fac
     waiting: true,
     needsRead: trouble.needsRead && isReadable(closed.intent),
   };
-  const dueAt = at + Math.max(retryDelayMs(count, trouble.firstDelayMs), trouble.notBeforeMs);
+  const dueAt =
+    at + Math.max(Math.min(retryDelayMs(count, trouble.firstDelayMs), trouble.mostDelayMs), trouble.notBeforeMs);
   return {
     ...facts,
     memory: {
@@ -143,7 +156,7 @@ function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'r
 
 function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Facts {
   const rule = recoveryRules[closed.intent.type];
-  const trouble = { reason: 'OutcomeUnknown', message: reason, permanent: false, notBeforeMs: 0 };
+  const trouble = { reason: 'OutcomeUnknown', message: reason, permanent: false, ...asSoon };
   switch (rule) {
     case 'forget':
     case 'publish-latest':
@@ -172,7 +185,10 @@ function done(facts: Facts, result: Readonly<Record<string, string>>): Facts {
   return { ...facts, memory: { ...facts.memory, handled: { ...facts.memory.handled, ...result } } };
 }
 
-const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMin, notBeforeMs: 0 } as const;
+const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMin, ...asSoon } as const;
+
+/** Nobody was asked, so nobody is spared by waiting longer; an outage must not delay what follows it by minutes. */
+const withheld = { ...again, firstDelayMs: conflictDelayMs, mostDelayMs: withheldDelayMsMax } as const;
 
 /** Takes the outcome of an intent into the facts. One that belongs to no open intent changes nothing. */
 export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: number): Facts {
@@ -200,7 +216,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'transient':
       return failed(next, closed, { ...again, ...outcome, notBeforeMs: outcome.retryAfterMs ?? 0 }, at);
     case 'withheld':
-      return failed(next, closed, { ...again, ...outcome, message: outcome.reason, firstDelayMs: conflictDelayMs }, at);
+      return failed(next, closed, { ...withheld, ...outcome, message: outcome.reason }, at);
     case 'unknown':
       return uncertain(next, closed, outcome.reason, at);
     default:

@@ -10,13 +10,14 @@
  *
  * Exit code 1 when anything was violated.
  */
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lateRequest, planOf, requestFates, singleCrashes, singleFaults } from './exploration.ts';
 import { quiet, readPlan, type CrashMode, type Plan } from './plan.ts';
 import { runPlan, type RunResult } from './run.ts';
+import { makeScratch } from './scratch.ts';
 import { shrunk } from './shrink.ts';
 
 const { values } = parseArgs({
@@ -41,13 +42,7 @@ function modeOf(text: string): CrashMode {
   throw new Error(`--mode ${text} is none of kill, amnesia, pause`);
 }
 
-/** Memory-backed where there is such a place: what is proved here is not the disk. */
-function scratchFolder(): string {
-  const memory = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory() === true;
-  return mkdtempSync(join(memory ? '/dev/shm' : tmpdir(), 'sim-'));
-}
-
-const scratch = scratchFolder();
+const { folder: scratch, remove } = makeScratch();
 const calms = new Map<string, RunResult>();
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -116,5 +111,5 @@ async function main(): Promise<void> {
 try {
   await main();
 } finally {
-  rmSync(scratch, { recursive: true, force: true });
+  remove();
 }

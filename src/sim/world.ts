@@ -44,6 +44,8 @@ export interface World {
   readonly isQuiet: () => boolean;
   /** Faults off: what the plan has not done yet to operators and their requests it will not do any more. */
   readonly disarm: () => void;
+  /** Lets something happen, `atMs` from now. */
+  readonly happen: (step: TimedStep) => void;
   /** Takes the world's files away. */
   readonly close: () => void;
 }
@@ -61,7 +63,8 @@ export interface WorldOptions {
 const restartMs = 2_000;
 const compactEveryMs = 300_000;
 
-type TimedStep = Exclude<PlanStep, { readonly type: 'crash' | 'request' }>;
+/** A fault with a time of its own. */
+export type TimedStep = Exclude<PlanStep, { readonly type: 'crash' | 'request' }>;
 
 interface Trouble {
   apiDown: number;
@@ -71,7 +74,7 @@ interface Trouble {
 
 /** Runs a thing that begins at a time and is over after another. */
 function lasting(
-  world: Omit<World, 'close' | 'isQuiet' | 'disarm' | 'operators'>,
+  world: Omit<World, 'close' | 'happen' | 'isQuiet' | 'disarm' | 'operators'>,
   trouble: Trouble,
   step: TimedStep,
 ): void {
@@ -200,6 +203,7 @@ export function openWorld(options: WorldOptions): World {
   return {
     ...parts,
     operators: operators.map((name) => seatOf(shared, name)),
+    happen: (step) => lasting(parts, trouble, step),
     isQuiet: () => trouble.pending === 0,
     disarm: () => {
       trouble.disarmed = true;

@@ -1,15 +1,13 @@
 /** A sample of what `npm run sim -- --crashes` and `--seed` run in full. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { planOf, requestFates, singleCrashes } from '#src/sim/exploration.ts';
 import { quiet, type CrashMode, type Plan } from '#src/sim/plan.ts';
 import { runPlan, type RunResult } from '#src/sim/run.ts';
+import { makeScratch } from '#src/sim/scratch.ts';
 import { shrunk } from '#src/sim/shrink.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'sim-crashes-'));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const { folder: scratch, remove } = makeScratch();
+afterAll(remove);
 
 const calms = new Map<string, RunResult>();
 

@@ -1,13 +1,12 @@
 /** Plans that once broke something, each named after what went wrong. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { quiet, type Plan } from '#src/sim/plan.ts';
 import { runPlan, type RunResult } from '#src/sim/run.ts';
+import { makeScratch } from '#src/sim/scratch.ts';
+import { screenOf } from '#src/sim/story.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'sim-hazards-'));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const { folder: scratch, remove } = makeScratch();
+afterAll(remove);
 
 async function judged(plan: Plan): Promise<RunResult['violations']> {
   const expected = await runPlan(quiet(plan.scenario, plan.seed), { scratch, expected: null });
@@ -39,5 +38,19 @@ describe('plans that once broke something', () => {
     const fate = { type: 'lost-answer', silent: true } as const;
     const steps = [{ type: 'request', operator: 'operator-0', nth: 22, fate }] as const;
     expect(await judged({ seed: 1, scenario: 'delete-volumes', steps })).toEqual([]);
+  });
+
+  it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
+    const story = [
+      'apply crds/samples/two-members.yaml',
+      'wait Running',
+      'pass 30s',
+      'api down for 3m',
+      'kill pg-two-1 for 5m',
+      'pass 4m',
+      'show',
+    ];
+    const root = new URL('../../../', import.meta.url);
+    expect(await screenOf(story.join('\n'), { scratch, root })).toContain('pg-two: Degraded, 1 of 2 ready');
   });
 });

@@ -1,14 +1,12 @@
 /** The real operator in the simulated world, without faults. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
+import { makeScratch } from '#src/sim/scratch.ts';
 import { scenarioNames } from '#src/sim/scenarios.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'sim-runs-'));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const { folder: scratch, remove } = makeScratch();
+afterAll(remove);
 
 describe('a world without faults', () => {
   it.each(scenarioNames)('%s reaches its goal, breaks nothing and comes to rest', async (scenario) => {
