@@ -141,7 +141,7 @@ function storageReady({ facts }: View): Verdict {
     .map((claim) => `${claim.name} has ${claim.detail.capacity ?? 'nothing'}`);
   return small.length > 0
     ? verdict('False', 'TooSmall', `${small.sort().join(', ')}; ${asked ?? ''} is asked for`)
-    : verdict('True', 'Bound', `${claims.length} volumes are bound`);
+    : verdict('True', 'Bound', claims.length === 1 ? '1 volume is bound' : `${claims.length} volumes are bound`);
 }
 
 function standing(memory: Memory): readonly string[] {

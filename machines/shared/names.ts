@@ -14,6 +14,8 @@ export const fieldManagers = {
   objects: 'postgres-operator',
   finalizer: 'postgres-operator-finalizer',
   status: 'postgres-operator-status',
+  /** The one status write without an intent: that the journal cannot be written. */
+  journal: 'postgres-operator-journal',
 } as const;
 
 export const labels = {

@@ -4,7 +4,7 @@
  * Does not own: facts and chart (`machines/`), builders (`src/resources`), durability (`src/journal`).
  */
 import { statusIntervalMs, retryJitter } from '#machines/cluster/backoff.ts';
-import { phaseOf } from '#machines/cluster/chart.ts';
+import { phaseOf, type Phase } from '#machines/cluster/chart.ts';
 import { conditionsOf, withConditions, type Assessed } from '#machines/cluster/conditions.ts';
 import { entered, withTimers } from '#machines/cluster/deadlines.ts';
 import type { Facts, Memory, Snapshot } from '#machines/cluster/facts.ts';
@@ -59,17 +59,20 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
 
 const eventsMax = 20;
 
+/** Type of the Kubernetes Event for entering a phase. */
+export function severityOf(phase: Phase): 'Normal' | 'Warning' {
+  return phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed' ? 'Warning' : 'Normal';
+}
+
 function withEvents(memory: Memory, steps: readonly Step[]): Memory {
   const news = steps
     .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
     .map((step) => {
       const to = phaseOf(step.to);
-      const severity =
-        to === 'Degraded' || to === 'Recovering' || to === 'Failed' ? ('Warning' as const) : ('Normal' as const);
       return {
         reason: step.signal,
         note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}`,
-        severity,
+        severity: severityOf(to),
       };
     });
   return news.length === 0 ? memory : { ...memory, events: [...memory.events, ...news].slice(-eventsMax) };

@@ -153,12 +153,16 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
   };
 }
 
-/** What must be published at once when it changes: phase, and every condition's status. Reasons and counts may wait. */
+/**
+ * What must be published at once when it changes: phase, every condition's status, and that an edit was seen (tools wait
+ * for observedGeneration). Reasons and counts may wait.
+ */
 export function urgentHash(view: Assessed): string {
-  const { memory } = view.facts;
+  const { memory, world } = view.facts;
+  const generation = String(world.cluster?.seen.generation ?? 0);
   const parts = conditionTypes.map((type) => {
     const condition = memory.conditions[type];
     return condition === undefined ? type : `${type}=${condition.status}`;
   });
-  return sha256([phaseOf(view.state), desiredMembers(view.facts), ...parts].join('\n'));
+  return sha256([phaseOf(view.state), desiredMembers(view.facts), generation, ...parts].join('\n'));
 }

@@ -1,4 +1,8 @@
-/** Owns: tables of documents that are made from code: settings and metrics. Drift tests hold the documents to them. */
+/** Owns: tables of documents that are made from code: settings, metrics and Kubernetes Events. Drift tests hold the documents to them. */
+import { phaseOf } from '#machines/cluster/chart.ts';
+import { arrowsOf, follow, initialState } from '#machines/cluster/fixpoint.ts';
+import { signals } from '#machines/cluster/signals.ts';
+import { severityOf } from '../decision/decide.ts';
 import { settings } from '../config.ts';
 import { makeMetrics } from '../status/metrics.ts';
 
@@ -19,4 +23,19 @@ export async function metricsTable(): Promise<string> {
     '|---|---|---|',
     ...metrics.map(({ name, type, help }) => `| \`${name}\` | ${String(type)} | ${help} |`),
   ].join('\n');
+}
+
+/** The body of docs/events.md's table: every arrow of the chart that changes the phase. */
+export function eventsTable(): string {
+  const states = [initialState];
+  const rows = new Set<string>();
+  for (const from of states) {
+    for (const { signal } of signals.filter((each) => arrowsOf(from).has(each.signal))) {
+      const to = follow(from, signal);
+      if (!states.includes(to)) states.push(to);
+      if (phaseOf(from) === phaseOf(to)) continue;
+      rows.add(`| \`${signal}\` | ${severityOf(phaseOf(to))} | ${phaseOf(from)} | ${phaseOf(to)} |`);
+    }
+  }
+  return ['| reason | type | from | to |', '|---|---|---|---|', ...[...rows].toSorted()].join('\n');
 }

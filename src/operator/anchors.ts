@@ -9,6 +9,8 @@ export interface AnchoredCluster {
   readonly namespace: string;
   readonly name: string;
   readonly anchor: Anchor;
+  /** False when the status says that the journal cannot be written. */
+  readonly journalIntact: boolean;
 }
 
 export interface Anchors {
@@ -33,8 +35,14 @@ function anchorOf(cluster: unknown): Anchor | null {
   return head === '' ? { uid, epoch, seq: 0, head } : { uid, epoch, seq, head };
 }
 
+function isJournalIntact(cluster: unknown): boolean {
+  const status = isObject(cluster) && isObject(cluster['status']) ? cluster['status'] : {};
+  const conditions: readonly unknown[] = Array.isArray(status['conditions']) ? status['conditions'] : [];
+  return !conditions.some((each) => isObject(each) && each['type'] === 'JournalIntact' && each['status'] === 'False');
+}
+
 /** Reads the anchors of all clusters. @throws Transient when the API server does not answer */
-export async function readAnchors(kube: Kube, namespaces: readonly string[]): Promise<Anchors> {
+export async function readAnchors(kube: Pick<Kube, 'get'>, namespaces: readonly string[]): Promise<Anchors> {
   const clusters: AnchoredCluster[] = [];
   for (const source of sourcesOf(namespaces).filter((each) => each.kind === 'PostgresCluster')) {
     const answer = await kube.get(source.path, {});
@@ -51,7 +59,12 @@ export async function readAnchors(kube: Kube, namespaces: readonly string[]): Pr
       const anchor = anchorOf(item);
       const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
       if (anchor !== null)
-        clusters.push({ anchor, namespace: String(metadata['namespace'] ?? ''), name: String(metadata['name'] ?? '') });
+        clusters.push({
+          anchor,
+          namespace: String(metadata['namespace'] ?? ''),
+          name: String(metadata['name'] ?? ''),
+          journalIntact: isJournalIntact(item),
+        });
     }
   }
   const anchors = clusters.map(({ anchor }) => anchor);

@@ -15,6 +15,7 @@ import type { LeaseHandle, TermBegun } from '#src/kube/lease.ts';
 import type { Metrics } from '#src/status/metrics.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
 import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
+import { makeJournalNotice, type JournalNotice } from './journal-notice.ts';
 import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
 import { startLine } from './line.ts';
 import type { OperatorOptions } from './options.ts';
@@ -65,7 +66,11 @@ export function journalEpoch(path: string): number {
   return peek(path, (reader) => (reader === null ? 0 : epochOf(reader)));
 }
 
-function open({ options, metrics, writable }: TermPorts, anchors: readonly Anchor[]): JournalOpened {
+function open(
+  { options, metrics, writable }: TermPorts,
+  anchors: readonly Anchor[],
+  notice: JournalNotice,
+): JournalOpened {
   const { config, ports, log, build } = options;
   // Before the journal may say no.
   metrics.journalWritable.set(1);
@@ -78,6 +83,7 @@ function open({ options, metrics, writable }: TermPorts, anchors: readonly Ancho
       metrics.journalWritable.set(isWritable ? 1 : 0);
       log[isWritable ? 'info' : 'error']({ writable: isWritable, because }, 'journal');
       writable.next(isWritable);
+      notice.tell(isWritable, because);
     },
     onFatal: (error) => options.onFatal(`the journal cannot be trusted any more: ${error.message}`),
     onCommit: (_rows, ms) => metrics.commitSeconds.observe(ms / 1000),
@@ -126,7 +132,14 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     (because) => log.warn({ because }, 'waiting for the API server'),
   );
   if (known === null || ports.isOver()) return null;
-  const opening = open(ports, known.anchors);
+  const notice = makeJournalNotice({
+    kube,
+    namespaces: config.namespaces,
+    ...options.ports,
+    log,
+    mayAct: () => lease.mayAct() && lease.epoch() === begun.epoch,
+  });
+  const opening = open(ports, known.anchors, notice);
   const { journal } = opening;
   if (opening.type === 'quarantined') {
     metrics.journalGaps.inc();
@@ -135,6 +148,8 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
       'journal was damaged and is kept aside; a new one begins',
     );
   }
+  // Said by a process that did not live to take it back.
+  if (writable.value && known.clusters.some(({ journalIntact }) => !journalIntact)) notice.tell(true, 'a new term');
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
   const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable }, begun.epoch);
@@ -142,6 +157,7 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     journal,
     pipeline,
     quiet: async () => {
+      notice.stop();
       pipeline.subscription.unsubscribe();
       await pipeline.executor.drain();
     },

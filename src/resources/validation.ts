@@ -60,7 +60,14 @@ function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
   });
 }
 
+/** What every image reference is made of; the kubelet knows the rest. */
+const imageGrammar = /^[a-zA-Z0-9][a-zA-Z0-9.:_/@-]*$/;
+
 function imageProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
+  if (spec.image !== undefined && !imageGrammar.test(spec.image))
+    return [
+      { field: 'spec.image', value: shown(spec.image), rule: 'must be an image reference, such as registry/name:tag' },
+    ];
   if (spec.image !== undefined || config.images[spec.version] !== undefined) return [];
   const known = Object.keys(config.images).sort().join(', ');
   return [

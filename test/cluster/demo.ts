@@ -191,6 +191,7 @@ async function story(target: TargetCluster): Promise<void> {
   process.stdout.write(
     `\n$ pgc why ${name} -n ${namespace}\n${await pgc(target, ['why', name, '--namespace', namespace])}\n`,
   );
+  process.stdout.write(`\n$ pgc replay\n${await pgc(target, ['replay'])}\n`);
   process.stdout.write(
     `\nLook around: ${target.kubectl.join(' ')} --namespace ${namespace} get postgrescluster,pods\nClean up:    make cluster-down\n`,
   );

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Operator } from '#src/operator/operator.ts';
 import { run, waitFor } from '#test/cluster/shell.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
-import { joinAudit, operatorChanges, phases, startLineWorld, type LineWorld } from './line-world.ts';
+import { clusters, joinAudit, operatorChanges, phases, startLineWorld, type LineWorld } from './line-world.ts';
 
 let world: LineWorld;
 let operator: Operator;
@@ -34,6 +34,15 @@ function fillDisk(filler: string): void {
       }
 }
 
+/** Status and reason of the condition that speaks of the journal. */
+async function journalIntact(name: string): Promise<string> {
+  const found = (await clusters(world.api)).get(name)?.['status'] as
+    | { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[] }
+    | undefined;
+  const condition = found?.conditions?.find(({ type }) => type === 'JournalIntact');
+  return `${condition?.status ?? ''} ${condition?.reason ?? ''}`;
+}
+
 beforeAll(async () => {
   world = await startLineWorld('full');
   disk = `${world.api.dir}/disk`;
@@ -56,6 +65,11 @@ describe('a full disk under the journal', () => {
     await create('meanwhile');
     await waitFor('readyz says it', async () => (await readyz()).includes('the journal cannot be written'), 30_000);
     expect(await readyz()).toMatch(/^503 /);
+    await waitFor(
+      'the status says it',
+      async () => (await journalIntact('before')).startsWith('False NotWritable'),
+      30_000,
+    );
     const answer = await fetch(`http://127.0.0.1:${operator.http.apiPort}/api/clusters`);
     expect(answer.status).toBe(200);
     expect(JSON.stringify(await answer.json())).toContain('before');
@@ -78,6 +92,12 @@ describe('a full disk under the journal', () => {
     rmSync(`${disk}/filler`);
     await waitFor('all running', async () => (await isRunning('meanwhile')) && isRunning('later'), 60_000);
     expect(await readyz()).toMatch(/^200 /);
+    for (const name of ['before', 'meanwhile', 'later'])
+      await waitFor(
+        `${name} says it is over`,
+        async () => (await journalIntact(name)).startsWith('True Recording'),
+        30_000,
+      );
     const { reader, verify } = operator.journal();
     expect(verify().damage).toEqual([]);
     expect(joinAudit(world.api, [reader]).unexplained).toEqual([]);

@@ -3,6 +3,7 @@
  * its tests ask: status, changes in the audit log, journal and audit log joined.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fieldManagers } from '#machines/shared/names.ts';
 import { decodeBody } from '#src/decision/codec.ts';
 import { effectKey } from '#src/decision/record.ts';
 import { readConfig } from '#src/config.ts';
@@ -122,11 +123,12 @@ function operatorRequests(api: ApiWorld): readonly AuditEvent[] {
         user.username === operatorAccount &&
         objectRef?.resource !== 'leases' &&
         !requestURI.includes('dryRun') &&
+        !requestURI.includes(`fieldManager=${fieldManagers.journal}`) &&
         !/reviews?$/.test(objectRef?.resource ?? ''),
     );
 }
 
-/** Every change the operator has asked for, in order: Lease, reviews and dry-runs apart. */
+/** Every change the operator has asked for, in order: Lease, reviews, dry-runs and the journal's own notice apart. */
 export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
   return operatorRequests(api).filter(({ verb }) => verb !== 'get');
 }

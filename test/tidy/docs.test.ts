@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { metricsTable, settingsTable } from '#src/dev/tables.ts';
+import { eventsTable, metricsTable, settingsTable } from '#src/dev/tables.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -13,6 +13,23 @@ function text(path: string): string {
 it('docs/configuration.md lists every setting', () => expect(text('docs/configuration.md')).toContain(settingsTable()));
 
 it('docs/metrics.md lists every metric', async () => expect(text('docs/metrics.md')).toContain(await metricsTable()));
+
+it('docs/events.md lists every Kubernetes Event', () => expect(text('docs/events.md')).toContain(eventsTable()));
+
+it('every command of the README is run by CI, or printed by the demo that CI runs', () => {
+  const commands = [...text('README.md').matchAll(/^(?:\$ )?((?:make|pgc|npm|kubectl) [^#\n]*)/gm)].map((match) =>
+    (match[1] ?? '').trim(),
+  );
+  const inCi = text('.ci/run');
+  const inDemo = text('test/cluster/demo.ts');
+  const isRun = (command: string): boolean => {
+    const [program = '', what = ''] = command.split(' ');
+    if (program === 'make') return inCi.includes(`make -s ${what}`);
+    return program === 'pgc' && new RegExp(`'${what}'`).test(inDemo);
+  };
+  expect(commands.length).toBeGreaterThan(3);
+  expect(commands.filter((command) => !isRun(command))).toEqual([]);
+});
 
 it('links between documents lead somewhere', () => {
   const documents = [

@@ -47,7 +47,7 @@ function lead(of: Journal, epoch: number, gap?: unknown): Anchored {
     of.writer.append({ ...row, cluster, kind: 'observation', type: 'X', body: `{"e":${epoch},"n":${count}}` });
   of.writer.flush();
   const { seq, head } = of.writer.head('u1') ?? { seq: 0, head: '' };
-  return { namespace: 'shop', name: 'orders', anchor: { uid: 'u1', epoch, seq, head } };
+  return { namespace: 'shop', name: 'orders', anchor: { uid: 'u1', epoch, seq, head }, journalIntact: true };
 }
 
 function term(of: Journal, holder: string, epoch: number): TermBegun['previous'] {
