@@ -96,6 +96,8 @@ function makeLines(): Lines {
   return {
     [Symbol.asyncIterator]: read,
     put: (line) => {
+      // A stream that was destroyed gives nothing more, or a reader would skip what it never got.
+      if (over !== null) return;
       lines.push(line);
       wake();
     },

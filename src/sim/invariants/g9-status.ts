@@ -8,8 +8,8 @@ import { isReady } from '../patroni/member.ts';
 import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
 
-/** Time a true observation may take to become a status: what is under way when a process is held up. */
-const lagMs = 20_000;
+/** A source that nothing was heard of is called stale after 75 s; until then the last that was seen is believed. */
+const lagMs = 90_000;
 
 /** Whether the objects say that a cluster runs. */
 function runs({ user }: World, cluster: Json): boolean {
