@@ -144,9 +144,14 @@ function storageReady({ facts }: View): Verdict {
     : verdict('True', 'Bound', claims.length === 1 ? '1 volume is bound' : `${claims.length} volumes are bound`);
 }
 
+/** Being late is no trouble: what was asked of an older version is asked again. Again and again it is one. */
+const conflicts: ReadonlySet<string> = new Set(['Conflict', 'IncarnationChanged', 'AlreadyExists']);
+const conflictsInARow = 3;
+
 function standing(memory: Memory): readonly string[] {
   return Object.entries(memory.failures)
-    .filter(([key, failure]) => failure.reason !== 'conflict' && failure.count > 0 && !key.startsWith('Event/'))
+    .filter(([key]) => !key.startsWith('Event/'))
+    .filter(([, { reason, count }]) => count >= (conflicts.has(reason) ? conflictsInARow : 1))
     .map(([key, failure]) => `${key}: ${failure.message} (${failure.reason})`)
     .sort();
 }

@@ -259,3 +259,18 @@ export function wants(view: View): readonly Intent[] {
     return true;
   });
 }
+
+/** Facts without the failures of what nobody wishes any more: the trouble is over with the wish. */
+export function withoutForgotten(view: View): Facts {
+  const { facts } = view;
+  const { failures, open } = facts.memory;
+  const idle = Object.entries(failures).filter(
+    ([key, failure]) => !failure.waiting && !failure.needsRead && open[key] === undefined && key !== 'Status',
+  );
+  if (idle.length === 0 || knownFacts(facts).answer !== 'yes') return facts;
+  const wished = new Set(wants(view).map(targetKey));
+  const gone = new Set(idle.map(([key]) => key).filter((key) => !wished.has(key)));
+  if (gone.size === 0) return facts;
+  const kept = Object.fromEntries(Object.entries(failures).filter(([key]) => !gone.has(key)));
+  return { ...facts, memory: { ...facts.memory, failures: kept } };
+}

@@ -18,7 +18,7 @@ import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed } from '#machines/cluster/world.ts';
 import { finalizer } from '#machines/shared/names.ts';
-import { wants } from '#machines/cluster/wants.ts';
+import { wants, withoutForgotten } from '#machines/cluster/wants.ts';
 import { render, textHashOf } from './render.ts';
 import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
 import { statusOf, statusRequest, statusTextHash, urgentHash } from './status.ts';
@@ -188,7 +188,8 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
       ? settleState(first, (next, step) => entered(next, step, stamp.at))
       : { view: first, steps: [] };
     const facts = known ? withTimers(view, stamp.at) : view.facts;
-    const moved: Facts = { ...facts, memory: withEvents(facts.memory, steps) };
+    const calm = withoutForgotten({ state: view.state, facts, plan });
+    const moved: Facts = { ...calm, memory: withEvents(calm.memory, steps) };
     const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
     const generation = moved.world.cluster?.seen.generation ?? 0;
     const conditions =

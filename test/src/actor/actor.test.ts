@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Memory } from '#machines/cluster/facts.ts';
 import type { Outcome } from '#machines/cluster/observations.ts';
 import { hydrate } from '#src/actor/hydrate.ts';
 import { snapshotRows } from '#src/actor/actor.ts';
@@ -328,6 +329,17 @@ describe('a timer', () => {
     line.settle();
     expect(firings(line)).toHaveLength(1);
     expect(firings(line)[0]?.causedBy).toBe(settingRow(line)?.seq);
+  });
+
+  it('ends a trouble whose wish is gone: a failure that nobody would try again stayed for ever', () => {
+    const line = withRetry(0);
+    const memory = (): Memory | undefined => line.actors.snapshotOf(clusterUid)?.facts.memory;
+    expect(memory()?.conditions['ReconcileFailing']?.status).toBe('True');
+    line.tell(seen('PostgresCluster', aCluster({ version: '901', finalized: true })));
+    line.time.advance(6_000);
+    line.settle();
+    expect(Object.keys(memory()?.failures ?? {}).filter((key) => key !== 'Status')).toEqual([]);
+    expect(memory()?.conditions['ReconcileFailing']?.status).toBe('False');
   });
 
   it('is late by its jitter, and its due time is the recorded one', () => {

@@ -386,11 +386,19 @@ interface ClusterOptions {
   readonly spec?: Live;
   readonly status?: Live;
   readonly deleting?: boolean;
+  readonly finalized?: boolean;
 }
 
 /** The PostgresCluster `shop`. */
 export function aCluster(options: ClusterOptions = {}): Live {
-  const { uid = clusterUid, version = '900', name = 'shop', generation = 1, deleting = false } = options;
+  const {
+    uid = clusterUid,
+    version = '900',
+    name = 'shop',
+    generation = 1,
+    deleting = false,
+    finalized = deleting,
+  } = options;
   return {
     apiVersion: 'postgres.example.com/v1alpha1',
     kind: 'PostgresCluster',
@@ -401,9 +409,8 @@ export function aCluster(options: ClusterOptions = {}): Live {
       resourceVersion: version,
       generation,
       annotations: { ...lastApplied, 'postgres.example.com/restart': 'token-1' },
-      ...(deleting
-        ? { deletionTimestamp: '2026-01-01T02:00:00Z', finalizers: ['postgres.example.com/finalizer'] }
-        : {}),
+      ...(deleting ? { deletionTimestamp: '2026-01-01T02:00:00Z' } : {}),
+      ...(finalized ? { finalizers: ['postgres.example.com/finalizer'] } : {}),
     },
     spec: options.spec ?? {
       version: '17',
