@@ -1,0 +1,269 @@
+/**
+ * Every leaf of the schema with every kind of value, on new and on running clusters: refused at admission, named by the
+ * condition ConfigurationValid, or taken. What became of each is `test/golden/bad-input/<field>.txt`; UPDATE_GOLDEN=1 writes.
+ * FIELD=storage tries one field only.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Operator } from '#src/operator/operator.ts';
+import type { Answer } from '#src/kube/request.ts';
+import { waitFor } from '#test/cluster/shell.ts';
+import { openApiSchema, type Schema } from '#test/crds/schema.ts';
+import { casesOf, placed, shown, type Case } from '#test/support/bad-values.ts';
+import { accepted, cluster, clustersOf, type Clusters, type Json } from './api-world.ts';
+import { describeChange, operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
+
+const golden = new URL('../golden/bad-input/', import.meta.url).pathname;
+const base: Schema = { version: '17', replicas: 2, dcs: 'Endpoints', storage: { size: '1Gi' } };
+/** What must stand beside a leaf for it alone to be in question. */
+const around: Schema = {
+  backup: { schedule: '0 3 * * *', destination: { type: 'S3', bucket: 'b', region: 'r', credentialsSecret: 's' } },
+  clone: { cluster: 'other' },
+  maintenanceWindows: [{ schedule: '0 3 * * *', duration: '2h' }],
+  env: [{ name: 'A' }],
+};
+const runnerCount = 16;
+/** New clusters at a time. */
+const atOnce = 60;
+
+interface Tried extends Case {
+  readonly index: number;
+  fresh: string;
+  running: string;
+}
+
+interface Status {
+  readonly phase?: string;
+  readonly observedGeneration?: number;
+  readonly readyReplicas?: number;
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+}
+
+let world: LineWorld;
+let operator: Operator;
+let api: Clusters;
+const schema = (openApiSchema().properties['spec'] ?? {}) as Schema;
+const field = process.env['FIELD'];
+const cases = casesOf(schema).filter(({ path }) => field === undefined || path.split(/[.[]/)[0] === field);
+const tried: readonly Tried[] = cases.map((each, index) => ({ ...each, index, fresh: '', running: '' }));
+
+/** The server's words without the name of the object and its echo of the value. */
+function refusedBecause(answer: Answer): string | null {
+  if (answer.type === 'ok') return null;
+  if (answer.type !== 'refused' || answer.status >= 500) return `no answer: ${JSON.stringify(answer).slice(0, 200)}`;
+  const words = answer.message
+    .replace(
+      /^PostgresCluster(?: in version "v1alpha1" cannot be handled as a PostgresCluster|\.postgres\.example\.com "[^"]*" is invalid): /,
+      '',
+    )
+    .replace(/\s+/g, ' ')
+    .replace(/x{50,}/g, 'x…');
+  return `refused: ${words.length > 260 ? `${words.slice(0, 259)}…` : words}`;
+}
+
+function specOf({ path, value }: Case): Json {
+  return placed(base, { path, value }, around);
+}
+
+const collection = '/apis/postgres.example.com/v1alpha1/namespaces/default/postgresclusters';
+
+async function clusters(): Promise<ReadonlyMap<string, Json>> {
+  const { items } = accepted(await world.api.kube.get(collection)) as unknown as { readonly items: readonly Json[] };
+  return new Map(items.map((item) => [(item['metadata'] as { readonly name: string }).name, item]));
+}
+
+async function clusterOf(name: string): Promise<Json> {
+  return accepted(await world.api.kube.get(`${collection}/${name}`));
+}
+
+const statusOf = (object: Json | undefined): Status => (object?.['status'] ?? {}) as Status;
+const generationOf = (object: Json | undefined): number =>
+  Number((object?.['metadata'] as { readonly generation?: number } | undefined)?.generation ?? -1);
+
+/** What the conditions say of the newest spec; null while the operator has not spoken of it, or is still at work. */
+function verdict(object: Json | undefined): string | null {
+  const { phase, observedGeneration, conditions = [] } = statusOf(object);
+  if (observedGeneration !== generationOf(object)) return null;
+  const of = (type: string): (typeof conditions)[number] | undefined => conditions.find((each) => each.type === type);
+  const valid = of('ConfigurationValid');
+  if (valid?.status === 'False') return `named: ${valid.message.replaceAll(/x{50,}/g, 'x…')}`;
+  const failing = of('ReconcileFailing');
+  if (failing?.status === 'True') return `failing: ${failing.message.slice(0, 300)}`;
+  const members = of('ReplicasReady')?.message ?? '';
+  if (members.includes('Unschedulable')) return `waits: ${members.replaceAll(/[nr]\d+-\d/g, 'member').slice(0, 120)}…`;
+  return valid?.status === 'True' && phase === 'Running' ? 'taken' : null;
+}
+
+/** Makes a cluster of each, waits for a verdict on all, and deletes them. */
+async function tryNew(batch: readonly Tried[]): Promise<void> {
+  const waiting = new Map(batch.map((each) => [`n${each.index}`, each]));
+  for (const [name, each] of waiting) accepted(await api.create(cluster(name, specOf(each))));
+  const isSpoken = async (): Promise<boolean> => {
+    const now = await clusters();
+    for (const [name, each] of waiting) {
+      each.fresh = verdict(now.get(name)) ?? '';
+      if (each.fresh !== '') waiting.delete(name);
+    }
+    return waiting.size === 0;
+  };
+  // A failure shows which ones, not only that there were some.
+  await waitFor('a verdict on each', isSpoken, 90_000).catch(() => undefined);
+  const now = await clusters();
+  const unspoken = [...waiting].map(([name, { path, value }]) => {
+    const { phase, conditions = [] } = statusOf(now.get(name));
+    const told = conditions.map(({ type, status, message }) => `${type} ${status} ${message}`);
+    return `${path} ${shown(value)}: ${phase ?? ''} ${told.join('; ')}`;
+  });
+  expect(unspoken).toEqual([]);
+  for (const [name, object] of now)
+    if ((object['spec'] as Json)['deletionProtection'] === true) await api.edit(name, { deletionProtection: false });
+  await world.api.kubectl(['delete', 'postgrescluster', '--all', '--wait=false']);
+  await waitFor('the batch gone', async () => (await clusters()).size === 0, 60_000).catch(async () => {
+    const stuck = [...(await clusters()).values()].map((each) =>
+      JSON.stringify({ spec: each['spec'], status: each['status'] }),
+    );
+    throw new Error(`not gone: ${stuck.join('\n')}`);
+  });
+}
+
+async function quiet(): Promise<number> {
+  let before = -1;
+  await waitFor(
+    'two looks without a change between them',
+    async () => {
+      const now = operatorChanges(world.api).length;
+      const same = now === before;
+      before = now;
+      if (!same) await new Promise((resolve) => setTimeout(resolve, 1500));
+      return same;
+    },
+    120_000,
+  );
+  return before;
+}
+
+/** Merge patch that makes a field what it was: a patch keeps what it does not name, so that is named with null. */
+function restored(was: unknown, is: unknown): unknown {
+  if (typeof was !== 'object' || was === null) return was ?? null;
+  const names = typeof is === 'object' && is !== null ? Object.keys(is) : [];
+  return { ...Object.fromEntries(names.map((name) => [name, null])), ...was };
+}
+
+/** One value on a running cluster, and back. */
+async function edit(name: string, each: Tried): Promise<void> {
+  const wanted = specOf(each);
+  const top = each.path.split('.')[0]?.replace('[]', '') ?? '';
+  const before = statusOf(await clusterOf(name));
+  const refused = refusedBecause(await api.edit(name, { [top]: wanted[top] }));
+  if (refused !== null) {
+    each.running = refused;
+    return;
+  }
+  const ready: number[] = [];
+  const settled = async (): Promise<string | null> => {
+    const object = await clusterOf(name);
+    ready.push(statusOf(object).readyReplicas ?? 0);
+    return verdict(object);
+  };
+  await waitFor(`${name} with ${each.path} ${shown(each.value)}`, async () => (await settled()) !== null, 60_000);
+  each.running = (await settled()) ?? '';
+  accepted(await api.edit(name, { [top]: restored(base[top], wanted[top]) }));
+  await waitFor(
+    `${name} back from ${each.path} ${shown(each.value)}`,
+    async () => (await settled()) === 'taken',
+    60_000,
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify((await clusterOf(name))['status']).slice(-2600)}`);
+  });
+  const after = statusOf(await clusterOf(name));
+  if (Math.min(...ready) < 2) each.running += ` BUT readyReplicas fell to ${Math.min(...ready)}`;
+  if (after.phase !== before.phase) each.running += ` BUT the phase stayed ${after.phase ?? ''}`;
+}
+
+function compareGolden(field: string, text: string): void {
+  const file = `${golden}${field}.txt`;
+  if (process.env['UPDATE_GOLDEN'] !== undefined) {
+    mkdirSync(golden, { recursive: true });
+    writeFileSync(file, text);
+  }
+  expect(text, `${field}: review and write it with UPDATE_GOLDEN=1`).toBe(
+    existsSync(file) ? readFileSync(file, 'utf8') : '',
+  );
+}
+
+beforeAll(async () => {
+  world = await startLineWorld('bad-input');
+  operator = await world.operator('journal.db');
+  api = clustersOf(world.api.kube);
+});
+
+afterAll(async () => {
+  await operator.stop();
+  await world.stop();
+});
+
+describe(`${tried.length} values at ${new Set(tried.map(({ path }) => path)).size} leaves`, () => {
+  it('are eight or more at each leaf', () => {
+    const count = (path: string): number => tried.filter((each) => each.path === path).length;
+    const paths = [...new Set(tried.map(({ path }) => path))];
+    const few = paths.filter((path) => count(path) < 8 && !isParent(path));
+    expect(few).toEqual([]);
+  });
+
+  it('on new clusters: refused, or named, or Running', { timeout: 900_000 }, async () => {
+    for (const each of tried)
+      each.fresh = refusedBecause(await api.consider(cluster('considered', specOf(each)))) ?? '';
+    const left = tried.filter(({ fresh }) => fresh === '');
+    for (let first = 0; first < left.length; first += atOnce) await tryNew(left.slice(first, first + atOnce));
+  });
+
+  it('on running clusters: no member is lost, and putting it back needs no human', { timeout: 900_000 }, async () => {
+    const runners = Array.from({ length: runnerCount }, (_, index) => `r${index}`);
+    for (const name of runners) accepted(await api.create(cluster(name, base)));
+    await waitFor(
+      'the runners',
+      async () => {
+        const now = await clusters();
+        return runners.every((name) => verdict(now.get(name)) === 'taken');
+      },
+      60_000,
+    );
+    const queue = [...tried];
+    await Promise.all(
+      runners.map(async (name) => {
+        for (let each = queue.shift(); each !== undefined; each = queue.shift()) await edit(name, each);
+      }),
+    );
+    expect(
+      tried.filter(({ running }) => running.includes('BUT')).map(({ path, running }) => `${path}: ${running}`),
+    ).toEqual([]);
+    expect(world.kubelet.troubles).toEqual([]);
+  });
+
+  it('leave nothing behind that is written again: ten resyncs, no change', { timeout: 120_000 }, async () => {
+    const before = await quiet();
+    for (let round = 0; round < 10; round += 1) {
+      // A touched object is looked at anew, with everything around it.
+      await world.api.kubectl(['annotate', 'statefulset', '--all', '--overwrite', `example.com/touched=${round}`]);
+    }
+    const after = await quiet();
+    expect(operatorChanges(world.api).slice(before, after).map(describeChange)).toEqual([]);
+  });
+
+  it('came out as reviewed', () => {
+    const fieldOf = ({ path }: Case): string => path.split(/[.[]/)[0] ?? '';
+    for (const name of new Set(tried.map(fieldOf))) {
+      const rows = tried.filter((each) => fieldOf(each) === name);
+      const lines = rows.map(({ path, value, fresh, running }) => {
+        const same = fresh === running ? `both ${fresh}` : `new ${fresh}\n    running ${running}`;
+        return `${path} = ${shown(value)}\n    ${same}\n`;
+      });
+      compareGolden(name, lines.join(''));
+    }
+  });
+});
+
+/** A leaf that is an object with fields of its own: its fields have the values. */
+function isParent(path: string): boolean {
+  return tried.some((each) => each.path.startsWith(`${path}.`) || each.path.startsWith(`${path}[]`));
+}
