@@ -38,11 +38,21 @@ function unbuilt(spec: PostgresClusterSpec): readonly Problem[] {
     }));
 }
 
-function sizeProblems(spec: PostgresClusterSpec): readonly Problem[] {
-  const { size } = spec.storage;
-  const bytes = quantityBytes(size);
-  if (bytes > 0) return [];
-  return [{ field: 'spec.storage.size', value: size, rule: 'must be a quantity greater than 0, such as 10Gi' }];
+/** As Kubernetes names most objects. */
+const subdomainGrammar = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+function storageProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const { size, storageClass } = spec.storage;
+  const found: Problem[] = [];
+  if (!(quantityBytes(size) > 0))
+    found.push({ field: 'spec.storage.size', value: size, rule: 'must be a quantity greater than 0, such as 10Gi' });
+  if (storageClass !== undefined && !subdomainGrammar.test(storageClass))
+    found.push({
+      field: 'spec.storage.storageClass',
+      value: shown(storageClass),
+      rule: 'must be the name of a StorageClass: lower-case letters, digits, - and .',
+    });
+  return found;
 }
 
 function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
@@ -122,7 +132,7 @@ export function creationProblems(spec: PostgresClusterSpec, config: OperatorConf
   return [
     ...imageProblems(spec, config),
     ...replicaProblems(spec),
-    ...sizeProblems(spec),
+    ...storageProblems(spec),
     ...resourceProblems(spec),
     ...databaseProblems(spec),
     ...parameterProblems(spec.version, spec.postgresqlParams ?? {}),

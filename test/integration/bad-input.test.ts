@@ -36,7 +36,12 @@ interface Status {
   readonly phase?: string;
   readonly observedGeneration?: number;
   readonly readyReplicas?: number;
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
 }
 
 let world: LineWorld;
@@ -90,7 +95,12 @@ function verdict(object: Json | undefined): string | null {
   const failing = of('ReconcileFailing');
   if (failing?.status === 'True') return `failing: ${failing.message.slice(0, 300)}`;
   const members = of('ReplicasReady')?.message ?? '';
-  if (members.includes('Unschedulable')) return `waits: ${members.replaceAll(/[nr]\d+-\d/g, 'member').slice(0, 120)}…`;
+  // No node will ever have it; claims that are not bound yet are.
+  if (members.includes('Insufficient')) return 'waits: no node has that much';
+  const { spec } = object as { readonly spec: { readonly storage: { readonly storageClass?: string } } };
+  const storage = of('StorageReady');
+  if (spec.storage.storageClass !== undefined && storage?.reason === 'Unbound')
+    return 'waits: its claims are not bound';
   return valid?.status === 'True' && phase === 'Running' ? 'taken' : null;
 }
 

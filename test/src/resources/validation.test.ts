@@ -162,3 +162,18 @@ describe('the accepted spec on the StatefulSet', () => {
     for (const text of ['', '{', '[]', 'null', '{"version":"15"}']) expect(parseAcceptedSpec(text)).toBeNull();
   });
 });
+
+describe('names that Kubernetes or the kubelet would refuse later', () => {
+  it.each([' ', 'a b', ':17', 'line\nbreak', '-x'])('image %j', (image) =>
+    expect(creation({ image })).toEqual(['spec.image']),
+  );
+
+  it.each(['Upper', ' ', 'a_b', '-x', 'a..b', '../etc'])('storage class %j', (storageClass) =>
+    expect(creation({ storage: { size: '1Gi', storageClass } })).toEqual(['spec.storage.storageClass']),
+  );
+
+  it('but none that they take', () => {
+    expect(creation({ image: 'registry.example:5000/team/spilo-17:4.0-p2@sha256:0a' })).toEqual([]);
+    expect(creation({ storage: { size: '1Gi', storageClass: 'fast.ssd-1' } })).toEqual([]);
+  });
+});
