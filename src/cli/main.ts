@@ -17,7 +17,7 @@ import { makeCore } from '#src/replay/core.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { readExport } from './export-file.ts';
 import { forwardedSource } from './forward.ts';
-import { apiSource, databaseSource, exportSource, type Source } from './source.ts';
+import { apiSource, databaseSource, exportSource, readable, type Source } from './source.ts';
 import { decidedRows, decisionLines, timeWords, whyLines } from './why.ts';
 
 interface Flags {
@@ -31,6 +31,9 @@ interface Flags {
 }
 
 const program = new Command('pgc').description('Explains what a PostgreSQL operator did, and why.').version(buildId());
+// Before any verb is made: verbs inherit it.
+program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
+program.exitOverride();
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -87,11 +90,15 @@ function verb(
     const values = command.opts();
     const flags = values as unknown as Flags;
     const args = given.slice(0, -2).filter((each): each is string => typeof each === 'string');
-    const source = await openSource(flags);
     try {
-      process.exitCode = await run(source, flags, args, values);
-    } finally {
-      await source.close();
+      const source = await openSource(flags);
+      try {
+        process.exitCode = await run(source, flags, args, values);
+      } finally {
+        await source.close();
+      }
+    } catch (error) {
+      throw readable(error, flags.file ?? 'the operator');
     }
   });
 }
@@ -234,7 +241,9 @@ verb(
       print(
         report.damage.length === 0
           ? `${report.rows} rows and ${report.blobs} blobs are as they were written`
-          : `${report.damage.length} places are damaged`,
+          : report.damage.length === 1
+            ? '1 place is damaged'
+            : `${report.damage.length} places are damaged`,
       );
     }
     return report.damage.length === 0 ? 0 : 2;
@@ -298,8 +307,6 @@ verb(program, 'replay [name]', 'decide every row again and compare byte for byte
   return total > 0 && verified === total ? 0 : 1;
 }).option('--verify', 'compare with what is recorded (the default)');
 
-program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
-program.exitOverride();
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {
     process.exitCode = 'exitCode' in error && error.exitCode === 0 ? 0 : 64;

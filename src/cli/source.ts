@@ -65,7 +65,15 @@ export function exportSource(path: string): Source {
     row.at <= (filter.untilMs ?? Infinity);
   return {
     describe: path,
-    clusters: async () => [summary],
+    clusters: async () => {
+      const [first] = damage;
+      if (first === undefined) return [summary];
+      throw new Refused(`the export is not as it was written: ${first.because}`, {
+        operation: 'read',
+        subject: path,
+        hint: "'pgc journal verify' lists all that is wrong; export it again from the journal it came from",
+      });
+    },
     rows: async (filter) =>
       filter.uid === cluster.uid
         ? rows.filter((row) => matches(row, filter)).slice(0, filter.limit ?? rows.length)
@@ -149,4 +157,23 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
       (await get<{ readonly snapshot: Snapshot | null }>(`/api/clusters/${namespace}/${name}`)).snapshot,
     close,
   };
+}
+
+/** What SQLite says of a file that is no usable journal, in words. */
+const fileTroubles: Readonly<Record<string, readonly [words: string, hint: string]>> = {
+  SQLITE_CANTOPEN: ['there is no such file, or it may not be read', 'name the journal file with --file'],
+  SQLITE_NOTADB: ['this is no journal: the file is not a SQLite database', 'name a file that an operator has written'],
+  SQLITE_CORRUPT: [
+    'the file is damaged and cannot be read to its end',
+    'use a copy that is whole; the operator itself keeps a damaged journal aside and begins anew',
+  ],
+};
+
+/** An error of reading `subject`, as one that says what to do; anything else unchanged. */
+export function readable(error: unknown, subject: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const known = Object.entries(fileTroubles).find(([prefix]) => code.startsWith(prefix))?.[1];
+  return known === undefined
+    ? error
+    : new Refused(known[0], { operation: 'read', subject, hint: known[1], cause: error });
 }

@@ -3,7 +3,8 @@
  * has no fault left: every act reaches its goal, then nothing is written any more (G5), and what was created, deleted and
  * left is what a run without faults leaves (G6).
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { CrashPoint } from '#src/ports.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { stable, type Json } from './json.ts';
@@ -39,6 +40,8 @@ export interface RunOptions {
   /** The same scenario without faults; null when this is it. */
   readonly expected: Pick<RunResult, 'counts' | 'end'> | null;
   readonly log?: (line: string) => void;
+  /** Folder that the operators' journals are copied to at the end, each named like its operator. */
+  readonly keep?: string;
 }
 
 /** Longest a goal may take when nothing goes wrong: pods pull and start, members join. */
@@ -115,7 +118,7 @@ async function live(world: World, court: Court): Promise<void> {
   return undefined;
 }
 
-async function closeDown(world: World): Promise<string> {
+async function closeDown(world: World, keep: string | undefined): Promise<string> {
   for (const seat of world.operators) {
     let over = false;
     const stopped = seat.stop().then(() => {
@@ -124,6 +127,9 @@ async function closeDown(world: World): Promise<string> {
     await world.schedule.run(60_000, () => over);
     if (over) await stopped;
   }
+  if (keep !== undefined)
+    for (const seat of world.operators.filter((each) => existsSync(each.path())))
+      copyFileSync(seat.path(), join(keep, `${seat.name}.db`));
   const bytes = world.operators.map((seat) => seat.path()).filter((path) => existsSync(path));
   return sha256(bytes.map((path) => sha256(readFileSync(path).toString('latin1'))).join());
 }
@@ -145,7 +151,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
       for (const each of differences(expected.end, end)) court.tell('end', each);
     }
     const virtualMs = world.schedule.elapsedMs();
-    const journals = await closeDown(world);
+    const journals = await closeDown(world, options.keep);
     return {
       plan,
       violations: court.violations,

@@ -1,0 +1,83 @@
+/**
+ * What pgc says about a journal, word for word: `test/golden/cli/*.txt`, each with its command and exit code. The journal is
+ * that of a simulated fail-over, so every time and hash is the same each time. UPDATE_GOLDEN=1 writes.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runPlan } from '#src/sim/run.ts';
+import { quiet } from '#src/sim/plan.ts';
+
+const root = new URL('../../../', import.meta.url).pathname;
+const golden = join(root, 'test/golden/cli');
+let dir: string;
+
+/** Runs pgc in the test's folder. @returns both outputs and the exit code, with the folder and the build masked */
+function pgc(args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'src/cli/main.ts'), ...args], { cwd: dir }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : (error.code ?? 'none');
+      const text = `${stdout}${stderr === '' ? '' : `--- error output\n${stderr}`}`;
+      const masked = text
+        .replaceAll(dir, '.')
+        .replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => `${hash.slice(0, 4)}…`)
+        .replaceAll(/build [\w.+-]+/g, 'build BUILD')
+        .replaceAll(/(head \d+\.\d+ )[0-9a-f]{12}/g, '$1HASH');
+      resolve(`$ pgc ${args.join(' ')}\n${masked}exit ${code}\n`);
+    });
+  });
+}
+
+function compare(name: string, text: string): void {
+  const file = join(golden, `${name}.txt`);
+  if (process.env['UPDATE_GOLDEN'] !== undefined) {
+    mkdirSync(golden, { recursive: true });
+    writeFileSync(file, text);
+  }
+  expect(text).toBe(
+    existsSync(file) ? readFileSync(file, 'utf8') : 'no golden yet: review and write it with UPDATE_GOLDEN=1',
+  );
+}
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'pgc-'));
+  const { violations } = await runPlan(quiet('lose-leader', 1), { scratch: dir, expected: null, keep: dir });
+  expect(violations).toEqual([]);
+  writeFileSync(join(dir, 'notes.txt'), 'no journal of anybody\n');
+  writeFileSync(join(dir, 'cut.db'), readFileSync(join(dir, 'operator-0.db')));
+  truncateSync(join(dir, 'cut.db'), 100_000);
+  await pgc(['journal', 'export', 'shop', '--file', 'operator-0.db', '--out', 'shop.ndjson']);
+  const lines = readFileSync(join(dir, 'shop.ndjson'), 'utf8').split('\n');
+  writeFileSync(join(dir, 'cut.ndjson'), lines.slice(0, 20).join('\n'));
+});
+
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe('pgc', () => {
+  const file = ['--file', 'operator-0.db'];
+  it.each([
+    ['status', ['status', ...file]],
+    ['status-of-one', ['status', 'shop', ...file]],
+    ['why', ['why', 'shop', ...file]],
+    ['why-at-no-time', ['why', 'shop', '--at', 'yesterday', ...file]],
+    ['journal-ls', ['journal', 'ls', 'shop', '--limit', '12', ...file]],
+    ['journal-show', ['journal', 'show', 'shop', '76', ...file]],
+    ['journal-show-absent', ['journal', 'show', 'shop', '99999', ...file]],
+    ['journal-verify', ['journal', 'verify', ...file]],
+    ['journal-verify-anchor-lost', ['journal', 'verify', '--anchor', 'u:9:9:head', ...file]],
+    ['journal-verify-damaged', ['journal', 'verify', '--file', 'cut.db']],
+    ['replay', ['replay', ...file]],
+    ['replay-of-an-export', ['replay', '--file', 'shop.ndjson']],
+    ['export-cut', ['replay', '--file', 'cut.ndjson']],
+    ['export-cut-verify', ['journal', 'verify', '--file', 'cut.ndjson']],
+    ['import', ['journal', 'import', 'shop.ndjson', '--out', 'again.db']],
+    ['import-cut', ['journal', 'import', 'cut.ndjson', '--out', 'cut-again.db']],
+    ['no-such-cluster', ['why', 'nobody', ...file]],
+    ['no-such-file', ['why', 'shop', '--file', 'absent.db']],
+    ['foreign-file', ['why', 'shop', '--file', 'notes.txt']],
+    ['no-such-verb', ['explain', 'shop']],
+    ['no-such-flag', ['why', 'shop', '--loud', ...file]],
+  ])('%s', async (name, args) => compare(name, await pgc(args)));
+});
