@@ -65,6 +65,9 @@ export function podOf(facts: Facts, name: string): SeenPod | null {
   return { object, detail: object.detail };
 }
 
+/** Words for a member that follows; pods say the first, `/cluster` of Patroni 3.0 to 4.1 says the others. */
+const followers: ReadonlySet<string> = new Set(['replica', 'sync_standby', 'quorum_standby']);
+
 function leads(role: string): boolean {
   return role === 'master' || role === 'primary';
 }
@@ -110,7 +113,7 @@ function missing(name: string): Member {
 /** Why a replica is not ready by Patroni's report, or null. */
 function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number | null): string | null {
   if (patroni.state !== 'running' && patroni.state !== 'streaming') return `Patroni says ${patroni.state}`;
-  if (patroni.role !== 'replica') return `Patroni says role ${patroni.role} without the leader key`;
+  if (!followers.has(patroni.role)) return `Patroni says role ${patroni.role} without the leader key`;
   if (leader.timeline === null || patroni.timeline !== leader.timeline) {
     return `it is on timeline ${patroni.timeline ?? 'unknown'}, the leader on ${leader.timeline ?? 'unknown'}`;
   }
