@@ -62,9 +62,15 @@ function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
   const newSpec = before !== null && before.seen.generation !== seen.generation;
   const world = { ...facts.world, cluster: { seen, since: at } };
   if (!newSpec) return { ...facts, world };
-  // A new spec starts with a clean slate: what was refused before may be right now.
+  // A new spec starts with a clean slate: what was refused before may be right now. What must be read must still be read:
+  // a deletion is a new generation too, and would leave behind what nobody knows of.
+  const failures = Object.fromEntries(
+    Object.entries(facts.memory.failures)
+      .filter(([, failure]) => failure.needsRead)
+      .map(([key, failure]) => [key, { ...failure, waiting: false }]),
+  );
   const timers = Object.fromEntries(Object.entries(facts.memory.timers).filter(([id]) => !id.startsWith('retry/')));
-  return { world, memory: { ...facts.memory, failures: {}, retryCount: 0, timers } };
+  return { world, memory: { ...facts.memory, failures, retryCount: 0, timers } };
 }
 
 /** What our own status held, for a cluster whose journal is new: the part of memory that lives in the API. */

@@ -40,6 +40,14 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 1, scenario: 'delete-volumes', steps })).toEqual([]);
   });
 
+  it('what must be read is still read after a new generation: a deletion leaves nothing behind that nobody knew of', async () => {
+    const steps = [
+      { type: 'request', operator: 'operator-0', nth: 19, fate: { type: 'lost-request', silent: true } },
+      { type: 'request', operator: 'operator-0', nth: 27, fate: { type: 'lost-answer', silent: true } },
+    ] as const;
+    expect(await judged({ seed: 100339, scenario: 'delete', steps })).toEqual([]);
+  });
+
   it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
     const story = [
       'apply crds/samples/two-members.yaml',
