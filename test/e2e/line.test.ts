@@ -402,7 +402,7 @@ describe('amnesia', () => {
     );
     expect(operatorWrites(mark)).toEqual([]);
     const log = await world.kubectl(...ns, 'logs', 'deployment/postgres-operator', '--tail=-1');
-    expect(log.match(/journal does not know this cluster/g)?.length ?? 0).toBeGreaterThanOrEqual(6);
+    expect(log.match(/journal does not hold the latest of this cluster/g)?.length ?? 0).toBeGreaterThanOrEqual(6);
     for (const { name } of [...cells, ...ha]) expect((await statusOf(world, where, name)).phase).toBe('Running');
   });
 });
