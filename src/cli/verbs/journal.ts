@@ -1,0 +1,120 @@
+/** Owns: `pgc journal`: rows, one row, proof, export, import. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { phaseOf } from '#machines/cluster/chart.ts';
+import { buildId } from '#src/build-id.ts';
+import { sha256 } from '#src/decision/hash.ts';
+import { Refused } from '#src/errors.ts';
+import { exportLines } from '#src/export/ndjson.ts';
+import { observationWords } from '#src/export/words.ts';
+import { importJournal } from '#src/journal/import.ts';
+import type { Anchor } from '#src/journal/verify.ts';
+import { clusterOf, decided, print, verb } from '../command.ts';
+import { readExport } from '../export-file.ts';
+import { decisionLines, timeWords, type DecidedRow } from '../why.ts';
+
+function rowJson({ row, decision }: DecidedRow): string {
+  return JSON.stringify({
+    seq: row.seq,
+    at: row.at,
+    type: row.type,
+    to: decision.to,
+    moves: decision.moves.map((move) => move.signal),
+    intents: decision.intents.map((intent) => intent.type),
+  });
+}
+
+function rowLine({ row, decision }: DecidedRow): string {
+  const moves = decision.moves.map((move) => ` ⇒ ${move.signal} → ${phaseOf(move.to)}`).join('');
+  const effects = decision.intents.length > 0 ? ` (+${decision.intents.length} effects)` : '';
+  return `${String(row.seq).padStart(6)}  ${timeWords(row.at)}  ${observationWords(decision.observation)}${moves}${effects}`;
+}
+
+function addLs(journal: Command): void {
+  verb(journal, 'ls <name>', 'rows of a cluster', async (source, flags, [name = ''], own) => {
+    const limit = Number(own['limit'] ?? 0);
+    const all = await decided(source, await clusterOf(source, flags, name));
+    for (const each of limit > 0 ? all.slice(-limit) : all)
+      print(flags.output === 'table' ? rowLine(each) : rowJson(each));
+    return 0;
+  }).option('--limit <n>', 'only the last so many', '0');
+}
+
+function addShow(journal: Command): void {
+  const description = 'one row with guards, intents and outcomes';
+  verb(journal, 'show <name> <seq>', description, async (source, flags, [name = '', seq = '']) => {
+    const all = await decided(source, await clusterOf(source, flags, name));
+    const found = all.find(({ row }) => row.seq === Number(seq));
+    if (found === undefined)
+      throw new Refused(`row ${seq} is not there`, {
+        operation: 'show',
+        subject: name,
+        hint: "'pgc journal ls' lists what is",
+      });
+    if (flags.output !== 'table') print(JSON.stringify(found));
+    else for (const line of decisionLines(found, all)) print(line);
+    return 0;
+  });
+}
+
+function anchorsOf(text: unknown): readonly Anchor[] {
+  if (typeof text !== 'string') return [];
+  const [uid = '', epoch = '', seq = '', head = ''] = text.split(':');
+  return [{ uid, epoch: Number(epoch), seq: Number(seq), head }];
+}
+
+function addVerify(journal: Command): void {
+  const description = 'prove every hash and link; with an anchor, that nothing up to it is lost';
+  verb(journal, 'verify', description, async (source, flags, _args, own) => {
+    const report = await source.verify(anchorsOf(own['anchor']));
+    if (flags.output !== 'table') print(JSON.stringify(report));
+    else {
+      for (const { namespace, name, verified, rows, head } of report.clusters)
+        print(
+          `${namespace}/${name}: ${verified} of ${rows} rows, head ${head.epoch}.${head.seq} ${head.head.slice(0, 12)}`,
+        );
+      for (const damage of report.damage)
+        print(`damage: cluster ${damage.uid ?? '-'}, row ${damage.seq ?? '-'}: ${damage.because}`);
+      print(
+        report.damage.length === 0
+          ? `${report.rows} rows and ${report.blobs} blobs are as they were written`
+          : report.damage.length === 1
+            ? '1 place is damaged'
+            : `${report.damage.length} places are damaged`,
+      );
+    }
+    return report.damage.length === 0 ? 0 : 2;
+  }).option('--anchor <uid:epoch:seq:head>', 'a place that the journal must have reached');
+}
+
+function addExport(journal: Command): void {
+  verb(journal, 'export <name>', 'the rows as NDJSON', async (source, flags, [name = ''], own) => {
+    const { uid, namespace } = await clusterOf(source, flags, name);
+    const rows = await source.rows({ uid });
+    const blobs = await source.blobs(rows);
+    const cluster = { uid, namespace, name };
+    const lines = exportLines({ cluster, build: buildId(), rows, blob: (hash) => blobs.get(hash) ?? '', sha256 });
+    const text = `${[...lines].join('\n')}\n`;
+    if (typeof own['out'] === 'string') writeFileSync(own['out'], text);
+    else process.stdout.write(text);
+    return 0;
+  }).option('--out <path>', 'file to write');
+}
+
+function addImport(journal: Command): void {
+  journal
+    .command('import <file>')
+    .description('an export as a journal file again; refused unless every hash, link and line is as it was written')
+    .requiredOption('--out <path>', 'journal file to make; it must not exist')
+    .action((file: string, own: { readonly out: string }) => {
+      const read = readExport(readFileSync(file, 'utf8'));
+      const { namespace, name } = read.cluster;
+      print(`${importJournal(read, own.out)} rows of ${namespace}/${name} are in ${own.out}`);
+    });
+}
+
+/** Adds `journal` and the verbs below it. */
+export function addJournal(program: Command): void {
+  const journal = program.command('journal').description('rows, one row, proof, export');
+  for (const add of [addLs, addShow, addVerify, addExport, addImport]) add(journal);
+}

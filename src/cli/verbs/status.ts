@@ -1,0 +1,50 @@
+/** Owns: `pgc status`: one page about a cluster, or a line for each. */
+import type { Command } from 'commander';
+import { phaseOf } from '#machines/cluster/chart.ts';
+import { membersOf } from '#machines/cluster/members.ts';
+import { clusterOf, decided, print, verb } from '../command.ts';
+import { timeWords } from '../why.ts';
+
+/** Adds `status`. */
+export function addStatus(program: Command): void {
+  verb(program, 'status [name]', 'one page about a cluster, or a line for each', async (source, flags, [name]) => {
+    const clusters = await source.clusters();
+    if (name === undefined) {
+      if (flags.output !== 'table') print(JSON.stringify(clusters));
+      else
+        for (const cluster of clusters)
+          print(
+            `${cluster.namespace}/${cluster.name}  ${cluster.rows} rows, head ${cluster.head.epoch}.${cluster.head.seq}`,
+          );
+      return 0;
+    }
+    const cluster = await clusterOf(source, flags, name);
+    const snapshot = await source.snapshot(cluster.namespace, cluster.name);
+    if (flags.output !== 'table') {
+      print(JSON.stringify({ cluster, snapshot }));
+      return 0;
+    }
+    print(
+      `${cluster.namespace}/${cluster.name}  head ${cluster.head.epoch}.${cluster.head.seq} ${cluster.head.head.slice(0, 12)}`,
+    );
+    if (snapshot === null) {
+      const last = (await decided(source, cluster)).at(-1);
+      print(
+        `  state     ${last?.decision.to ?? 'unknown'} at ${last === undefined ? 'no time' : timeWords(last.row.at)}`,
+      );
+      return 0;
+    }
+    print(
+      `  phase     ${phaseOf(snapshot.state)} (${snapshot.state}) since ${timeWords(snapshot.facts.memory.stateSince)}`,
+    );
+    for (const member of membersOf(snapshot.facts))
+      print(
+        `  member    ${member.name}  ${member.role}, ${member.state}, timeline ${member.timeline ?? '?'}${member.trouble === null ? '' : `: ${member.trouble}`}`,
+      );
+    for (const [type, condition] of Object.entries(snapshot.facts.memory.conditions))
+      print(`  ${type.padEnd(20)} ${condition.status.padEnd(8)} ${condition.message}`);
+    for (const [key, open] of Object.entries(snapshot.facts.memory.open))
+      print(`  open      ${key}: ${open.type} since ${timeWords(open.since)}`);
+    return 0;
+  });
+}
