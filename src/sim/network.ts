@@ -8,8 +8,10 @@ import type { Answer, Http, RawRequest } from '#src/kube/request.ts';
 import { text } from './json.ts';
 import { statusReply, type Reply } from './api/refusals.ts';
 import type { ApiRequest, ApiServer } from './api/server.ts';
-import type { Watches } from './api/watches.ts';
+import type { Watches, WatchSink } from './api/watches.ts';
 import type { SimChance } from './chance.ts';
+import { makeLines, sinkInto, type LineFate } from './lines.ts';
+import type { View } from './past.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What happens to one request. */
@@ -27,7 +29,9 @@ export type Fate =
       readonly status: number;
       readonly reason: string;
       readonly retryAfterMs: number | null;
-    };
+    }
+  /** What it is about is deleted and made anew by somebody else, between its sending and its arrival, or before its answer. */
+  | { readonly type: 'reborn'; readonly when: 'before' | 'after' };
 
 /** A request as it was handled, for whoever checks. */
 export interface Handled {
@@ -44,6 +48,10 @@ export interface Sender {
   readonly gate: (run: () => void) => void;
   /** What will happen to a request that is about to leave. */
   readonly fateOf: (request: ApiRequest) => Fate;
+  /** What will happen to an event of a watch. */
+  readonly lineFateOf: (path: string) => LineFate;
+  /** What it reads when that is not the world as it is; null when it is. */
+  readonly view: () => View | null;
   /** Told before a request leaves. */
   readonly onLeaving: (request: ApiRequest, auditId: string | null) => void;
 }
@@ -54,10 +62,12 @@ export interface NetworkPorts {
   readonly schedule: Schedule;
   readonly chance: SimChance;
   readonly onHandled: (handled: Handled) => void;
+  /** Deletes what a path names and makes it anew under the same name. */
+  readonly reborn: (path: string) => void;
 }
 
 const hopMs = [1, 12] as const;
-const encoder = new TextEncoder();
+const bookmarkMs = 60_000;
 
 function answerOf({ status, body, retryAfterMs }: Reply): Answer {
   if (status >= 200 && status < 300) return { type: 'ok', body };
@@ -65,59 +75,21 @@ function answerOf({ status, body, retryAfterMs }: Reply): Answer {
   return { type: 'refused', status, reason, message, retryAfterMs, body };
 }
 
-interface Lines extends AsyncIterable<Uint8Array> {
-  readonly put: (line: Uint8Array) => void;
-  readonly end: () => void;
-  readonly fail: (cause: Error) => void;
-}
-
-/** Bytes that are waited for. */
-function makeLines(): Lines {
-  const lines: Uint8Array[] = [];
-  let over: { readonly cause: Error | null } | null = null;
-  let wake: () => void = () => undefined;
-  async function* read(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const line = lines.shift();
-      if (line !== undefined) yield line;
-      else if (over !== null) {
-        if (over.cause !== null) throw over.cause;
-        return;
-      } else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-    }
-  }
-  const close = (cause: Error | null): void => {
-    over ??= { cause };
-    wake();
-  };
-  return {
-    [Symbol.asyncIterator]: read,
-    put: (line) => {
-      // A stream that was destroyed gives nothing more, or a reader would skip what it never got.
-      if (over !== null) return;
-      lines.push(line);
-      wake();
-    },
-    end: () => close(null),
-    fail: (cause) => {
-      lines.length = 0;
-      close(cause);
-    },
-  };
+export interface Network extends Http {
+  /** Resets every stream that is open. */
+  readonly reset: () => void;
 }
 
 /** The HTTP port of one process. */
-export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
+export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
   const { api, watches, schedule, chance } = ports;
-  const streams = new Set<() => void>();
+  const streams = new Set<(because: string) => void>();
   const hop = (): number => chance.between(...hopMs);
   const arrive = (delayMs: number, run: () => void): void => void schedule.after(delayMs, () => sender.gate(run), true);
 
   function handle(request: ApiRequest, auditId: string | null): Reply {
-    const reply = api.handle(request);
+    const view = request.method === 'GET' ? sender.view() : null;
+    const reply = view?.covers(request.path) === true ? view.answer(request) : api.handle(request);
     ports.onHandled({ sender: sender.name, request, auditId, reply });
     return reply;
   }
@@ -138,6 +110,13 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
       case 'held':
         return void schedule.after(hop() + (fate.type === 'held' ? fate.ms : 0), () => {
           const reply = handle(request, auditId);
+          arrive(hop(), () => tell(answerOf(reply)));
+        });
+      case 'reborn':
+        return void schedule.after(hop(), () => {
+          if (fate.when === 'before') ports.reborn(request.path);
+          const reply = handle(request, auditId);
+          if (fate.when === 'after') ports.reborn(request.path);
           arrive(hop(), () => tell(answerOf(reply)));
         });
       case 'lost-request':
@@ -172,6 +151,32 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
     });
   }
 
+  /** A watch of the world as this process sees it: one of the past brings nothing until it is let go, and then all. */
+  function openWatch({ path, query }: RawRequest, sink: WatchSink): ReturnType<Watches['open']> {
+    const view = sender.view();
+    if (view?.covers(path) !== true) return watches.open(path, query, sink);
+    if (Number(query['resourceVersion']) > view.version)
+      return statusReply(504, 'Timeout', 'Too large resource version', 1_000);
+    let stop: ReturnType<Watches['open']> = () => undefined;
+    let state: 'frozen' | 'thawed' | 'stopped' = 'frozen';
+    // Whoever stands still says so: its bookmarks name the version it stands at.
+    const mark = (): void => {
+      if (state !== 'frozen') return;
+      sink.line({ type: 'BOOKMARK', object: { metadata: { resourceVersion: String(view.version) } } });
+      schedule.after(bookmarkMs, mark);
+    };
+    schedule.after(bookmarkMs, mark);
+    view.onThaw(() => {
+      if (state === 'stopped') return;
+      state = 'thawed';
+      stop = watches.open(path, query, sink);
+    });
+    return () => {
+      state = 'stopped';
+      if (typeof stop === 'function') stop();
+    };
+  }
+
   function openStream(raw: RawRequest): ReturnType<Http['open']> {
     const lines = makeLines();
     let lastMs = 0;
@@ -194,16 +199,16 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
           }),
         true,
       );
-      const destroy = (): void => {
-        streams.delete(destroy);
+      const cut = (because: string): void => {
+        streams.delete(cut);
         late.cancel();
         stop();
-        lines.fail(new Error('aborted'));
+        lines.fail(new Error(because));
       };
-      streams.add(destroy);
+      streams.add(cut);
       raw.signal?.addEventListener('abort', () => {
         refuse({ type: 'unknown', because: 'AbortError: aborted' });
-        destroy();
+        cut('aborted');
       });
       const fate = sender.fateOf(requestOf(raw));
       if (fate.type === 'replaced')
@@ -216,18 +221,14 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
           : arrive(hop(), () => refuse({ type: 'unknown', because: 'UND_ERR_SOCKET: other side closed' }));
       schedule.after(hop() + (fate.type === 'held' ? fate.ms : 0), () => {
         if (raw.signal?.aborted === true) return;
-        const opened = watches.open(raw.path, raw.query, {
-          line: (event) => {
-            const bytes = encoder.encode(`${JSON.stringify(event)}\n`);
-            deliver(() => lines.put(bytes));
-          },
-          end: () => deliver(() => lines.end()),
-        });
+        const fateOf = (): LineFate => sender.lineFateOf(raw.path);
+        const sink = sinkInto(lines, { inOrder: deliver, later: arrive, fateOf });
+        const opened = openWatch(raw, sink);
         if (typeof opened !== 'function') return deliver(() => refuse(answerOf(opened)));
         stop = opened;
         return deliver(() => {
           open = true;
-          resolve({ type: 'stream', body: lines, destroy });
+          resolve({ type: 'stream', body: lines, destroy: () => cut('aborted') });
         });
       });
     });
@@ -236,8 +237,11 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Http {
   return {
     send,
     open: openStream,
+    reset: () => {
+      for (const cut of [...streams]) sender.gate(() => cut('UND_ERR_SOCKET: other side closed'));
+    },
     close: () => {
-      for (const destroy of [...streams]) destroy();
+      for (const cut of [...streams]) cut('aborted');
       return Promise.resolve();
     },
   };

@@ -10,12 +10,13 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { readConfig } from '#src/config.ts';
 import type { Journal } from '#src/journal/journal.ts';
-import type { Http } from '#src/kube/request.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
 import type { CrashPoint, Ports } from '#src/ports.ts';
 import type { SimChance } from './chance.ts';
-import { makeNetwork, type Fate, type NetworkPorts, type Sender } from './network.ts';
+import type { LineFate } from './lines.ts';
+import { makeNetwork, type Fate, type Network, type NetworkPorts, type Sender } from './network.ts';
+import type { View } from './past.ts';
 import type { ApiRequest } from './api/server.ts';
 import { beginningMs, type Schedule } from './schedule.ts';
 
@@ -39,6 +40,9 @@ export interface SeatPorts {
   /** Asked at every passage of a crash point. */
   readonly onPassage: (point: CrashPoint, passage: number) => Verdict;
   readonly fateOf: (request: ApiRequest, nth: number) => Fate;
+  /** Of the nth event that watches of this resource brought. */
+  readonly lineFateOf: (resource: string, nth: number) => LineFate;
+  readonly view: () => View | null;
   /** Told when a request is about to leave, with the journal as it stands. */
   readonly onLeaving: (request: ApiRequest, auditId: string | null, journal: Journal | null) => void;
   /** Told when a process ended by itself because going on would have been wrong. */
@@ -52,7 +56,14 @@ export interface Seat {
   readonly name: string;
   /** Starts a process; it goes on with the journal that the last one left. */
   readonly start: () => void;
-  readonly kill: () => void;
+  /** `forgets` takes the journal too. */
+  readonly kill: (forgets?: boolean) => void;
+  /** Stands still for a while: SIGSTOP, a blocked event loop. */
+  readonly pause: (ms: number) => void;
+  /** Its wall clock jumps, forwards or back. */
+  readonly jump: (byMs: number) => void;
+  /** Its connections break. */
+  readonly disconnect: () => void;
   /** In order, as on SIGTERM. */
   readonly stop: () => Promise<void>;
   readonly isAlive: () => boolean;
@@ -63,6 +74,8 @@ export interface Seat {
   /** Names of the crash points passed, in order. */
   readonly passages: readonly CrashPoint[];
   readonly requests: () => number;
+  /** Events that its watches brought, by resource. */
+  readonly lines: () => Readonly<Record<string, number>>;
 }
 
 interface Life {
@@ -71,15 +84,22 @@ interface Life {
   /** Its files are being closed: what the dead still says is not listened to. */
   buried: boolean;
   held: (() => void)[] | null;
-  readonly lanes: Http[];
+  readonly lanes: Network[];
 }
 
 const suffixes = ['', '-wal'] as const;
 
-function portsOf(life: Life, schedule: Schedule, gate: Sender['gate'], rest: Pick<Ports, 'chance' | 'crash'>): Ports {
+function portsOf(
+  life: Life,
+  schedule: Schedule,
+  gate: Sender['gate'],
+  rest: Pick<Ports, 'chance' | 'crash'> & { readonly skewMs: () => number },
+): Ports {
+  const { chance, crash, skewMs } = rest;
   return {
-    ...rest,
-    clock: { nowMs: () => beginningMs + schedule.elapsedMs(), monotonicMs: schedule.elapsedMs },
+    chance,
+    crash,
+    clock: { nowMs: () => beginningMs + schedule.elapsedMs() + skewMs(), monotonicMs: schedule.elapsedMs },
     ticks: {
       after: (delayMs, run) =>
         life.dead ? { cancel: () => undefined } : schedule.after(delayMs, () => gate(run), true),
@@ -96,7 +116,9 @@ function config(name: string, journal: string): ReturnType<typeof readConfig> {
 export function makeSeat(ports: SeatPorts): Seat {
   const { schedule } = ports.network;
   const passages: CrashPoint[] = [];
+  const lines = new Map<string, number>();
   let requests = 0;
+  let skewMs = 0;
   let lives = 0;
   let life: Life | null = null;
 
@@ -163,7 +185,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     throw new Killed(point);
   }
 
-  function laneOf(of: Life): Http {
+  function laneOf(of: Life): Network {
     const gate = gateOf(of);
     const lane = makeNetwork(ports.network, {
       name: ports.name,
@@ -172,6 +194,13 @@ export function makeSeat(ports: SeatPorts): Seat {
         requests += 1;
         return ports.fateOf(request, requests - 1);
       },
+      lineFateOf: (path) => {
+        const resource = path.slice(path.lastIndexOf('/') + 1);
+        const nth = lines.get(resource) ?? 0;
+        lines.set(resource, nth + 1);
+        return ports.lineFateOf(resource, nth);
+      },
+      view: ports.view,
       onLeaving: (request, auditId) => ports.onLeaving(request, auditId, journalOf(of)),
     });
     of.lanes.push(lane);
@@ -188,7 +217,11 @@ export function makeSeat(ports: SeatPorts): Seat {
     const timestamp = (): string => `,"time":"${new Date(beginningMs + schedule.elapsedMs()).toISOString()}"`;
     startOperator({
       config: config(ports.name, pathOf(lives)),
-      ports: portsOf(mine, schedule, gateOf(mine), { chance: ports.chance.stream(`life-${lives}`), crash }),
+      ports: portsOf(mine, schedule, gateOf(mine), {
+        chance: ports.chance.stream(`life-${lives}`),
+        crash,
+        skewMs: () => skewMs,
+      }),
       log: pino(
         { base: null, timestamp },
         { write: (line) => (mine.dead ? undefined : ports.log(`${ports.name} ${line}`)) },
@@ -226,8 +259,17 @@ export function makeSeat(ports: SeatPorts): Seat {
   return {
     name: ports.name,
     start,
-    kill: () => {
-      if (life !== null) bury(life);
+    kill: (forgets = false) => {
+      if (life !== null) bury(life, forgets);
+    },
+    pause: (ms) => {
+      if (life !== null && life.held === null) pause(life, ms);
+    },
+    jump: (byMs) => {
+      skewMs += byMs;
+    },
+    disconnect: () => {
+      for (const lane of life?.lanes ?? []) lane.reset();
     },
     stop: async () => {
       const mine = life;
@@ -242,5 +284,6 @@ export function makeSeat(ports: SeatPorts): Seat {
     path: () => pathOf(life === null ? lives + 1 : lives),
     passages,
     requests: () => requests,
+    lines: () => Object.fromEntries(lines),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isJson, list, number, parsed, text } from './json.ts';
+import type { LineFate } from './lines.ts';
 import type { Fate } from './network.ts';
 
 /** How a process dies, or stands still, at a passage of a crash point. */
@@ -26,6 +27,54 @@ export type PlanStep =
     }
   /** To the `nth` request of the operator, counted over all its lives. */
   | { readonly type: 'request'; readonly operator: string; readonly nth: number; readonly fate: Fate }
+  /** The operator's process dies, or stands still, at a time. */
+  | {
+      readonly type: 'crash-at';
+      readonly operator: string;
+      readonly atMs: number;
+      readonly mode: CrashMode;
+      readonly ms: number;
+    }
+  /** To every request of the operator that begins so, for a while: `GET /api/v1/namespaces/team/secrets`; `` is all of them. */
+  | {
+      readonly type: 'requests';
+      readonly operator: string;
+      readonly to: string;
+      readonly atMs: number;
+      readonly ms: number;
+      readonly fate: Fate;
+    }
+  /** To the `nth` event that the operator's watches of a resource (`pods`) bring, counted over all its lives. */
+  | {
+      readonly type: 'line';
+      readonly operator: string;
+      readonly resource: string;
+      readonly nth: number;
+      readonly fate: LineFate;
+    }
+  /** What the operator reads is the world at a version, for a while; its watches begin anew. What it writes is written. */
+  | {
+      readonly type: 'stale-view';
+      readonly operator: string;
+      readonly atMs: number;
+      readonly ms: number;
+      readonly version: number;
+      /** Resources of which it sees the past (`pods`); all when empty. */
+      readonly resources: readonly string[];
+    }
+  /** The store is put back to what it was at a version, and so is its counter. */
+  | { readonly type: 'rewind'; readonly atMs: number; readonly version: number }
+  /** The operator's wall clock jumps. */
+  | { readonly type: 'clock'; readonly operator: string; readonly atMs: number; readonly byMs: number }
+  /** Somebody else changes an object: by an apply of this field manager, forced, or by a merge patch. */
+  | {
+      readonly type: 'meddle';
+      readonly atMs: number;
+      readonly path: string;
+      readonly manager: string;
+      readonly how: 'apply' | 'merge' | 'delete';
+      readonly body: unknown;
+    }
   /** Nobody reaches the API server but its own controllers. */
   | { readonly type: 'api-down'; readonly atMs: number; readonly ms: number }
   /** Every watch ends. */
@@ -50,7 +99,14 @@ export function quiet(scenario: string, seed: number): Plan {
 
 const stepTypes: ReadonlySet<string> = new Set([
   'crash',
+  'crash-at',
   'request',
+  'requests',
+  'line',
+  'stale-view',
+  'rewind',
+  'clock',
+  'meddle',
   'api-down',
   'watches-end',
   'compact',

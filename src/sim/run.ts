@@ -9,7 +9,7 @@ import type { CrashPoint } from '#src/ports.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { stable, type Json } from './json.ts';
 import { invariants } from './invariants/all.ts';
-import { isChange, type Watcher } from './invariants/invariant.ts';
+import { isChange, type Invariant, type Watcher } from './invariants/invariant.ts';
 import type { Plan } from './plan.ts';
 import { countObjects, endState, scenarioOf } from './scenarios.ts';
 import { openWorld, type Events, type World } from './world.ts';
@@ -28,6 +28,8 @@ export interface RunResult {
   readonly passages: Readonly<Record<string, readonly CrashPoint[]>>;
   /** Requests that each operator sent. */
   readonly requests: Readonly<Record<string, number>>;
+  /** Events that the watches of each operator brought, by resource. */
+  readonly lines: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly virtualMs: number;
   readonly counts: Json;
   readonly end: Json;
@@ -40,6 +42,8 @@ export interface RunOptions {
   /** The same scenario without faults; null when this is it. */
   readonly expected: Pick<RunResult, 'counts' | 'end'> | null;
   readonly log?: (line: string) => void;
+  /** What this run is held to beside the invariants of every run. */
+  readonly also?: readonly Invariant[];
   /** Folder that the operators' journals are copied to at the end, each named like its operator. */
   readonly keep?: string;
 }
@@ -81,12 +85,12 @@ function eventsOf(court: () => Court, log: (line: string) => void): Events {
   };
 }
 
-function makeCourt(world: World): Court {
+function makeCourt(world: World, also: readonly Invariant[]): Court {
   const violations: Violation[] = [];
   const tell = (invariant: string, because: string): void => {
     if (violations.length < mostTold) violations.push({ invariant, because, atMs: world.schedule.elapsedMs() });
   };
-  const watchers = invariants.map(({ name, watch }) => watch(world, (because) => tell(name, because)));
+  const watchers = [...invariants, ...also].map(({ name, watch }) => watch(world, (because) => tell(name, because)));
   return { violations, tell, watchers, changes: 0 };
 }
 
@@ -140,7 +144,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   const { operators } = scenarioOf(plan.scenario);
   const events = eventsOf(() => court, log);
   const world = openWorld({ plan, scratch, operators, events });
-  const court: Court = makeCourt(world);
+  const court: Court = makeCourt(world, options.also ?? []);
   const counted = countObjects(world);
   try {
     await live(world, court);
@@ -157,6 +161,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
       violations: court.violations,
       passages: Object.fromEntries(world.operators.map(({ name, passages }) => [name, passages])),
       requests: Object.fromEntries(world.operators.map(({ name, requests }) => [name, requests()])),
+      lines: Object.fromEntries(world.operators.map(({ name, lines }) => [name, lines()])),
       virtualMs,
       counts,
       end,

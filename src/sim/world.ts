@@ -14,9 +14,21 @@ import { runGarbageCollector } from './controllers/garbage.ts';
 import { runKubelets, type Kubelets } from './controllers/kubelet.ts';
 import { runNetworkAndVolumes } from './controllers/network-and-volumes.ts';
 import { runStatefulSets } from './controllers/stateful-sets.ts';
+import {
+  happen,
+  looksBack,
+  noTrouble,
+  reborn,
+  ruledFate,
+  type Scene,
+  type TimedStep,
+  type Trouble,
+} from './happenings.ts';
+import type { LineFate } from './lines.ts';
 import type { Fate, Handled } from './network.ts';
 import { makeSeat, type Seat, type Verdict } from './operators.ts';
-import type { Plan, PlanStep } from './plan.ts';
+import { recordPast } from './past.ts';
+import type { Plan } from './plan.ts';
 import { beginningMs, makeSchedule, type Schedule } from './schedule.ts';
 
 /** What a world tells whoever checks it. */
@@ -63,55 +75,7 @@ export interface WorldOptions {
 const restartMs = 2_000;
 const compactEveryMs = 300_000;
 
-/** A fault with a time of its own. */
-export type TimedStep = Exclude<PlanStep, { readonly type: 'crash' | 'request' }>;
-
-interface Trouble {
-  apiDown: number;
-  pending: number;
-  disarmed: boolean;
-}
-
-/** Runs a thing that begins at a time and is over after another. */
-function lasting(
-  world: Omit<World, 'close' | 'happen' | 'isQuiet' | 'disarm' | 'operators'>,
-  trouble: Trouble,
-  step: TimedStep,
-): void {
-  const { schedule, kubelets, api, watches } = world;
-  trouble.pending += 1;
-  const over = (): void => {
-    trouble.pending -= 1;
-  };
-  schedule.after(step.atMs, () => {
-    switch (step.type) {
-      case 'api-down':
-        trouble.apiDown += 1;
-        watches.endAll();
-        schedule.after(step.ms, () => {
-          trouble.apiDown -= 1;
-          over();
-        });
-        return;
-      case 'watches-end':
-        watches.endAll();
-        return over();
-      case 'compact':
-        api.store.compact(api.store.version());
-        return over();
-      case 'kill-member':
-        kubelets.killContainer(step.pod, step.ms);
-        schedule.after(step.ms, over);
-        return;
-      case 'cut-member':
-        kubelets.cut(step.pod, true);
-        schedule.after(step.ms, () => {
-          kubelets.cut(step.pod, false);
-          over();
-        });
-    }
-  });
-}
+export type { TimedStep } from './happenings.ts';
 
 interface Shared {
   readonly options: WorldOptions;
@@ -137,6 +101,11 @@ function seatOf(shared: Shared, name: string): Seat {
       step.type === 'request' && step.operator === name ? [[step.nth, step.fate] as const] : [],
     ),
   );
+  const lineFates = new Map(
+    plan.steps.flatMap((step) =>
+      step.type === 'line' && step.operator === name ? [[`${step.resource}/${step.nth}`, step.fate] as const] : [],
+    ),
+  );
   const chance = habitat.chance.stream(name);
   const again = (): void => void schedule.after(restartMs, () => seat.start(), true);
   const verdictAt = (passage: number): Verdict => {
@@ -150,18 +119,32 @@ function seatOf(shared: Shared, name: string): Seat {
   const seat: Seat = makeSeat({
     name,
     folder: join(folder, name),
-    network: { api, watches, schedule, chance: chance.stream('network'), onHandled: events.onHandled },
+    network: {
+      api,
+      watches,
+      schedule,
+      chance: chance.stream('network'),
+      onHandled: events.onHandled,
+      reborn: (path) => reborn(api, path),
+    },
     runInPod: kubelets.runInPod,
     chance,
     onPassage: (point, passage) => {
       events.onPassage(name, point);
       return verdictAt(passage);
     },
-    fateOf: (_request, nth): Fate => {
+    fateOf: ({ method, path }, nth): Fate => {
       const fate = fates.get(nth);
       if (trouble.apiDown > 0) return { type: 'lost-request', silent: false };
+      const ruled = ruledFate(trouble, name, `${method} ${path}`);
+      if (ruled !== null) return ruled;
       return fate === undefined || trouble.disarmed ? { type: 'none' } : fate;
     },
+    lineFateOf: (resource, nth): LineFate => {
+      const fate = lineFates.get(`${resource}/${nth}`);
+      return fate === undefined || trouble.disarmed ? { type: 'none' } : fate;
+    },
+    view: () => trouble.views.get(name) ?? null,
     onLeaving: (request, auditId, journal) => events.onLeaving(name, request, auditId, journal),
     onFatal: (because) => {
       events.onFatal(name, because);
@@ -189,9 +172,9 @@ export function openWorld(options: WorldOptions): World {
   runGarbageCollector(habitatOf('garbage'));
   runNetworkAndVolumes(habitatOf('network-and-volumes'));
   const kubelets = runKubelets(habitatOf('kubelets'));
-  const trouble: Trouble = { apiDown: 0, pending: 0, disarmed: false };
+  const trouble = noTrouble();
+  const past = looksBack(plan.steps) ? recordPast(api) : null;
   const parts = { plan, schedule, api, watches, kubelets, user: clientOf(api, 'kubectl') };
-  for (const step of plan.steps) if (step.type !== 'crash' && step.type !== 'request') lasting(parts, trouble, step);
   let before = api.store.version();
   const compact = (): void => {
     api.store.compact(before);
@@ -200,10 +183,15 @@ export function openWorld(options: WorldOptions): World {
   };
   schedule.after(compactEveryMs, compact);
   const shared = { options, habitat: habitatOf('operators'), watches, kubelets, trouble, folder };
+  const seats = operators.map((name) => seatOf(shared, name));
+  const again = (seat: Seat): void => void schedule.after(restartMs, () => seat.start(), true);
+  const scene: Scene = { ...parts, past, operators: () => seats, again, trouble };
+  for (const step of plan.steps)
+    if (step.type !== 'crash' && step.type !== 'request' && step.type !== 'line') happen(scene, step);
   return {
     ...parts,
-    operators: operators.map((name) => seatOf(shared, name)),
-    happen: (step) => lasting(parts, trouble, step),
+    operators: seats,
+    happen: (step) => happen(scene, step),
     isQuiet: () => trouble.pending === 0,
     disarm: () => {
       trouble.disarmed = true;

@@ -41,6 +41,8 @@ export interface ApiServer {
   readonly store: Store;
   readonly kinds: readonly Kind[];
   readonly handle: (request: ApiRequest) => Reply;
+  /** How the same server would answer over another store. */
+  readonly over: (store: Store) => (request: ApiRequest) => Reply;
 }
 
 interface Server {
@@ -336,16 +338,15 @@ export function makeApiServer(nowMs: () => number, chance: SimChance): ApiServer
   const kinds = allKinds();
   for (const { schema } of kinds) if (isJson(schema)) checkRules(schema);
   const server: Server = { store: makeStore(), kinds, nowMs, chance, addresses: 10 };
-  return {
-    store: server.store,
-    kinds,
-    handle: (request) => {
+  const handleIn =
+    (of: Server) =>
+    (request: ApiRequest): Reply => {
       try {
-        return { status: 200, body: answered(server, request), retryAfterMs: null };
+        return { status: 200, body: answered(of, request), retryAfterMs: null };
       } catch (error) {
         if (error instanceof Refusal) return statusReply(error.status, error.reason, error.message);
         throw error;
       }
-    },
-  };
+    };
+  return { store: server.store, kinds, handle: handleIn(server), over: (store) => handleIn({ ...server, store }) };
 }

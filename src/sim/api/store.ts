@@ -34,6 +34,8 @@ export interface Store {
   readonly since: (version: number) => readonly Change[] | null;
   /** Forgets changes up to a version, as etcd does after five minutes. */
   readonly compact: (version: number) => void;
+  /** Puts the store back to these entries and this version, as a restored etcd does; its history is forgotten. */
+  readonly rewind: (entries: readonly Entry[], version: number) => void;
   readonly onChange: (listener: (change: Change) => void) => void;
 }
 
@@ -103,6 +105,26 @@ export function makeStore(): Store {
     compact: (until) => {
       compacted = Math.max(compacted, until);
       changes = changes.filter((change) => change.version > compacted);
+    },
+    rewind: (entries, to) => {
+      const before = [...kinds.values()].flatMap((each) => [...each.values()]);
+      kinds.clear();
+      for (const entry of entries) of(entry.kind).set(keyOf(namespaceOf(entry.object), nameOf(entry.object)), entry);
+      version = to;
+      compacted = to;
+      // Whoever acts on the store is told what is different; nobody hears of it through a watch.
+      for (const { kind, object } of before) {
+        const now = of(kind).get(keyOf(namespaceOf(object), nameOf(object)))?.object ?? null;
+        if (now === null) tell({ type: 'DELETED', kind, object, before: object });
+        else if (now !== object) tell({ type: 'MODIFIED', kind, object: now, before: object });
+      }
+      const known = new Set(
+        before.map(({ kind, object }) => `${kind.kind}/${keyOf(namespaceOf(object), nameOf(object))}`),
+      );
+      for (const { kind, object } of entries)
+        if (!known.has(`${kind.kind}/${keyOf(namespaceOf(object), nameOf(object))}`))
+          tell({ type: 'ADDED', kind, object, before: null });
+      changes = [];
     },
     onChange: (listener) => void listeners.push(listener),
   };
