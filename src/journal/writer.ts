@@ -82,6 +82,12 @@ interface Chain {
   readonly durable: Head | null;
 }
 
+/** What SQLite says of its log: pages in it, and how many of them are in the file. */
+interface LogState {
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
 interface Buffered {
   readonly record: PendingRecord;
   readonly row: Omit<RecordRow, 'rowid'>;
@@ -111,7 +117,9 @@ export function makeWriter(options: WriterOptions): JournalWriter {
       'INSERT INTO snapshot (cluster_id, seq, build, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (cluster_id) DO UPDATE SET seq = excluded.seq, build = excluded.build, bytes = excluded.bytes',
     ),
     tick: db.prepare('INSERT INTO tick (seq, at, heads, prev, hash) VALUES (?, ?, ?, ?, ?)'),
+    logState: db.prepare('PRAGMA wal_checkpoint(NOOP)'),
   };
+  const writeAll = db.transaction(write);
   const chains = new Map<string, Chain>();
   const lastTick = statements.lastTick.get() as { seq: number; hash: string } | undefined;
   let operator = { seq: lastTick?.seq ?? 0, head: lastTick?.hash ?? genesis };
@@ -205,7 +213,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     if (rows.length === 0 && blobs.size === 0 && snapshots.size === 0) return [];
     const started = ports.clock.monotonicMs();
     ports.crash.hit('after-append-before-fsync');
-    const tick = db.transaction(write).immediate();
+    const tick = writeAll.immediate();
     checkFile();
     if (tick !== null) operator = tick;
     const batch = rows;
@@ -267,10 +275,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
    * left to SQLite, which does it inside a commit and keeps its fsync errors to itself.
    */
   function moveLog(): void {
-    const [state] = db.pragma('wal_checkpoint(NOOP)') as readonly {
-      readonly log: number;
-      readonly checkpointed: number;
-    }[];
+    const state = statements.logState.get() as LogState | undefined;
     if (state === undefined || state.log - state.checkpointed < (options.walPagesMax ?? walPagesUsual)) return;
     ports.crash.hit('before-checkpoint');
     db.pragma('wal_checkpoint(PASSIVE)');

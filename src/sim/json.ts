@@ -39,7 +39,27 @@ export function list(value: unknown, ...keys: readonly string[]): readonly unkno
 export function put(value: Json, keys: readonly string[], change: Json): Json {
   const [first, ...rest] = keys;
   if (first !== undefined) return { ...value, [first]: put(at(value, first), rest, change) };
-  return Object.fromEntries(Object.entries({ ...value, ...change }).filter(([, each]) => each !== undefined));
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const stays = key in change ? change[key] : value[key];
+    if (stays !== undefined) result[key] = stays;
+  }
+  for (const key of Object.keys(change)) if (change[key] !== undefined && !(key in value)) result[key] = change[key];
+  return result;
+}
+
+/** Whether two values are equal, whatever the order of keys; parts that are one and the same are not looked into. */
+export function same(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (Array.isArray(one))
+    return (
+      Array.isArray(other) &&
+      one.length === other.length &&
+      one.every((item: unknown, index) => same(item, other[index]))
+    );
+  if (!isJson(one) || !isJson(other)) return false;
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => key in other && same(one[key], other[key]));
 }
 
 /** JSON merge patch (RFC 7386). */

@@ -2,7 +2,7 @@
  * Owns: objects as sets of fields, in the notation of `managedFields`: `f:name`, `k:{…}`, `v:…`; and merging one object
  * into another along them.
  */
-import { at, isJson, parsed, stable, type Json } from '../json.ts';
+import { at, isJson, parsed, same, type Json } from '../json.ts';
 import type { Kind, Merge } from './kinds.ts';
 
 /** Steps of a path joined by line feeds, which no step contains. */
@@ -66,11 +66,48 @@ function walk(into: Walk, value: unknown, path: FieldPath, type: string): void {
   } else if (path !== '' && type !== 'metadata') into.leaf(path, value);
 }
 
-/** Every field of an object that a manager could own, with the text of its value. */
-export function fieldsOf(kind: Kind, object: unknown): ReadonlyMap<FieldPath, string> {
-  const found = new Map<FieldPath, string>();
-  walk({ kind, leaf: (path, value) => found.set(path, stable(value)) }, object, '', '');
+/** Every field of an object that a manager could own. */
+export function fieldsOf(kind: Kind, object: unknown): ReadonlySet<FieldPath> {
+  const found = new Set<FieldPath>();
+  walk({ kind, leaf: (path) => found.add(path) }, object, '', '');
   return found;
+}
+
+/** What a write changes: fields that are new or have another value, and fields that are gone. */
+export interface Difference {
+  readonly changed: ReadonlySet<FieldPath>;
+  readonly removed: ReadonlySet<FieldPath>;
+}
+
+interface Comparing {
+  readonly kind: Kind;
+  readonly changed: Set<FieldPath>;
+  readonly removed: Set<FieldPath>;
+}
+
+/** Fields of both sides of one place; most of an object is one and the same on both, and is not looked into. */
+function compare(into: Comparing, before: unknown, after: unknown, path: FieldPath, type: string): void {
+  if (before === after || unowned.has(type)) return;
+  const granular = (value: unknown): value is Json =>
+    isJson(value) && mergeOf(into.kind, type, value) === 'granular' && (Object.keys(value).length > 0 || type === '');
+  if (granular(before) && granular(after)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
+      compare(into, before[key], after[key], joined(path, `f:${key}`), type === '' ? key : `${type}.${key}`);
+    return;
+  }
+  if (same(before, after)) return;
+  const [old, now] = [new Map<FieldPath, unknown>(), new Map<FieldPath, unknown>()];
+  if (before !== undefined) walk({ kind: into.kind, leaf: (leaf, value) => old.set(leaf, value) }, before, path, type);
+  if (after !== undefined) walk({ kind: into.kind, leaf: (leaf, value) => now.set(leaf, value) }, after, path, type);
+  for (const [leaf, value] of now) if (!old.has(leaf) || !same(old.get(leaf), value)) into.changed.add(leaf);
+  for (const leaf of old.keys()) if (!now.has(leaf)) into.removed.add(leaf);
+}
+
+/** The difference between two objects of a kind. */
+export function differenceOf(kind: Kind, before: unknown, after: unknown): Difference {
+  const into: Comparing = { kind, changed: new Set(), removed: new Set() };
+  compare(into, before, after, '', '');
+  return into;
 }
 
 interface Tree {
@@ -108,7 +145,7 @@ interface MergeBelow {
 export function mergedInto(kind: Kind, live: unknown, wanted: unknown, type = ''): unknown {
   const merge = mergeOf(kind, type, wanted);
   if (Array.isArray(live) && Array.isArray(wanted) && merge === 'set')
-    return [...live, ...wanted.filter((item) => !live.some((other) => stable(other) === stable(item)))];
+    return [...live, ...wanted.filter((item) => !live.some((other) => same(other, item)))];
   if (Array.isArray(live) && Array.isArray(wanted) && typeof merge !== 'string')
     return mergedItems(live, wanted, { kind, type, keys: merge });
   if (!isJson(live) || !isJson(wanted) || merge !== 'granular') return wanted;
@@ -120,9 +157,9 @@ export function mergedInto(kind: Kind, live: unknown, wanted: unknown, type = ''
 
 function holds(item: unknown, step: string): boolean {
   const wanted = parsed(step.slice(2));
-  if (step.startsWith('v:')) return stable(item) === stable(wanted);
-  return Object.entries(at(wanted)).every(
-    ([key, value]) => stable(at(item)[key] ?? (key === 'protocol' ? 'TCP' : undefined)) === stable(value),
+  if (step.startsWith('v:')) return same(item, wanted);
+  return Object.entries(at(wanted)).every(([key, value]) =>
+    same(at(item)[key] ?? (key === 'protocol' ? 'TCP' : undefined), value),
   );
 }
 

@@ -162,8 +162,11 @@ function ofDefinition(definition: unknown): Kind {
   };
 }
 
+let known: readonly Kind[] | null = null;
+
 /** All kinds, built in and ours. */
 export function allKinds(): readonly Kind[] {
   const file = new URL('../../../crds/postgrescluster.yaml', import.meta.url);
-  return [...builtIn.map(ofRow), ofDefinition(parse(readFileSync(file, 'utf8')))];
+  known ??= [...builtIn.map(ofRow), ofDefinition(parse(readFileSync(file, 'utf8')))];
+  return known;
 }

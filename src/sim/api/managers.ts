@@ -4,7 +4,7 @@
  * changes away from everybody.
  */
 import { list, parsed, stable, type Json } from '../json.ts';
-import { fieldsOf, mergedInto, nested, pruned, type FieldPath } from './fields.ts';
+import { differenceOf, fieldsOf, mergedInto, nested, pruned, type FieldPath } from './fields.ts';
 import type { Kind } from './kinds.ts';
 
 export interface Manager {
@@ -41,15 +41,18 @@ function byKey(one: Manager, other: Manager): number {
 function withWriter(managers: readonly Manager[], writer: Manager): readonly Manager[] {
   const others = managers.filter((each) => !isSame(each, writer));
   const before = managers.find((each) => isSame(each, writer));
-  const same = before !== undefined && stable([...before.fields].sort()) === stable([...writer.fields].sort());
-  return [...others, same ? before : writer].filter(({ fields }) => fields.size > 0).sort(byKey);
+  const isUnmoved =
+    before !== undefined &&
+    before.fields.size === writer.fields.size &&
+    [...before.fields].every((path) => writer.fields.has(path));
+  return [...others, isUnmoved ? before : writer].filter(({ fields }) => fields.size > 0).sort(byKey);
 }
 
 function less(managers: readonly Manager[], taken: ReadonlySet<FieldPath>): readonly Manager[] {
-  return managers.map((manager) => ({
-    ...manager,
-    fields: new Set([...manager.fields].filter((path) => !taken.has(path))),
-  }));
+  return managers.map((manager) => {
+    const left = [...manager.fields].filter((path) => !taken.has(path));
+    return left.length === manager.fields.size ? manager : { ...manager, fields: new Set(left) };
+  });
 }
 
 /**
@@ -63,10 +66,10 @@ export function apply(
   applied: Json,
   writing: Writing & { readonly force: boolean },
 ): (Managed & { readonly type: 'applied' }) | { readonly type: 'conflict'; readonly conflicts: readonly Conflict[] } {
-  const stated = new Set(fieldsOf(kind, applied).keys());
+  const stated = fieldsOf(kind, applied);
   const merged = mergedInto(kind, live.object, applied);
-  const [before, after] = [fieldsOf(kind, live.object), fieldsOf(kind, merged)];
-  const changed = new Set([...stated].filter((path) => before.get(path) !== after.get(path)));
+  const difference = differenceOf(kind, live.object, merged);
+  const changed = new Set([...stated].filter((path) => difference.changed.has(path) || difference.removed.has(path)));
   const others = live.managers.filter((each) => !isSame(each, writing));
   const conflicts = others.flatMap(({ name, fields }) =>
     [...fields].filter((path) => changed.has(path)).map((path) => ({ manager: name, path })),
@@ -86,21 +89,23 @@ export function apply(
 
 /** What a create or an update did to ownership; `live` is null for a create. */
 export function update(kind: Kind, live: Managed | null, next: unknown, writing: Writing): readonly Manager[] {
-  const before: ReadonlyMap<FieldPath, string> = live === null ? new Map() : fieldsOf(kind, live.object);
-  const after = fieldsOf(kind, next);
-  const changed = new Set([...after].filter(([path, value]) => before.get(path) !== value).map(([path]) => path));
-  const removed = [...before.keys()].filter((path) => !after.has(path));
+  const { changed, removed } = differenceOf(kind, live === null ? {} : live.object, next);
   const managers = live?.managers ?? [];
-  if (changed.size === 0 && removed.length === 0) return managers;
+  if (changed.size === 0 && removed.size === 0) return managers;
   const mine = managers.find((each) => isSame(each, writing))?.fields ?? new Set<FieldPath>();
   const left = less(managers, new Set([...changed, ...removed]));
-  const fields = new Set([...mine, ...changed].filter((path) => after.has(path)));
+  const fields = new Set([...[...mine].filter((path) => !removed.has(path)), ...changed]);
   return withWriter(left, { ...writing, fields });
 }
 
-/** The managers as they stand in metadata. */
-export function managedFields(kind: Kind, managers: readonly Manager[]): readonly Json[] {
-  return managers.map(({ name, operation, subresource, time, fields }) => ({
+/** How a manager stands in metadata, by manager: most writes move one of several. */
+const entries = new WeakMap<Manager, Json>();
+
+function entryOf(kind: Kind, manager: Manager): Json {
+  const known = entries.get(manager);
+  if (known !== undefined) return known;
+  const { name, operation, subresource, time, fields } = manager;
+  const entry = {
     manager: name,
     operation,
     apiVersion: kind.apiVersion,
@@ -108,7 +113,14 @@ export function managedFields(kind: Kind, managers: readonly Manager[]): readonl
     fieldsType: 'FieldsV1',
     fieldsV1: nested(fields),
     ...(subresource === '' ? {} : { subresource }),
-  }));
+  };
+  entries.set(manager, entry);
+  return entry;
+}
+
+/** The managers as they stand in metadata. */
+export function managedFields(kind: Kind, managers: readonly Manager[]): readonly Json[] {
+  return managers.map((manager) => entryOf(kind, manager));
 }
 
 /** Paths of a conflict as the API server words them. */

@@ -15,7 +15,7 @@ import {
   PatchRefused,
   patched,
   put,
-  stable,
+  same,
   text,
   type Json,
 } from '../json.ts';
@@ -105,9 +105,10 @@ function withIdentity(server: Server, { place, live }: Draft, object: Json): Jso
   return put({ ...object, apiVersion: place.kind.apiVersion, kind: place.kind.kind }, ['metadata'], identity);
 }
 
-function wanted(object: unknown): string {
+/** What a generation counts. */
+function wanted(object: unknown): Json {
   const { metadata: _metadata, status: _status, ...rest } = at(object);
-  return stable(rest);
+  return rest;
 }
 
 const fixedOfStatefulSets = ['serviceName', 'selector', 'podManagementPolicy', 'volumeClaimTemplates'] as const;
@@ -120,7 +121,7 @@ function checkContent({ place, live }: Draft, object: Json): void {
   }
   if (kind.kind !== 'StatefulSet' || live === null) return;
   const changed = fixedOfStatefulSets.filter(
-    (field) => stable(at(object, 'spec')[field]) !== stable(at(live.object, 'spec')[field]),
+    (field) => !same(at(object, 'spec')[field], at(live.object, 'spec')[field]),
   );
   if (changed.length > 0)
     throw invalid(kind.kind, name, `spec: Forbidden: updates to statefulset spec for fields ${changed.join(', ')}`);
@@ -137,7 +138,7 @@ function settledObject(server: Server, draft: Draft): Json {
   checkContent(draft, shaped);
   if (!kind.hasGeneration) return shaped;
   const generation = number(live?.object, 0, 'metadata', 'generation');
-  const moved = live === null || wanted(live.object) !== wanted(shaped);
+  const moved = live === null || !same(wanted(live.object), wanted(shaped));
   return put(shaped, ['metadata'], { generation: moved ? generation + 1 : generation });
 }
 
@@ -154,7 +155,7 @@ function commit(server: Server, draft: Draft): Json {
   const settled = settledObject(server, draft);
   const managers = draft.managers(settled);
   const object = put(settled, ['metadata'], { managedFields: managedFields(place.kind, managers) });
-  if (live !== null && stable(live.object) === stable(object)) return live.object;
+  if (live !== null && same(live.object, object)) return live.object;
   if (draft.dryRun) return object;
   const written = server.store.put({ kind: place.kind, object, managers });
   const entry = { kind: place.kind, object: written, managers };
@@ -285,7 +286,7 @@ function removed(server: Server, request: ApiRequest, place: Draft['place'], liv
     generation: kind.hasGeneration && before['deletionTimestamp'] === undefined ? generation + 1 : before['generation'],
   });
   if (isOver(object, kind)) return server.store.remove({ ...live, object });
-  return stable(object) === stable(live.object) ? live.object : server.store.put({ ...live, object });
+  return same(object, live.object) ? live.object : server.store.put({ ...live, object });
 }
 
 function listed(server: Server, request: ApiRequest, place: Place): Json {

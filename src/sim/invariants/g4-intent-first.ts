@@ -2,8 +2,7 @@
  * G4: every change that leaves an operator has a durable intent of the same method, path, query and body. Judged in the
  * moment of leaving, against what another connection reads from the journal's file.
  */
-import { sha256 } from '#src/decision/hash.ts';
-import { at, list, parsed, stable, text, type Json } from '../json.ts';
+import { at, list, parsed, same, text, type Json } from '../json.ts';
 import { isChange, type Invariant, type Leaving } from './invariant.ts';
 
 const effectId = /^(.+)-(\d+)-(\d+)-(\d+)$/;
@@ -41,12 +40,11 @@ function differs(leaving: Leaving, intent: Json): string | null {
   const recorded = at(intent, 'request');
   for (const field of ['method', 'path'] as const)
     if (recorded[field] !== request[field]) return `its ${field} is ${String(recorded[field])} in the journal`;
-  if (stable(recorded['query']) !== stable(request.query)) return 'its query is another one in the journal';
+  if (!same(recorded['query'], request.query)) return 'its query is another one in the journal';
   const hash = text(recorded, 'body', '$blob');
   if (hash === '') return request.body === null ? null : 'it has no body in the journal';
   const stated = parsed(journal?.reader.blob(hash) ?? null);
-  const same = sha256(stable(template(stated))) === sha256(stable(template(parsed(request.body))));
-  return same ? null : 'its body is another one in the journal';
+  return same(template(stated), template(parsed(request.body))) ? null : 'its body is another one in the journal';
 }
 
 export const g4: Invariant = {
