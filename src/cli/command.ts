@@ -1,10 +1,11 @@
 /** Owns: what every verb of pgc has: its flags, where it reads from, and which cluster is meant. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Refused } from '#src/errors.ts';
-import type { ClusterSummary } from '#src/journal/read.ts';
+import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { forwardedSource } from './forward.ts';
 import { apiSource, databaseSource, exportSource, readable, type Source } from './source.ts';
-import { decidedRows } from './why.ts';
+import { decidedRows } from '#src/export/decided.ts';
+import type { RecordRow } from '#src/journal/record.ts';
 
 /** Flags of every verb that reads a source. */
 export interface Flags {
@@ -14,7 +15,7 @@ export interface Flags {
   readonly context?: string;
   readonly operatorNamespace: string;
   readonly namespace: string;
-  readonly output: 'table' | 'json' | 'ndjson';
+  readonly output: 'table' | 'json' | 'ndjson' | 'mermaid';
 }
 
 /** One line to standard output. */
@@ -63,6 +64,8 @@ export function verb(
   ) => Promise<number>,
 ): Command {
   const command = parent.command(usage).description(description);
+  // Only the answer that is a chart can be drawn.
+  const formats = ['table', 'json', 'ndjson', ...(usage.startsWith('state ') ? ['mermaid'] : [])];
   command
     .option('--file <path>', 'a journal file, or an export that ends in .ndjson')
     .option('--api <url>', 'the operator’s loopback API, when it is within reach')
@@ -70,7 +73,7 @@ export function verb(
     .option('--context <name>', 'context in it')
     .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')
     .option('-n, --namespace <name>', 'namespace of the cluster', 'default')
-    .option('-o, --output <format>', 'table, json or ndjson', 'table');
+    .addOption(new Option('-o, --output <format>', 'how the answer is written').choices(formats).default('table'));
   return command.action(async (...given: unknown[]) => {
     const values = command.opts();
     const flags = values as unknown as Flags;
@@ -88,12 +91,71 @@ export function verb(
   });
 }
 
+/** Rows of a cluster with the texts that they mention. */
+export interface Recorded {
+  readonly rows: readonly RecordRow[];
+  readonly blobs: ReadonlyMap<string, string>;
+  /** @throws when the source does not hold the text: it is damaged */
+  readonly getBlob: (hash: string) => string;
+}
+
+/** Rows of a cluster as they are, in order. */
+export async function recorded(
+  source: Source,
+  cluster: ClusterSummary,
+  filter: Omit<RowFilter, 'uid'> = {},
+): Promise<Recorded> {
+  const rows = await source.rows({ uid: cluster.uid, ...filter });
+  const blobs = await source.blobs(rows);
+  const getBlob = (hash: string): string => {
+    const bytes = blobs.get(hash);
+    if (bytes === undefined)
+      throw new Refused(`blob ${hash} is missing`, {
+        operation: 'read',
+        subject: source.describe,
+        hint: "'pgc journal verify' lists all that is wrong",
+      });
+    return bytes;
+  };
+  return { rows, blobs, getBlob };
+}
+
 /** Decisions of a cluster, decoded, in order. */
 export async function decided(
   source: Source,
   cluster: ClusterSummary,
-  filter: { readonly fromMs?: number; readonly limit?: number } = {},
+  filter: Omit<RowFilter, 'uid'> = {},
 ): Promise<ReturnType<typeof decidedRows>> {
-  const rows = await source.rows({ uid: cluster.uid, ...filter });
-  return decidedRows(rows, await source.blobs(rows));
+  const { rows, blobs } = await recorded(source, cluster, filter);
+  return decidedRows(rows, blobs);
+}
+
+const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * A moment that a flag names: a time, or so long before the cluster's last row.
+ * @returns milliseconds since 1970; null when the flag was not given
+ * @throws Refused when it is no moment
+ */
+export function momentOf(flag: string, given: unknown, lastAt: number): number | null {
+  if (typeof given !== 'string') return null;
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? [];
+  if (count !== undefined) return lastAt - Number(count) * (unitsMs[unit] ?? 0);
+  const at = Date.parse(given);
+  if (!Number.isNaN(at)) return at;
+  throw new Refused(`${given} is no time`, {
+    operation: 'read',
+    subject: `--${flag}`,
+    hint: 'write it as 2026-01-31T03:12:00Z, or as 15m: so long before the last row',
+  });
+}
+
+/** Writes an answer: as lines, as one JSON document, or as one JSON line for each of its items. */
+export function tell(
+  flags: Flags,
+  answer: { readonly value: unknown; readonly lines: () => readonly string[]; readonly items?: readonly unknown[] },
+): void {
+  if (flags.output === 'table') for (const line of answer.lines()) print(line);
+  else if (flags.output === 'ndjson') for (const item of answer.items ?? [answer.value]) print(JSON.stringify(item));
+  else print(JSON.stringify(answer.value, null, 2));
 }

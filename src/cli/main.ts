@@ -8,14 +8,17 @@ import { messageOf } from '#src/errors.ts';
 import { addJournal } from './verbs/journal.ts';
 import { addReplay } from './verbs/replay.ts';
 import { addStatus } from './verbs/status.ts';
-import { addWhy } from './verbs/why.ts';
+import { addState } from './verbs/state.ts';
+import { addTimeline } from './verbs/timeline.ts';
+import { addTop } from './verbs/top.ts';
+import { addWhy, addWhyNot } from './verbs/why.ts';
 
 const program = new Command('pgc').description('Explains what a PostgreSQL operator did, and why.').version(buildId());
 // Before any verb is made: verbs inherit it.
 program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
 program.exitOverride();
 
-for (const add of [addStatus, addWhy, addJournal, addReplay]) add(program);
+for (const add of [addStatus, addTop, addWhy, addWhyNot, addTimeline, addState, addJournal, addReplay]) add(program);
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {

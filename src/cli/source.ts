@@ -13,6 +13,8 @@ import { readExport } from './export-file.ts';
 
 export interface Source {
   readonly describe: string;
+  /** True when no rows can be added any more. */
+  readonly finished: boolean;
   readonly clusters: () => Promise<readonly ClusterSummary[]>;
   readonly rows: (filter: RowFilter) => Promise<readonly RecordRow[]>;
   /** Texts of blobs by hash, for everything that `rows` mention. */
@@ -37,6 +39,7 @@ export function databaseSource(path: string): Source {
   const reader = makeReader(db);
   return {
     describe: path,
+    finished: false,
     clusters: async () => reader.clusters(),
     rows: async (filter) => reader.rows(filter),
     blobs: async (rows) => new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])),
@@ -65,6 +68,7 @@ export function exportSource(path: string): Source {
     row.at <= (filter.untilMs ?? Infinity);
   return {
     describe: path,
+    finished: true,
     clusters: async () => {
       const [first] = damage;
       if (first === undefined) return [summary];
@@ -127,6 +131,7 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
   }
   return {
     describe: base,
+    finished: false,
     clusters,
     rows: async (filter) => {
       const cluster = (await clusters()).find((each) => each.uid === filter.uid);

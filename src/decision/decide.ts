@@ -57,6 +57,11 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec, config);
 }
 
+/** What guards and sentences look at, on the facts of a snapshot. Pure. */
+export function assess({ state, facts }: Snapshot, builders: Builders): Assessed {
+  return { state, facts, plan: builders.plan(facts), specProblems: specProblems(facts, builders) };
+}
+
 const eventsMax = 20;
 
 /** Type of the Kubernetes Event for entering a phase. */

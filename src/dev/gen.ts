@@ -1,11 +1,12 @@
 /**
- * Owns: generated files. `npm run gen` writes `crds/postgrescluster.gen.ts` and `docs/api.md` from the CRD; a drift test
- * holds them together.
+ * Owns: generated files. `npm run gen` writes `crds/postgrescluster.gen.ts` and `docs/api.md` from the CRD, and
+ * `docs/machines/cluster.md` from the chart; drift tests hold them together.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 import { apiPage } from './api-page.ts';
+import { chartPage } from './chart-page.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -66,4 +67,6 @@ export async function generateTypes(): Promise<string> {
 if (import.meta.main) {
   writeFileSync(new URL('crds/postgrescluster.gen.ts', root), await generateTypes());
   writeFileSync(new URL('docs/api.md', root), generatePage());
+  mkdirSync(new URL('docs/machines', root), { recursive: true });
+  writeFileSync(new URL('docs/machines/cluster.md', root), chartPage());
 }

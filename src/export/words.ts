@@ -1,4 +1,5 @@
 /** Owns: observations and rows in plain words, for every reader: why, journal, page. Pure. */
+import { phaseOf } from '#machines/cluster/chart.ts';
 import type { ClusterObservation, ObjectProjection, Outcome } from '#machines/cluster/observations.ts';
 
 function podWords(object: ObjectProjection): string {
@@ -34,6 +35,13 @@ function objectWords(object: ObjectProjection, changed: readonly string[]): stri
       ? `changed: ${changed.join('; ')}`
       : 'was seen';
   return `${object.kind} ${object.name} ${what}`;
+}
+
+/** An arrow taken, by phases; by states where it stays within one phase. */
+export function arrowWords(from: string, to: string): string {
+  const [left, right] = [phaseOf(from), phaseOf(to)];
+  if (left !== right) return `${left} → ${right}`;
+  return `${from.replace('Alive.', '')} → ${to.replace('Alive.', '')}`;
 }
 
 /** How an effect ended, in a few words. */

@@ -1,10 +1,17 @@
 /** Owns: the one core of this build: its decide over its builders, and its codec. Operator, CLI and tests use the same. */
 import { decodeBody, encodeBody } from '#src/decision/codec.ts';
-import { initialSnapshot, makeDecide } from '#src/decision/decide.ts';
+import { assess, initialSnapshot, makeDecide } from '#src/decision/decide.ts';
 import { makeBuilders } from '#src/resources/plan.ts';
 import type { Core } from './redecide.ts';
 
 /** The core of this build. Pure; several are as good as one, but each has memories of its own to warm. */
 export function makeCore(): Core {
-  return { decide: makeDecide(makeBuilders()), initialSnapshot, encodeBody, decodeBody };
+  const builders = makeBuilders();
+  return {
+    decide: makeDecide(builders),
+    initialSnapshot,
+    encodeBody,
+    decodeBody,
+    assess: (snapshot) => assess(snapshot, builders),
+  };
 }

@@ -2,6 +2,7 @@
  * Owns: deciding a recorded row again from what the row itself holds: the observation, the stamp, and what was looked up.
  * Used by hydration and by `verify`, so that what brings an actor back to life is what is proved.
  */
+import type { Assessed } from '#machines/cluster/conditions.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { DecideInput, Decided } from '#src/decision/decide.ts';
 import type { GetBlob, PutBlob } from '#src/decision/codec.ts';
@@ -14,6 +15,8 @@ export interface Core {
   readonly initialSnapshot: (at: number) => Snapshot;
   readonly encodeBody: (decision: Decision, put: PutBlob) => string;
   readonly decodeBody: (text: string, get: GetBlob) => Decision;
+  /** What guards look at, on the facts of a snapshot. */
+  readonly assess: (snapshot: Snapshot) => Assessed;
 }
 
 /** A row as it is read back; more columns do no harm. */

@@ -3,10 +3,8 @@
  * Pure: rows and blobs are handed in, whether from a file, an export or a running operator.
  * Does not own: whether the rows are the ones that were written (the chain, `src/journal`).
  */
-import type { GetBlob } from '#src/decision/codec.ts';
-import { sha256 } from '#src/decision/hash.ts';
-import { contentOf, type Core, type JournalRow, redecide, standingOf } from './redecide.ts';
-import type { Standing } from './snapshot-text.ts';
+import type { Core } from './redecide.ts';
+import { walk, type WalkInput } from './walk.ts';
 
 /** Where recorded and computed first part. */
 export interface Divergence {
@@ -24,14 +22,6 @@ export interface VerifyReport {
   /** Of those, how many were decided again with the same bytes. */
   readonly verified: number;
   readonly firstDivergence: Divergence | null;
-}
-
-export interface VerifyInput {
-  /** Rows of one cluster in seq order, from its first row or from a `base` row. */
-  readonly rows: Iterable<JournalRow>;
-  readonly getBlob: GetBlob;
-  /** Standing before the first of the rows; null when they begin with the cluster's first or with a `base`. */
-  readonly from: Standing | null;
 }
 
 /** Longest value quoted in a divergence. */
@@ -76,31 +66,22 @@ function divergence(seq: number, recorded: string, computed: string): Divergence
  * Decides every row again.
  * @returns after the first difference the replay goes on from what it computed, so later rows may differ because of it
  */
-export function verifyRows(core: Core, input: VerifyInput): VerifyReport {
-  let standing = input.from;
+export function verifyRows(core: Core, input: WalkInput): VerifyReport {
   let rows = 0;
   let verified = 0;
   let firstDivergence: Divergence | null = null;
-  for (const row of input.rows) {
-    const content = contentOf(row.kind);
-    if (content === 'standing') standing = standingOf(row);
-    if (content === 'gap') standing = null;
-    if (content !== 'decision') continue;
+  for (const { row, again, failed } of walk(core, input)) {
+    if (again === null && failed === null) continue;
     rows += 1;
-    try {
-      const again = redecide(core, standing, { row, getBlob: input.getBlob });
-      standing = again.standing;
-      const body = core.encodeBody(again.decision, sha256);
-      if (body === row.body) verified += 1;
-      else firstDivergence ??= divergence(row.seq, row.body, body);
-    } catch (cause) {
+    if (failed !== null)
       firstDivergence ??= {
         seq: row.seq,
         pointer: '',
         recorded: quote(row.type),
-        computed: `deciding it again failed: ${String(cause)}`,
+        computed: `deciding it again failed: ${String(failed.cause)}`,
       };
-    }
+    else if (again?.body === row.body) verified += 1;
+    else firstDivergence ??= divergence(row.seq, row.body, again?.body ?? '');
   }
   return { rows, verified, firstDivergence };
 }

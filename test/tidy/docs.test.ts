@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { chartPage } from '#src/dev/chart-page.ts';
 import { eventsTable, metricsTable, settingsTable } from '#src/dev/tables.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -15,6 +16,9 @@ it('docs/configuration.md lists every setting', () => expect(text('docs/configur
 it('docs/metrics.md lists every metric', async () => expect(text('docs/metrics.md')).toContain(await metricsTable()));
 
 it('docs/events.md lists every Kubernetes Event', () => expect(text('docs/events.md')).toContain(eventsTable()));
+
+it('docs/machines/cluster.md draws the chart as it is', () =>
+  expect(text('docs/machines/cluster.md')).toBe(chartPage()));
 
 it('every command of the README is run by CI, or printed by the demo that CI runs', () => {
   const commands = [...text('README.md').matchAll(/^(?:\$ )?((?:make|pgc|npm|kubectl) [^#\n]*)/gm)].map((match) =>

@@ -5,13 +5,15 @@ import { phaseOf } from '#machines/cluster/chart.ts';
 import { buildId } from '#src/build-id.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { Refused } from '#src/errors.ts';
+import type { DecidedRow } from '#src/export/decided.ts';
 import { exportLines } from '#src/export/ndjson.ts';
+import { timeWords } from '#src/export/time.ts';
+import { decisionLines, tellerOf } from '#src/export/why.ts';
 import { observationWords } from '#src/export/words.ts';
 import { importJournal } from '#src/journal/import.ts';
 import type { Anchor } from '#src/journal/verify.ts';
 import { clusterOf, decided, print, verb } from '../command.ts';
 import { readExport } from '../export-file.ts';
-import { decisionLines, timeWords, type DecidedRow } from '../why.ts';
 
 function rowJson({ row, decision }: DecidedRow): string {
   return JSON.stringify({
@@ -43,7 +45,8 @@ function addLs(journal: Command): void {
 function addShow(journal: Command): void {
   const description = 'one row with guards, intents and outcomes';
   verb(journal, 'show <name> <seq>', description, async (source, flags, [name = '', seq = '']) => {
-    const all = await decided(source, await clusterOf(source, flags, name));
+    const cluster = await clusterOf(source, flags, name);
+    const all = await decided(source, cluster);
     const found = all.find(({ row }) => row.seq === Number(seq));
     if (found === undefined)
       throw new Refused(`row ${seq} is not there`, {
@@ -52,7 +55,7 @@ function addShow(journal: Command): void {
         hint: "'pgc journal ls' lists what is",
       });
     if (flags.output !== 'table') print(JSON.stringify(found));
-    else for (const line of decisionLines(found, all)) print(line);
+    else for (const line of decisionLines(tellerOf(all, cluster.uid)(found))) print(line);
     return 0;
   });
 }

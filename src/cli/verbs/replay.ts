@@ -1,10 +1,10 @@
 /** Owns: `pgc replay`: every row decided again, compared byte for byte. */
 import type { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
+import { decidedRows } from '#src/export/decided.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { clusterOf, print, verb } from '../command.ts';
-import { decidedRows } from '../why.ts';
 
 /** Adds `replay`. */
 export function addReplay(program: Command): void {

@@ -2,8 +2,10 @@
 import type { Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
-import { clusterOf, decided, print, verb } from '../command.ts';
-import { timeWords } from '../why.ts';
+import { timeWords } from '#src/export/time.ts';
+import { makeCore } from '#src/replay/core.ts';
+import { standAt } from '#src/replay/walk.ts';
+import { clusterOf, print, recorded, verb } from '../command.ts';
 
 /** Adds `status`. */
 export function addStatus(program: Command): void {
@@ -19,7 +21,9 @@ export function addStatus(program: Command): void {
       return 0;
     }
     const cluster = await clusterOf(source, flags, name);
-    const snapshot = await source.snapshot(cluster.namespace, cluster.name);
+    const live = await source.snapshot(cluster.namespace, cluster.name);
+    const snapshot =
+      live ?? standAt(makeCore(), { ...(await recorded(source, cluster)), from: null })?.standing.snapshot ?? null;
     if (flags.output !== 'table') {
       print(JSON.stringify({ cluster, snapshot }));
       return 0;
@@ -28,10 +32,7 @@ export function addStatus(program: Command): void {
       `${cluster.namespace}/${cluster.name}  head ${cluster.head.epoch}.${cluster.head.seq} ${cluster.head.head.slice(0, 12)}`,
     );
     if (snapshot === null) {
-      const last = (await decided(source, cluster)).at(-1);
-      print(
-        `  state     ${last?.decision.to ?? 'unknown'} at ${last === undefined ? 'no time' : timeWords(last.row.at)}`,
-      );
+      print('  state     unknown: nothing is recorded since its rows were lost');
       return 0;
     }
     print(

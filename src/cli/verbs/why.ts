@@ -1,8 +1,12 @@
-/** Owns: `pgc why`: the causal chain of an incident or a decision. */
+/** Owns: `pgc why` and `pgc why-not`: the causal chain of what happened, and what is in the way of what does not. */
 import type { Command } from 'commander';
+import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
-import { clusterOf, decided, print, verb } from '../command.ts';
-import { whyLines } from '../why.ts';
+import { whyLines, whyOf } from '#src/export/why.ts';
+import { actionWords, whyNot, whyNotLines } from '#src/export/why-not.ts';
+import { makeCore } from '#src/replay/core.ts';
+import { clusterOf, decided, momentOf, tell, verb } from '../command.ts';
+import { stoodAt } from './state.ts';
 
 /** Adds `why`. */
 export function addWhy(program: Command): void {
@@ -11,16 +15,32 @@ export function addWhy(program: Command): void {
     'why <name>',
     'the causal chain of the last incident, or of the decision at a time',
     async (source, flags, [name = ''], own) => {
-      const all = await decided(source, await clusterOf(source, flags, name));
-      const at = typeof own['at'] === 'string' ? Date.parse(own['at']) : null;
-      if (at !== null && Number.isNaN(at))
-        throw new Refused(`${String(own['at'])} is no time`, {
-          operation: 'read',
-          subject: '--at',
-          hint: 'write it as 2026-01-31T03:12:00Z',
-        });
-      for (const line of whyLines(all, at)) print(line);
+      const cluster = await clusterOf(source, flags, name);
+      const at = momentOf('at', own['at'], cluster.lastAt);
+      const why = whyOf(await decided(source, cluster), cluster.uid, at);
+      tell(flags, { value: why, lines: () => whyLines(why), items: why.decisions });
       return 0;
     },
-  ).option('--at <time>', 'the decision in force at this time, RFC 3339');
+  ).option('--at <time>', 'the decision in force then: RFC 3339, or 15m before the last row');
+}
+
+/** Adds `why-not`. */
+export function addWhyNot(program: Command): void {
+  verb(
+    program,
+    'why-not <name> <action>',
+    'what is in the way: every guard on the way there, asked on the recorded facts',
+    async (source, flags, [name = '', action = ''], own) => {
+      const stood = await stoodAt(source, flags, { name, at: own['at'] });
+      const told = whyNot(makeCore(), stood, { action, build: buildId() });
+      if (told === null)
+        throw new Refused(`${action} is no action of the cluster machine`, {
+          operation: 'ask',
+          subject: name,
+          hint: `ask for one of: ${actionWords.join(', ')}`,
+        });
+      tell(flags, { value: told, lines: () => whyNotLines(told), items: told.way });
+      return told.verdict === 'open' || told.verdict === 'reached' ? 0 : 1;
+    },
+  ).option('--at <time>', 'as it stood then: RFC 3339, or 15m before the last row');
 }

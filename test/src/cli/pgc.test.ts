@@ -24,6 +24,7 @@ function pgc(args: readonly string[]): Promise<string> {
         .replaceAll(dir, '.')
         .replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => `${hash.slice(0, 4)}…`)
         .replaceAll(/build [\w.+-]+/g, 'build BUILD')
+        .replaceAll(/("build": ?)"[0-9a-f]{16}"/g, '$1"BUILD"')
         .replaceAll(/(head \d+\.\d+ )[0-9a-f]{12}/g, '$1HASH');
       resolve(`$ pgc ${args.join(' ')}\n${masked}exit ${code}\n`);
     });
@@ -60,7 +61,30 @@ describe('pgc', () => {
   it.each([
     ['status', ['status', ...file]],
     ['status-of-one', ['status', 'shop', ...file]],
+    ['status-of-none', ['status', 'nobody', ...file]],
+    ['top', ['top', ...file]],
+    ['top-ndjson', ['top', '-o', 'ndjson', ...file]],
     ['why', ['why', 'shop', ...file]],
+    ['why-at', ['why', 'shop', '--at', '2026-01-01T00:01:00Z', ...file]],
+    ['why-json', ['why', 'shop', '--at', '20s', '-o', 'json', ...file]],
+    ['why-before-anything', ['why', 'shop', '--at', '2025-01-01T00:00:00Z', ...file]],
+    ['why-not-running', ['why-not', 'shop', 'running', '--at', '2026-01-01T00:00:55Z', ...file]],
+    ['why-not-failover', ['why-not', 'shop', 'failover', ...file]],
+    ['why-not-rollout-json', ['why-not', 'shop', 'rollout', '-o', 'json', ...file]],
+    ['why-not-object', ['why-not', 'shop', 'StatefulSet/shop', '--at', '2026-01-01T00:00:01.02Z', ...file]],
+    ['why-not-reached', ['why-not', 'shop', 'Running', ...file]],
+    ['why-not-nonsense', ['why-not', 'shop', 'dancing', ...file]],
+    ['timeline', ['timeline', 'shop', '--since', '80s', ...file]],
+    ['timeline-only', ['timeline', 'shop', '--only', 'moved,patroni', ...file]],
+    ['timeline-ndjson', ['timeline', 'shop', '--since', '11s', '-o', 'ndjson', ...file]],
+    ['timeline-only-nonsense', ['timeline', 'shop', '--only', 'dances', ...file]],
+    ['timeline-follow-an-export', ['timeline', 'shop', '--follow', '--file', 'shop.ndjson']],
+    ['state', ['state', 'shop', ...file]],
+    ['state-at', ['state', 'shop', '--at', '2026-01-01T00:00:55Z', ...file]],
+    ['state-json', ['state', 'shop', '-o', 'json', ...file]],
+    ['state-mermaid', ['state', 'shop', '--at', '2026-01-01T00:00:55Z', '-o', 'mermaid', ...file]],
+    ['state-before-anything', ['state', 'shop', '--at', '2025-01-01T00:00:00Z', ...file]],
+    ['no-such-format', ['why', 'shop', '-o', 'mermaid', ...file]],
     ['why-at-no-time', ['why', 'shop', '--at', 'yesterday', ...file]],
     ['journal-ls', ['journal', 'ls', 'shop', '--limit', '12', ...file]],
     ['journal-show', ['journal', 'show', 'shop', '76', ...file]],

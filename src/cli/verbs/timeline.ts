@@ -1,0 +1,81 @@
+/** Owns: `pgc timeline`: everything that happened to a cluster, in one list; with `--follow`, as it happens. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { InvalidArgumentError, type Command } from 'commander';
+import { decodeBody } from '#src/decision/codec.ts';
+import { Refused } from '#src/errors.ts';
+import { entryKinds, timelineLine, timelineOf, type TimelineEntry } from '#src/export/timeline.ts';
+import type { ClusterSummary } from '#src/journal/read.ts';
+import { clusterOf, momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
+import type { Source } from '../source.ts';
+
+/** Between two looks for new rows; the operator commits many times a second, a reader needs no more. */
+const followMs = 1000;
+
+function kindsOf(text: string): readonly string[] {
+  const given = text.split(',');
+  const wrong = given.find((each) => !entryKinds.some((kind) => kind === each));
+  if (wrong !== undefined) throw new InvalidArgumentError(`${wrong} is none of ${entryKinds.join(', ')}.`);
+  return given;
+}
+
+interface Listing {
+  readonly source: Source;
+  readonly cluster: ClusterSummary;
+  readonly wanted: (entry: TimelineEntry) => boolean;
+}
+
+/** Gives entries of rows that have not been given yet. What went before is read too: a change is told against it. */
+function lister({ source, cluster, wanted }: Listing): () => Promise<readonly TimelineEntry[]> {
+  let bytes: (hash: string) => string = () => '';
+  const entries = timelineOf((row) => decodeBody(row.body, (hash) => bytes(hash)));
+  let afterSeq = 0;
+  return async () => {
+    const { rows, getBlob } = await recorded(source, cluster, { afterSeq });
+    bytes = getBlob;
+    afterSeq = rows.at(-1)?.seq ?? afterSeq;
+    return rows.flatMap((row) => entries(row)).filter(wanted);
+  };
+}
+
+async function follow(next: () => Promise<readonly TimelineEntry[]>, flags: Flags): Promise<void> {
+  let gone = false;
+  process.stdout.once('close', () => (gone = true));
+  for (;;) {
+    for (const entry of await next()) print(flags.output === 'table' ? timelineLine(entry) : JSON.stringify(entry));
+    await pause(followMs);
+    if (gone) return;
+  }
+}
+
+/** Adds `timeline`. */
+export function addTimeline(program: Command): void {
+  verb(
+    program,
+    'timeline <name>',
+    'what was seen, moved, done and answered, and what Patroni changed, in one list',
+    async (source, flags, [name = ''], own) => {
+      const cluster = await clusterOf(source, flags, name);
+      const since = momentOf('since', own['since'], cluster.lastAt) ?? 0;
+      const kinds: unknown = own['only'];
+      const wanted = ({ at, kind }: TimelineEntry): boolean =>
+        at >= since && (!Array.isArray(kinds) || kinds.includes(kind));
+      const next = lister({ source, cluster, wanted });
+      if (own['follow'] === true) {
+        if (source.finished)
+          throw new Refused('an export does not grow', {
+            operation: 'follow',
+            subject: source.describe,
+            hint: 'leave --follow away, or follow the running operator',
+          });
+        await follow(next, flags);
+        return 0;
+      }
+      const entries = await next();
+      tell(flags, { value: entries, lines: () => entries.map(timelineLine), items: entries });
+      return 0;
+    },
+  )
+    .option('--since <time>', 'from then on: RFC 3339, or 15m before the last row')
+    .option('--only <kinds>', `only these, with commas: ${entryKinds.join(', ')}`, kindsOf)
+    .option('--follow', 'go on with what is added, until interrupted');
+}

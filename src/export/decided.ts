@@ -1,0 +1,82 @@
+/** Owns: rows with what they hold, decoded: what every answer about a cluster is made from. Pure. */
+import { decodeBody } from '#src/decision/codec.ts';
+import type { Decision, IntentRecord } from '#src/decision/record.ts';
+import type { Outcome } from '#machines/cluster/observations.ts';
+import type { RecordRow } from '#src/journal/record.ts';
+import { contentOf } from '#src/replay/redecide.ts';
+
+/** A row with its decision. */
+export interface DecidedRow {
+  readonly row: RecordRow;
+  readonly decision: Decision;
+}
+
+/** Rows that hold a decision, decoded. @throws when a blob is missing from `blobs` */
+export function decidedRows(rows: readonly RecordRow[], blobs: ReadonlyMap<string, string>): readonly DecidedRow[] {
+  const get = (hash: string): string => {
+    const bytes = blobs.get(hash);
+    if (bytes === undefined) throw new Error(`blob ${hash} is missing; run 'pgc journal verify'`);
+    return bytes;
+  };
+  return rows
+    .filter((row) => contentOf(row.kind) === 'decision')
+    .map((row) => ({ row, decision: decodeBody(row.body, get) }));
+}
+
+/** An effect with the answer that came for it. */
+export interface Effect {
+  readonly seq: number;
+  readonly at: number;
+  readonly intent: IntentRecord;
+  /** Null while no answer is recorded. */
+  readonly ended: { readonly seq: number; readonly at: number; readonly outcome: Outcome } | null;
+}
+
+/** Answers by the place of their intent: `<seq>-<ordinal>`. */
+export function outcomesOf(all: readonly DecidedRow[]): ReadonlyMap<string, NonNullable<Effect['ended']>> {
+  const found = new Map<string, NonNullable<Effect['ended']>>();
+  for (const { row, decision } of all) {
+    const { observation } = decision;
+    if (observation.type !== 'OutcomeArrived') continue;
+    found.set(`${observation.seq}-${observation.ordinal}`, { seq: row.seq, at: row.at, outcome: observation.outcome });
+  }
+  return found;
+}
+
+/** Effects of a row, each with its answer. */
+export function effectsOf({ row, decision }: DecidedRow, outcomes: ReturnType<typeof outcomesOf>): readonly Effect[] {
+  return decision.intents.map((intent) => ({
+    seq: row.seq,
+    at: row.at,
+    intent,
+    ended: outcomes.get(`${row.seq}-${intent.ordinal}`) ?? null,
+  }));
+}
+
+/** What the status said, as far as answers need it. */
+export interface ToldStatus {
+  readonly at: number;
+  readonly phase: string;
+  /** What is being done or awaited, in one sentence. */
+  readonly reason: string;
+  readonly readyReplicas: number;
+  readonly primaryPod: string | null;
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+}
+
+/** The newest status among the rows, from the request that published it; null when none was. */
+export function toldStatus(all: readonly DecidedRow[]): ToldStatus | null {
+  for (const { row, decision } of all.toReversed()) {
+    const request = decision.intents.find((intent) => intent.type === 'PublishStatus')?.request;
+    if (request?.type !== 'api' || request.body === null) continue;
+    const { status } = JSON.parse(request.body) as { readonly status: Partial<ToldStatus> };
+    const { phase = 'Unknown', reason = '', readyReplicas = 0, primaryPod = null, conditions = [] } = status;
+    return { at: row.at, phase, reason, readyReplicas, primaryPod, conditions };
+  }
+  return null;
+}
