@@ -33,6 +33,8 @@ export interface Kubelets {
   readonly killContainer: (key: string, downMs: number) => void;
   /** Cuts the way between a pod's node and the API server, or mends it. */
   readonly cut: (key: string, isCut: boolean) => void;
+  /** Fills the volume of a member. @returns how to make room on it */
+  readonly fill: (key: string) => () => void;
   readonly onRole: (listener: () => void) => void;
 }
 
@@ -265,6 +267,16 @@ export function runKubelets(habitat: Habitat): Kubelets {
       });
     },
     cut: (key, isCut) => void (isCut ? desk.cut.add(key) : desk.cut.delete(key)),
+    fill: (key) => {
+      const member = desk.running.get(key)?.member;
+      if (member === null || member === undefined) return () => undefined;
+      const { directory } = member;
+      directory.isFull = true;
+      member.panic();
+      return () => {
+        directory.isFull = false;
+      };
+    },
     onRole: (listener) => void listeners.push(listener),
   };
 }

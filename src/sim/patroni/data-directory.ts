@@ -12,6 +12,8 @@ export interface DataDirectory {
   position: number;
   /** `database/owner`, as they were made. */
   readonly databases: Set<string>;
+  /** No room is left on the volume: PostgreSQL stops, and cannot start. */
+  isFull: boolean;
 }
 
 /** Where WAL begins after `initdb`. */
@@ -19,7 +21,7 @@ export const firstPosition = 0x3000000;
 
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
-  return { systemIdentifier: null, timeline: 1, position: 0, databases: new Set() };
+  return { systemIdentifier: null, timeline: 1, position: 0, databases: new Set(), isFull: false };
 }
 
 /** What `initdb` makes: its identity follows the volume and how often it was done there. */

@@ -27,6 +27,8 @@ export interface Member {
   /** Whether PostgreSQL takes writes. */
   readonly isWritable: () => boolean;
   readonly directory: DataDirectory;
+  /** PostgreSQL ends by itself; Patroni lives and starts it again, if it can. */
+  readonly panic: () => void;
   /** Something changed: loop now. */
   readonly wake: () => void;
   /** SIGKILL: nothing is given back. */
@@ -59,13 +61,24 @@ interface State {
   seen: { readonly version: string; readonly sinceMs: number } | null;
   tick: ArmedTick | null;
   woken: boolean;
+  /** PostgreSQL could not be started in the last loop. */
+  hasFailed: boolean;
 }
 
 /** Starts a member. Its pod runs already. */
 export function startMember(ports: MemberPorts): Member {
   const { habitat, client, settings, directory, podName } = ports;
   const { schedule, chance, nowMs } = habitat;
-  const state: State = { role: null, busy: false, dead: false, renewedMs: 0, seen: null, tick: null, woken: false };
+  const state: State = {
+    role: null,
+    busy: false,
+    dead: false,
+    renewedMs: 0,
+    seen: null,
+    tick: null,
+    woken: false,
+    hasFailed: false,
+  };
   const isoNow = (): string => new Date(nowMs()).toISOString();
 
   function become(role: Role | null): void {
@@ -155,7 +168,10 @@ export function startMember(ports: MemberPorts): Member {
   function race(key: LeaderKey): void {
     const ahead = ports
       .others()
-      .some((other) => other.directory.systemIdentifier !== null && other.directory.position > directory.position);
+      .some(
+        ({ directory: other }) =>
+          other.systemIdentifier !== null && !other.isFull && other.position > directory.position,
+      );
     if (ahead) return become('replica');
     const config = readConfig(client, settings);
     const name = `${settings.scope}-config`;
@@ -195,6 +211,26 @@ export function startMember(ports: MemberPorts): Member {
     else follow(key.holder);
   }
 
+  /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
+  function failToStart(): void {
+    const key = readLeader(client, settings);
+    if (key.holder === podName && state.hasFailed)
+      write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
+    state.hasFailed = true;
+    reportFailure();
+  }
+
+  function reportFailure(): void {
+    const mine = pod();
+    if (mine === null) return;
+    const { annotations, labels } = at(mine, 'metadata');
+    const before = at(parsed(text(annotations, 'status') || null));
+    const { xlog_location: _position, timeline: _timeline, replication_state: _state, ...rest } = before;
+    const status = JSON.stringify({ ...rest, state: 'start failed', role: 'demoted' });
+    if (text(annotations, 'status') === status && !(settings.roleLabel in at(labels))) return;
+    client.patch(mine, { metadata: { annotations: { status }, labels: { [settings.roleLabel]: null } } });
+  }
+
   function report(): void {
     const mine = pod();
     if (mine === null || state.role === null) return;
@@ -226,8 +262,11 @@ export function startMember(ports: MemberPorts): Member {
       if (state.role === 'primary' && schedule.elapsedMs() - state.renewedMs >= demoteAfterMs) become('replica');
       return;
     }
+    if (directory.isFull) return failToStart();
+    state.hasFailed = false;
     haLoop();
     report();
+    return undefined;
   }
 
   state.tick = schedule.after(chance.between(300, 1500), loop);
@@ -236,6 +275,7 @@ export function startMember(ports: MemberPorts): Member {
     directory,
     isUp: () => !state.dead && state.role !== null,
     isWritable: () => !state.dead && state.role === 'primary',
+    panic: () => become(null),
     wake: () => {
       if (state.dead || state.woken) return;
       state.woken = true;
