@@ -21,6 +21,10 @@ setup: node_modules/.package-lock.json
 demo: setup ## a highly available cluster, its primary killed, the recovery explained (asks before it installs; YES=1 does not)
 	@$(NPM) run -s demo
 
+.PHONY: sandbox
+sandbox: setup ## a simulated world with the operator in it, for kubectl, pgc and its prompt (SCRIPT=file, SPEED=10)
+	@$(NPM) run -s sandbox -- $(if $(SCRIPT),--script $(SCRIPT)) $(if $(SPEED),--speed $(SPEED))
+
 .PHONY: install install-crd install-rbac uninstall deploy undeploy deploy-sample delete-sample
 install: setup ## CRD and roles into the cluster
 	@$(NPM) run -s deploy -- install
@@ -86,7 +90,7 @@ clean: ## what was built here
 clean-all: clean ## also what was installed and cached (cluster-down first)
 	@rm -rf node_modules "$${XDG_CACHE_HOME:-$$HOME/.cache}/postgres-operator"
 
-NOT_YET := docker-push sandbox proof soak bench-check docs
+NOT_YET := docker-push proof soak bench-check docs
 .PHONY: $(NOT_YET)
 $(NOT_YET):
 	@echo "make $@ is not built yet: docs/roadmap.md says in which step it comes"; exit 1

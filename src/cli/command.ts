@@ -27,7 +27,8 @@ export function print(line: string): void {
 export async function openSource(flags: Flags): Promise<Source> {
   if (flags.file !== undefined)
     return flags.file.endsWith('.ndjson') ? exportSource(flags.file) : databaseSource(flags.file);
-  if (flags.api !== undefined) return apiSource(flags.api);
+  const api = flags.api ?? process.env['PGC_API'];
+  if (api !== undefined && api !== '') return apiSource(api);
   return forwardedSource({
     kubeconfig: flags.kubeconfig ?? null,
     context: flags.context ?? null,
@@ -68,7 +69,7 @@ export function verb(
   const formats = ['table', 'json', 'ndjson', ...(usage.startsWith('state ') ? ['mermaid'] : [])];
   command
     .option('--file <path>', 'a journal file, or an export that ends in .ndjson')
-    .option('--api <url>', 'the operator’s loopback API, when it is within reach')
+    .option('--api <url>', 'the operator’s loopback API, when it is within reach; or PGC_API')
     .option('--kubeconfig <path>', 'kubeconfig of the operator’s cluster')
     .option('--context <name>', 'context in it')
     .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')

@@ -12,13 +12,14 @@ import { readConfig } from '#src/config.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
+import type { OperatorOptions } from '#src/operator/options.ts';
 import type { CrashPoint, Ports } from '#src/ports.ts';
 import type { SimChance } from './chance.ts';
 import type { LineFate } from './lines.ts';
 import { makeNetwork, type Fate, type Network, type NetworkPorts, type Sender } from './network.ts';
 import type { View } from './past.ts';
 import type { ApiRequest } from './api/server.ts';
-import { beginningMs, type Schedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
 
 /** Thrown through the code of a process that was killed. */
 export class Killed extends Error {}
@@ -50,6 +51,8 @@ export interface SeatPorts {
   /** Told when a process died, with what its journal held. */
   readonly onDeath: (journal: Journal | null) => void;
   readonly log: (line: string) => void;
+  /** How it serves health, metrics and its journal; nobody asks when there is none. */
+  readonly serve?: OperatorOptions['serve'];
 }
 
 export interface Seat {
@@ -99,7 +102,7 @@ function portsOf(
   return {
     chance,
     crash,
-    clock: { nowMs: () => beginningMs + schedule.elapsedMs() + skewMs(), monotonicMs: schedule.elapsedMs },
+    clock: { nowMs: () => schedule.nowMs() + skewMs(), monotonicMs: schedule.elapsedMs },
     ticks: {
       after: (delayMs, run) =>
         life.dead ? { cancel: () => undefined } : schedule.after(delayMs, () => gate(run), true),
@@ -214,7 +217,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     const mine: Life = { operator: null, dead: false, buried: false, held: null, lanes: [] };
     life = mine;
     const crash = { hit: (point: CrashPoint) => passed(mine, point) };
-    const timestamp = (): string => `,"time":"${new Date(beginningMs + schedule.elapsedMs()).toISOString()}"`;
+    const timestamp = (): string => `,"time":"${new Date(schedule.nowMs()).toISOString()}"`;
     startOperator({
       config: config(ports.name, pathOf(lives)),
       ports: portsOf(mine, schedule, gateOf(mine), {
@@ -242,7 +245,7 @@ export function makeSeat(ports: SeatPorts): Seat {
           });
         }),
       openLane: () => laneOf(mine),
-      serve: () => Promise.resolve({ httpPort: 0, apiPort: 0, close: () => Promise.resolve() }),
+      serve: ports.serve ?? (() => Promise.resolve({ httpPort: 0, apiPort: 0, close: () => Promise.resolve() })),
     }).then(
       (operator) => {
         mine.operator = operator;

@@ -7,12 +7,14 @@
  */
 import type { ArmedTick } from '#src/ports.ts';
 
-/** Where the wall clock of every world begins. */
+/** Where the wall clock of a world begins, unless somebody lives in it. */
 export const beginningMs = Date.UTC(2026, 0, 1);
 
 export interface Schedule {
   /** Milliseconds since the beginning of the world. */
   readonly elapsedMs: () => number;
+  /** The wall clock of the world: milliseconds since 1970. */
+  readonly nowMs: () => number;
   /** Runs `step` after `delayMs`. `wakes` says that it may resolve promises of the program. */
   readonly after: (delayMs: number, step: () => void, wakes?: boolean) => ArmedTick;
   /** Runs steps until `over` says so after one of them, nothing is left to do, or the time is up. */
@@ -84,8 +86,8 @@ function settled(): Promise<void> {
   });
 }
 
-/** A world's time, standing at its beginning. */
-export function makeSchedule(): Schedule {
+/** A world's time, standing at its beginning; its wall clock says `beginsMs` then. */
+export function makeSchedule(beginsMs: number = beginningMs): Schedule {
   const heap = makeHeap();
   let nowMs = 0;
   let order = 0;
@@ -117,6 +119,7 @@ export function makeSchedule(): Schedule {
 
   return {
     elapsedMs: () => nowMs,
+    nowMs: () => beginsMs + nowMs,
     after: (delayMs, step, wakes = false) => {
       const entry: Entry = { dueMs: nowMs + Math.max(0, delayMs), order, wakes, step };
       order += 1;

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Journal } from '#src/journal/journal.ts';
+import type { OperatorOptions } from '#src/operator/options.ts';
 import type { CrashPoint } from '#src/ports.ts';
 import { makeApiServer, type ApiRequest, type ApiServer } from './api/server.ts';
 import { makeWatches, type Watches } from './api/watches.ts';
@@ -29,7 +30,7 @@ import type { Fate, Handled } from './network.ts';
 import { makeSeat, type Seat, type Verdict } from './operators.ts';
 import { recordPast } from './past.ts';
 import type { Plan } from './plan.ts';
-import { beginningMs, makeSchedule, type Schedule } from './schedule.ts';
+import { makeSchedule, type Schedule } from './schedule.ts';
 
 /** What a world tells whoever checks it. */
 export interface Events {
@@ -69,6 +70,10 @@ export interface WorldOptions {
   /** Names of operator processes; each has a volume of its own. */
   readonly operators: readonly string[];
   readonly events: Events;
+  /** What the wall clock says at the beginning; the same for every world when it is left out. */
+  readonly beginsMs?: number;
+  /** How the operators serve health, metrics and journal; nobody asks when there is none. */
+  readonly serve?: OperatorOptions['serve'];
 }
 
 /** How soon a process that ended is started again. */
@@ -152,6 +157,7 @@ function seatOf(shared: Shared, name: string): Seat {
     },
     onDeath: (journal) => events.onDeath(name, journal),
     log: events.log,
+    serve: options.serve,
   });
   schedule.after(0, () => seat.start(), true);
   return seat;
@@ -162,9 +168,9 @@ export function openWorld(options: WorldOptions): World {
   const { plan, scratch, operators } = options;
   mkdirSync(scratch, { recursive: true });
   const folder = mkdtempSync(join(scratch, 'world-'));
-  const schedule = makeSchedule();
+  const schedule = makeSchedule(options.beginsMs);
   const chance = chanceOf(plan.seed);
-  const nowMs = (): number => beginningMs + schedule.elapsedMs();
+  const { nowMs } = schedule;
   const api = makeApiServer(nowMs, chance.stream('api'));
   const habitatOf = (name: string): Habitat => ({ api, schedule, nowMs, chance: chance.stream(name) });
   const watches = makeWatches(api, schedule);

@@ -92,6 +92,8 @@ export function withDefaults(kind: string, object: Json, address: string): Json 
         spec: podSpec(at(object, 'spec')),
         status: { phase: 'Pending', qosClass: 'Burstable', ...at(object, 'status') },
       };
+    case 'Namespace':
+      return { ...object, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
     default:
       return object;
   }

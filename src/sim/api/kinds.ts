@@ -12,6 +12,7 @@ export interface Kind {
   /** `/api/v1`, `/apis/apps/v1`. */
   readonly root: string;
   readonly resource: string;
+  readonly namespaced: boolean;
   /** A subresource `status` that alone changes the status. */
   readonly hasStatus: boolean;
   /** `metadata.generation` counts changes of what is wanted. */
@@ -56,7 +57,7 @@ interface Row {
   readonly kind: string;
   readonly root: string;
   readonly resource: string;
-  readonly traits?: Partial<Pick<Kind, 'hasStatus' | 'hasGeneration' | 'graceful' | 'finalizers'>>;
+  readonly traits?: Partial<Pick<Kind, 'namespaced' | 'hasStatus' | 'hasGeneration' | 'graceful' | 'finalizers'>>;
   readonly merges?: Readonly<Record<string, Merge>>;
 }
 
@@ -110,6 +111,7 @@ const builtIn: readonly Row[] = [
   { kind: 'Role', root: rbac, resource: 'roles' },
   { kind: 'RoleBinding', root: rbac, resource: 'rolebindings', merges: { roleRef: 'atomic' } },
   { kind: 'Lease', root: '/apis/coordination.k8s.io/v1', resource: 'leases' },
+  { kind: 'Namespace', root: '/api/v1', resource: 'namespaces', traits: { namespaced: false, hasStatus: true } },
 ];
 
 function ofRow({ kind, root, resource, traits = {}, merges = {} }: Row): Kind {
@@ -118,6 +120,7 @@ function ofRow({ kind, root, resource, traits = {}, merges = {} }: Row): Kind {
     root,
     resource,
     apiVersion: root.replace(/^\/apis?\//, ''),
+    namespaced: true,
     hasStatus: false,
     hasGeneration: false,
     graceful: false,
@@ -153,6 +156,7 @@ function ofDefinition(definition: unknown): Kind {
     apiVersion,
     root: `/apis/${apiVersion}`,
     resource: text(spec, 'names', 'plural'),
+    namespaced: true,
     hasStatus: 'status' in at(version, 'subresources'),
     hasGeneration: true,
     graceful: false,
@@ -162,11 +166,16 @@ function ofDefinition(definition: unknown): Kind {
   };
 }
 
+/** Our CRD. */
+export function definition(): Json {
+  const file = new URL('../../../crds/postgrescluster.yaml', import.meta.url);
+  return at(parse(readFileSync(file, 'utf8')));
+}
+
 let known: readonly Kind[] | null = null;
 
 /** All kinds, built in and ours. */
 export function allKinds(): readonly Kind[] {
-  const file = new URL('../../../crds/postgrescluster.yaml', import.meta.url);
-  known ??= [...builtIn.map(ofRow), ofDefinition(parse(readFileSync(file, 'utf8')))];
+  known ??= [...builtIn.map(ofRow), ofDefinition(definition())];
   return known;
 }

@@ -27,7 +27,7 @@ export function addressed(kinds: readonly Kind[], path: string): Place | null {
 
 /** Where an object lives. */
 export function pathOf(kind: Kind, namespace: string, name: string | null): string {
-  const collection = `${kind.root}/namespaces/${namespace}/${kind.resource}`;
+  const collection = `${kind.root}${kind.namespaced ? `/namespaces/${namespace}` : ''}/${kind.resource}`;
   return name === null ? collection : `${collection}/${name}`;
 }
 
@@ -37,13 +37,40 @@ export function bears(object: unknown, wanted: Readonly<Record<string, unknown>>
   return Object.entries(wanted).every(([key, value]) => labels[key] === value);
 }
 
-/** Whether a query's label and field selectors take the object; `key=value` terms are all there is. */
+type Term = (values: Readonly<Record<string, unknown>>) => boolean;
+
+/** One term of a selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`. */
+function termOf(term: string): Term {
+  const [, listed = '', word, within = ''] = /^(\S+)\s+(in|notin)\s*\(([^)]*)\)$/.exec(term) ?? [];
+  if (word !== undefined) {
+    const wanted = within.split(',').map((each) => each.trim());
+    return (values) => wanted.includes(String(values[listed] ?? '')) === (word === 'in');
+  }
+  const [, key = '', sign, value = ''] = /^([^=!]+?)\s*(==?|!=)\s*(.*)$/.exec(term) ?? [];
+  if (sign !== undefined) return (values) => ((values[key] ?? '') === value) === (sign !== '!=');
+  return term.startsWith('!') ? (values) => !(term.slice(1).trim() in values) : (values) => term in values;
+}
+
+const parsedSelectors = new Map<string, readonly Term[]>();
+
+/** Terms of a selector; the same few are asked for again and again. */
+function termsOf(selector: string): readonly Term[] {
+  const known = parsedSelectors.get(selector);
+  if (known !== undefined) return known;
+  const terms = selector.split(/,(?![^(]*\))/).flatMap((term) => (term.trim() === '' ? [] : [termOf(term.trim())]));
+  parsedSelectors.set(selector, terms);
+  return terms;
+}
+
+/** Fields at dotted paths, as a selector asks for them. */
+function fieldsOf(object: unknown): Readonly<Record<string, unknown>> {
+  return new Proxy({}, { get: (_none, path) => text(object, ...String(path).split('.')) });
+}
+
+/** Whether a query's label and field selectors take the object. */
 export function selects(query: Readonly<Record<string, string>>, object: unknown): boolean {
-  const terms = (selector: string | undefined): [string, string][] =>
-    (selector ?? '')
-      .split(',')
-      .filter((term) => term !== '')
-      .map((term): [string, string] => [term.slice(0, term.indexOf('=')), term.slice(term.indexOf('=') + 1)]);
-  const fields = terms(query['fieldSelector']).every(([path, value]) => text(object, ...path.split('.')) === value);
-  return fields && bears(object, Object.fromEntries(terms(query['labelSelector'])));
+  const { labelSelector = '', fieldSelector = '' } = query;
+  if (labelSelector !== '' && !termsOf(labelSelector).every((term) => term(at(object, 'metadata', 'labels'))))
+    return false;
+  return fieldSelector === '' || termsOf(fieldSelector).every((term) => term(fieldsOf(object)));
 }
