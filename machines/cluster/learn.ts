@@ -60,7 +60,8 @@ function withWorld(facts: Facts, change: Partial<World>): Facts {
 function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
   const before = facts.world.cluster;
   const newSpec = before !== null && before.seen.generation !== seen.generation;
-  const world = { ...facts.world, cluster: { seen, since: at } };
+  const same = before !== null && JSON.stringify(before.seen) === JSON.stringify(seen);
+  const world = { ...facts.world, cluster: { seen, since: same ? before.since : at } };
   if (!newSpec) return { ...facts, world };
   // A new spec starts with a clean slate: what was refused before may be right now. What must be read must still be read:
   // a deletion is a new generation too, and would leave behind what nobody knows of.

@@ -9,12 +9,12 @@ export function without<T>(record: Readonly<Record<string, T>>, key: string): Re
   return Object.fromEntries(Object.entries(record).filter(([each]) => each !== key));
 }
 
-/** The object as it is now. Its `since` moves only when something differs from the sight before. */
+/** The object as it is now. The same sight once more changes nothing: neither `since`, nor the words for what differed. */
 export function sawObject(world: World, seen: ObjectFact): World {
   const key = objectKey(seen.object);
   const before = world.objects[key];
   const same = before !== undefined && JSON.stringify(before.object) === JSON.stringify(seen.object);
-  return { ...world, objects: { ...world.objects, [key]: same ? { ...seen, since: before.since } : seen } };
+  return { ...world, objects: { ...world.objects, [key]: same ? before : seen } };
 }
 
 /** The object called `ref` with this uid is no more; another uid under that name stays. */

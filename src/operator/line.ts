@@ -12,7 +12,7 @@ import type { LeaseHandle } from '#src/kube/lease.ts';
 import { makeCore } from '#src/replay/core.ts';
 import type { Metrics } from '#src/status/metrics.ts';
 import { maskVersion, ownershipSeen, projectObject } from '#src/stream/door/project.ts';
-import type { StreamInput } from '#src/stream/items.ts';
+import type { Addressed, StreamInput } from '#src/stream/items.ts';
 import { isLiveObject } from '#src/watch/item.ts';
 import { sourcesOf } from '#src/watch/sources.ts';
 import { watchSource } from '#src/watch/watch.ts';
@@ -63,7 +63,7 @@ async function readVersion(
   });
 }
 
-function streamPorts(opened: Opened): PipelinePorts['stream'] {
+function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): PipelinePorts['stream'] {
   const { options, journal, metrics, writable } = opened;
   const { clock, ticks } = options.ports;
   return {
@@ -79,7 +79,10 @@ function streamPorts(opened: Opened): PipelinePorts['stream'] {
         options.log.error({ kind, namespace, name, problems }, 'object cannot be read and is left alone');
       },
       decodable: () => undefined,
-      repeated: (kind) => metrics.repeated.inc({ kind }),
+      repeated: (kind, skipped) => {
+        metrics.repeated.inc({ kind });
+        if (skipped !== null) onSkipped(skipped);
+      },
     },
   };
 }
@@ -159,9 +162,14 @@ function tellPhases(metrics: Metrics, pipeline: Pipeline): void {
 /** Sets the line in motion for one term. */
 export function startLine(opened: Opened, epoch: number): Pipeline {
   const { options, metrics } = opened;
-  const pipeline = startPipeline({
+  const skipped = (addressed: Addressed): void => {
+    const snapshot = options.onSkipped === undefined ? null : pipeline.actors.snapshotOf(addressed.cluster.uid);
+    if (snapshot !== null)
+      options.onSkipped?.({ addressed, snapshot, versions: pipeline.versions(addressed.cluster.uid) });
+  };
+  const pipeline: Pipeline = startPipeline({
     sources: sourceItems(opened),
-    stream: streamPorts(opened),
+    stream: streamPorts(opened, skipped),
     actor: actorPorts(opened, epoch),
     executor: executorPorts(opened),
     nowMs: options.ports.clock.monotonicMs,

@@ -3,8 +3,18 @@ import type { Config } from '#src/config.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Http } from '#src/kube/request.ts';
 import type { Log } from '#src/log.ts';
+import type { Snapshot } from '#machines/cluster/facts.ts';
+import type { Versions } from '#src/decision/record.ts';
 import type { Ports } from '#src/ports.ts';
+import type { Addressed } from '#src/stream/items.ts';
 import type { openHttp } from './http.ts';
+
+/** An observation that was counted instead of decided, and what its actor stood at. */
+export interface Skipped {
+  readonly addressed: Addressed;
+  readonly snapshot: Snapshot;
+  readonly versions: Versions;
+}
 
 export interface OperatorOptions {
   readonly config: Config;
@@ -20,4 +30,6 @@ export interface OperatorOptions {
   readonly openLane?: () => Http;
   /** Serves health, metrics and the journal API; on real sockets unless the world is simulated. */
   readonly serve?: typeof openHttp;
+  /** Told of every observation that is skipped; the simulated world decides it all the same, to see that nothing follows. */
+  readonly onSkipped?: (skipped: Skipped) => void;
 }

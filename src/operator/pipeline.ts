@@ -8,7 +8,7 @@ import type { ActorPorts, DurableDecision } from '#src/actor/ports.ts';
 import { makeExecutor, type Ended, type Executor } from '#src/executor/executor.ts';
 import type { ExecutorPorts } from '#src/executor/ports.ts';
 import type { StreamInput } from '#src/stream/items.ts';
-import { createStream, type StreamPorts } from '#src/stream/stream.ts';
+import { createStream, type Stream, type StreamPorts } from '#src/stream/stream.ts';
 
 export interface PipelinePorts {
   /** Everything that is watched, and the operator's settings. */
@@ -26,6 +26,7 @@ export interface PipelinePorts {
 export interface Pipeline {
   readonly actors: Actors;
   readonly executor: Executor;
+  readonly versions: Stream['versions'];
   readonly subscription: Subscription;
 }
 
@@ -62,5 +63,5 @@ export function startPipeline(ports: PipelinePorts): Pipeline {
       },
       error: ports.onFatal,
     });
-  return { actors, executor, subscription };
+  return { actors, executor, versions: stream.versions, subscription };
 }

@@ -9,10 +9,11 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { readConfig } from '#src/config.ts';
+import type { Actors } from '#src/actor/actor.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
-import type { OperatorOptions } from '#src/operator/options.ts';
+import type { OperatorOptions, Skipped } from '#src/operator/options.ts';
 import type { CrashPoint, Ports } from '#src/ports.ts';
 import type { SimChance } from './chance.ts';
 import type { LineFate } from './lines.ts';
@@ -50,6 +51,8 @@ export interface SeatPorts {
   readonly onFatal: (because: string) => void;
   /** Told when a process died, with what its journal held. */
   readonly onDeath: (journal: Journal | null) => void;
+  /** Told of every observation that an operator skips. */
+  readonly onSkipped: (skipped: Skipped) => void;
   readonly log: (line: string) => void;
   /** How it serves health, metrics and its journal; nobody asks when there is none. */
   readonly serve?: OperatorOptions['serve'];
@@ -72,6 +75,8 @@ export interface Seat {
   readonly isAlive: () => boolean;
   /** The journal of the life that runs; null while none is open. */
   readonly journal: () => Journal | null;
+  /** The actors of the term that is led; null while none is. */
+  readonly actors: () => Actors | null;
   /** Path of the journal's file in the present or the next life. */
   readonly path: () => string;
   /** Names of the crash points passed, in order. */
@@ -83,6 +88,7 @@ export interface Seat {
 
 interface Life {
   operator: Operator | null;
+  actors: () => Actors | null;
   dead: boolean;
   /** Its files are being closed: what the dead still says is not listened to. */
   buried: boolean;
@@ -214,7 +220,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     if (life !== null) return;
     if (lives === 0) inherit(0);
     lives += 1;
-    const mine: Life = { operator: null, dead: false, buried: false, held: null, lanes: [] };
+    const mine: Life = { operator: null, actors: () => null, dead: false, buried: false, held: null, lanes: [] };
     life = mine;
     const crash = { hit: (point: CrashPoint) => passed(mine, point) };
     const timestamp = (): string => `,"time":"${new Date(schedule.nowMs()).toISOString()}"`;
@@ -244,8 +250,13 @@ export function makeSeat(ports: SeatPorts): Seat {
             result.catch(() => undefined);
           });
         }),
+      onSkipped: (skipped) => (mine.dead ? undefined : ports.onSkipped(skipped)),
       openLane: () => laneOf(mine),
-      serve: ports.serve ?? (() => Promise.resolve({ httpPort: 0, apiPort: 0, close: () => Promise.resolve() })),
+      serve: (given, addresses) => {
+        mine.actors = given.actors;
+        const nobody = { httpPort: 0, apiPort: 0, close: () => Promise.resolve() };
+        return ports.serve?.(given, addresses) ?? Promise.resolve(nobody);
+      },
     }).then(
       (operator) => {
         mine.operator = operator;
@@ -284,6 +295,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     },
     isAlive: () => life !== null,
     journal: () => journalOf(life),
+    actors: () => life?.actors() ?? null,
     path: () => pathOf(life === null ? lives + 1 : lives),
     passages,
     requests: () => requests,

@@ -72,6 +72,9 @@ function eventsOf(court: () => Court, log: (line: string) => void): Events {
     onHandled: (handled) => {
       for (const watcher of court().watchers) watcher.onHandled?.(handled);
     },
+    onSkipped: (sender, skipped) => {
+      for (const watcher of court().watchers) watcher.onSkipped?.(sender, skipped);
+    },
     onDeath: (sender, journal) => {
       for (const watcher of court().watchers) watcher.onDeath?.(sender, journal);
     },

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Journal } from '#src/journal/journal.ts';
-import type { OperatorOptions } from '#src/operator/options.ts';
+import type { OperatorOptions, Skipped } from '#src/operator/options.ts';
 import type { CrashPoint } from '#src/ports.ts';
 import { makeApiServer, type ApiRequest, type ApiServer } from './api/server.ts';
 import { makeWatches, type Watches } from './api/watches.ts';
@@ -41,6 +41,8 @@ export interface Events {
   /** A process ended because going on would have been wrong. */
   readonly onFatal: (sender: string, because: string) => void;
   readonly onPassage: (sender: string, point: CrashPoint) => void;
+  /** An operator counts an observation instead of deciding it. */
+  readonly onSkipped?: (sender: string, skipped: Skipped) => void;
   readonly log: (line: string) => void;
 }
 
@@ -156,6 +158,7 @@ function seatOf(shared: Shared, name: string): Seat {
       again();
     },
     onDeath: (journal) => events.onDeath(name, journal),
+    onSkipped: (skipped) => events.onSkipped?.(name, skipped),
     log: events.log,
     serve: options.serve,
   });

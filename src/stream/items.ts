@@ -96,6 +96,6 @@ export interface StreamReports {
   readonly undecodable: (object: Undecodable) => void;
   /** A PostgresCluster that could not be read can be read again, or is gone. */
   readonly decodable: (uid: string) => void;
-  /** An observation that told nothing new was counted instead of recorded. */
-  readonly repeated: (kind: SourceKind) => void;
+  /** An observation that tells nothing new is counted instead of recorded; null when nobody was to be told of it. */
+  readonly repeated: (kind: SourceKind, skipped: Addressed | null) => void;
 }

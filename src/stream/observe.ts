@@ -12,7 +12,7 @@ import { type Desk, type ObserverPorts, rooms, tell, tellAll, tellSight } from '
 import { projectCluster } from './door/cluster.ts';
 import { type Address, addressOf } from './door/metadata.ts';
 import { dismiss, introduce, sync, watchLeader } from './introduction.ts';
-import type { Letter, SourceItem, StreamInput } from './items.ts';
+import type { Addressed, Letter, SourceItem, StreamInput } from './items.ts';
 import { createLeaderWatchdog } from './leader-watchdog.ts';
 import { createRoster, type Held, type Tenant } from './roster.ts';
 import { sightOf } from './sights.ts';
@@ -54,6 +54,11 @@ function settledIn(desk: Desk, address: Address): Tenant {
   return tenant;
 }
 
+/** What would have been told. */
+function skipped(desk: Desk, tenant: Tenant, observation: ClusterObservation): Addressed {
+  return { cluster: tenant.cluster, at: desk.ports.clock.nowMs(), causedBy: null, observation };
+}
+
 function clusterSeen(desk: Desk, item: ObjectItem, address: Address): void {
   const tenant = settledIn(desk, address);
   tenant.resourceVersion = address.resourceVersion;
@@ -66,7 +71,7 @@ function clusterSeen(desk: Desk, item: ObjectItem, address: Address): void {
   const seen: ClusterObservation = { type: 'ClusterSeen', cluster: projected.value };
   if (!tenant.introduced)
     introduce(desk, desk.roster.roomOf(address.namespace, address.name), { object: item.object, seen });
-  else if (repeated) desk.ports.reports.repeated('PostgresCluster');
+  else if (repeated) desk.ports.reports.repeated('PostgresCluster', skipped(desk, tenant, seen));
   // How a deletion was asked for stands in the object for milliseconds only: none of its sights may be skipped.
   else tell(desk, tenant.cluster, { observation: seen, keeping: projected.value.deleting ? 'each' : 'latest' });
 }
@@ -124,7 +129,10 @@ function objectSeen(desk: Desk, item: ObjectItem, address: Address & { readonly 
   const before = held.sight;
   held.sight = sight.value;
   watchLeader(desk, held);
-  if (before === sight.value) desk.ports.reports.repeated(address.kind);
+  const { tenant } = held.room;
+  const seen: ClusterObservation = { type: 'ObjectSeen', object: sight.value.projection, changed: [] };
+  if (before === sight.value)
+    desk.ports.reports.repeated(address.kind, tenant?.introduced === true ? skipped(desk, tenant, seen) : null);
   else tellSight(desk, held, laneOf(before, sight.value));
 }
 

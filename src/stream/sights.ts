@@ -4,14 +4,16 @@
  * Called by: the stage; `opened` at the moment a letter is taken out of its mailbox, so that what was coalesced on the
  * way never existed.
  *
- * I1. After a restart the facts of the actor stand for what was told, so an unchanged fleet records nothing again.
+ * I1. What was told stands for what the actor knows. Where the actor comes to know otherwise, by a picture or by an answer
+ *     of its own, what was told is forgotten, and the next sight is told again.
+ * I2. After a restart the facts of the actor stand for what was told, so an unchanged fleet records nothing again.
  */
-import type { ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
+import type { ClusterObservation, ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
 import { changesBetween } from './changes.ts';
 import { ownedValues, projectObject } from './door/project.ts';
 import { type Decoded, recordOf } from './door/reading.ts';
 import { valueAt } from './fields.ts';
-import type { Addressed, Letter, Sight, SourceKind } from './items.ts';
+import type { Addressed, Letter, Sight, SourceKind, StreamReports } from './items.ts';
 
 /** Values at the paths that were ours in any sight since the last one told, and are not any more. */
 function lostValues(object: unknown, before: Sight, owned: Readonly<Record<string, string>>): Sight['lost'] {
@@ -61,7 +63,7 @@ function keyOf(kind: SourceKind, uid: string): string {
  * What actors were told.
  * @param repeated is called for every sight that was counted instead of told
  */
-export function createSights(repeated: (kind: SourceKind) => void): Sights {
+export function createSights(repeated: StreamReports['repeated']): Sights {
   const told = new Map<string, Map<string, Sight>>();
 
   function toldTo(clusterUid: string): Map<string, Sight> {
@@ -75,19 +77,28 @@ export function createSights(repeated: (kind: SourceKind) => void): Sights {
     const known = toldTo(letter.cluster.uid);
     const before = known.get(keyOf(kind, uid));
     known.set(keyOf(kind, uid), sight);
-    if (before?.text === sight.text) {
-      repeated(kind);
-      return null;
-    }
-    const changed = before === undefined ? [] : changesBetween(before, sight);
+    const isRepeated = before?.text === sight.text;
+    const changed = before === undefined || isRepeated ? [] : changesBetween(before, sight);
     const { cluster, at, causedBy } = letter;
-    return { cluster, at, causedBy, observation: { type: 'ObjectSeen', object: sight.projection, changed } };
+    const observation: ClusterObservation = { type: 'ObjectSeen', object: sight.projection, changed };
+    const addressed = { cluster, at, causedBy, observation };
+    if (!isRepeated) return addressed;
+    repeated(kind, addressed);
+    return null;
+  }
+
+  /** The actor drops what a whole picture lacks, whatever it was told before. */
+  function pictured(clusterUid: string, listed: readonly { readonly kind: SourceKind; readonly uid: string }[]): void {
+    const known = toldTo(clusterUid);
+    const present = new Set(listed.map(({ kind, uid }) => keyOf(kind, uid)));
+    for (const key of [...known.keys()]) if (!present.has(key)) known.delete(key);
   }
 
   return {
     opened: (letter) => {
       if (letter.content.type === 'sight') return seen(letter, letter.content.sight);
       const { observation } = letter.content;
+      if (observation.type === 'Synced') pictured(letter.cluster.uid, observation.objects);
       if (observation.type === 'ClusterGone') told.delete(letter.cluster.uid);
       if (observation.type === 'ObjectGone') {
         const { kind } = observation.object;

@@ -8,7 +8,21 @@ import { g8 } from './g8-secrets.ts';
 import { g9 } from './g9-status.ts';
 import { generatedOnce } from './c-generated.ts';
 import { acknowledged } from './j-acknowledged.ts';
+import { knowsWhatIsThere } from './k-knowledge.ts';
+import { skippedIsIdentity } from './s-skipped.ts';
 import type { Invariant } from './invariant.ts';
 
 /** G5 and G6 compare whole runs: `run.ts`. */
-export const invariants: readonly Invariant[] = [g1, g2, g3, g4, g7, g8, g9, acknowledged, generatedOnce];
+export const invariants: readonly Invariant[] = [
+  g1,
+  g2,
+  g3,
+  g4,
+  g7,
+  g8,
+  g9,
+  acknowledged,
+  generatedOnce,
+  skippedIsIdentity,
+  knowsWhatIsThere,
+];

@@ -3,6 +3,7 @@
  * knows the world only by its API server, its members, and what leaves and enters the operators.
  */
 import type { Journal } from '#src/journal/journal.ts';
+import type { Skipped } from '#src/operator/options.ts';
 import type { Handled } from '../network.ts';
 import type { ApiRequest } from '../api/server.ts';
 import type { World } from '../world.ts';
@@ -20,6 +21,7 @@ export type Tell = (because: string) => void;
 export interface Watcher {
   readonly onLeaving?: (leaving: Leaving) => void;
   readonly onHandled?: (handled: Handled) => void;
+  readonly onSkipped?: (sender: string, skipped: Skipped) => void;
   readonly onDeath?: (sender: string, journal: Journal | null) => void;
   /** After the world has come to rest, with the journals still open. */
   readonly atEnd?: () => void;
