@@ -3,9 +3,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SAMPLE ?= minimal
+ifdef NODES
+CLUSTER_NODES := $(NODES)
+endif
 NPM := npm --no-update-notifier --loglevel=error
 
-export CLUSTER_NAME CLUSTER_RANGE KUBE_CONTEXT IMG YES WORLD SAMPLE
+export CLUSTER_NAME CLUSTER_RANGE CLUSTER_NODES KUBE_CONTEXT IMG YES WORLD SAMPLE
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed: install Node.js 20 or later with npm, then run make again"; exit 1; }
@@ -71,7 +74,7 @@ test-e2e: setup ## against real PostgreSQL on the local cluster or KUBE_CONTEXT
 	@$(NPM) run -s test:e2e
 
 .PHONY: cluster-up cluster-down cluster-status docker-build docker-push
-cluster-up: setup ## a real Kubernetes of one node on this machine (Linux, root)
+cluster-up: setup ## a real Kubernetes on this machine (Linux, root); NODES=3 for three nodes
 	@$(NPM) run -s cluster -- up
 cluster-down: setup ## end it, with all its traces
 	@$(NPM) run -s cluster -- down

@@ -40,9 +40,10 @@ export async function ensurePrograms(log: (line: string) => void): Promise<Progr
   );
   const env = { ...process.env, CGO_ENABLED: '0' };
   const build = async (target: string, out: string): Promise<void> => {
+    const part = `${out}.${process.pid}.part`;
     const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`;
-    await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${out}.part`, target], { cwd: source, env });
-    renameSync(`${out}.part`, out);
+    await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', part, target], { cwd: source, env });
+    renameSync(part, out);
   };
   await build('./pause', programs.pause);
   await build('.', programs.bed);

@@ -19,14 +19,18 @@ function hierarchies(): readonly string[] {
   return [...seen];
 }
 
-/** Makes the subtree in every hierarchy. A cpuset starts empty and has to be told what its parent has. */
+/** Makes a subtree, `a` or `a/b`, in every hierarchy. A cpuset starts empty and has to be told what its parent has. */
 export function makeCgroups(name: string): void {
   for (const hierarchy of hierarchies()) {
-    const path = join(hierarchy, name);
-    mkdirSync(path, { recursive: true });
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      if (!isUnified() && existsSync(join(path, file)))
-        writeFileSync(join(path, file), readFileSync(join(hierarchy, file)));
+    let parent = hierarchy;
+    for (const part of name.split('/')) {
+      const path = join(parent, part);
+      mkdirSync(path, { recursive: true });
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+        if (!isUnified() && existsSync(join(path, file)))
+          writeFileSync(join(path, file), readFileSync(join(parent, file)));
+      }
+      parent = path;
     }
   }
 }
@@ -40,6 +44,25 @@ function removeTree(path: string): void {
   } catch {
     // A process is still leaving it; `leftovers` says so when it stays.
   }
+}
+
+/** Kills whatever lives in the subtree. */
+export function killCgroups(name: string): void {
+  for (const path of cgroupsLeft(name)) killTree(path);
+}
+
+function killTree(path: string): void {
+  const file = join(path, 'cgroup.procs');
+  if (!existsSync(file)) return;
+  for (const pid of readFileSync(file, 'utf8').split('\n')) {
+    try {
+      if (pid !== '') process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) killTree(join(path, entry.name));
 }
 
 /** Removes the subtree; what still has processes stays. */

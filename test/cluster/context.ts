@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { ensurePrograms } from './binary.ts';
-import { clusterOptions } from './options.ts';
+import { environmentCluster } from './options.ts';
 import { kubeconfigPath } from './pki.ts';
 import { contextName } from './up.ts';
 import { tryRun } from './shell.ts';
@@ -33,7 +33,7 @@ export async function targetCluster(): Promise<TargetCluster> {
       kubectl: [...program, '--context', context],
     };
   }
-  const options = clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' });
+  const options = environmentCluster();
   const kubeconfig = kubeconfigPath(options.dir, 'admin');
   if (!existsSync(kubeconfig))
     throw new Error("no local cluster is up: run 'make cluster-up', or name a context with KUBE_CONTEXT");

@@ -25,7 +25,8 @@ export interface ControlPlaneOptions {
   readonly address: string;
   readonly ports: Ports;
   readonly services: string;
-  readonly pods: string;
+  /** How long a node may be silent before it counts as lost; Kubernetes' own default when it is not said. */
+  readonly nodeGraceSeconds?: number;
 }
 
 const auditPolicy = {
@@ -61,7 +62,7 @@ export function controlPlaneCommands({
   address,
   ports,
   services,
-  pods,
+  nodeGraceSeconds = 50,
 }: ControlPlaneOptions): Readonly<Record<'etcd' | 'apiserver' | 'controllers' | 'scheduler', readonly string[]>> {
   const pki = (file: string): string => join(dir, 'pki', file);
   const etcd = `http://127.0.0.1:${ports.etcd}`;
@@ -117,9 +118,9 @@ export function controlPlaneCommands({
       `--root-ca-file=${pki('ca.crt')}`,
       '--use-service-account-credentials=true',
       '--leader-elect=false',
-      '--allocate-node-cidrs=true',
-      `--cluster-cidr=${pods}`,
-      '--node-cidr-mask-size=24',
+      // Nodes have their pod addresses from their own configuration.
+      '--allocate-node-cidrs=false',
+      `--node-monitor-grace-period=${nodeGraceSeconds}s`,
       `--cluster-signing-cert-file=${pki('ca.crt')}`,
       `--cluster-signing-key-file=${pki('ca.key')}`,
       `--bind-address=127.0.0.1`,
@@ -200,7 +201,7 @@ export async function startControlPlane(log: (line: string) => void = () => unde
   const address = '127.0.0.1';
   const ports = { api, etcd, etcdPeer, controllers, scheduler };
   await ensurePki({ dir, address, port: api, context: 'test', apiService: '10.96.0.1' });
-  const commands = controlPlaneCommands({ dir, bed, address, ports, services: '10.96.0.0/16', pods: '198.18.1.0/24' });
+  const commands = controlPlaneCommands({ dir, bed, address, ports, services: '10.96.0.0/16' });
   const children = [startChild(dir, 'etcd', commands.etcd), startChild(dir, 'apiserver', commands.apiserver)];
   await waitFor('the API server being ready', () => isApiReady(dir, address, api), 60_000);
   children.push(startChild(dir, 'controllers', commands.controllers), startChild(dir, 'scheduler', commands.scheduler));

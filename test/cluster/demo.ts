@@ -9,7 +9,7 @@ import { deployOperator, kubectl, localSettings, pgc } from './deploy.ts';
 import { ensureImages } from './images/build.ts';
 import { ensureOperatorImage } from './images/operator.ts';
 import { importImage } from './node.ts';
-import { clusterOptions } from './options.ts';
+import { environmentCluster } from './options.ts';
 import { needs } from './prerequisites.ts';
 import { run, stepLog } from './shell.ts';
 import { clusterUp } from './up.ts';
@@ -42,7 +42,7 @@ async function localWorld(): Promise<void> {
     'deploy the operator, create a cluster of three members, kill its primary, and ask why',
   ];
   if (!(await agreed(plan))) throw new Error('nothing was done');
-  await clusterUp(clusterOptions({}), async () => (await ensureImages(log)).map((image) => image.archive), log);
+  await clusterUp(environmentCluster(), async () => (await ensureImages(log)).map((image) => image.archive), log);
 }
 
 async function operatorImage(target: TargetCluster): Promise<string> {
@@ -53,7 +53,7 @@ async function operatorImage(target: TargetCluster): Promise<string> {
   }
   await run('npm', ['run', '-s', 'build'], { cwd: new URL('../../', import.meta.url).pathname });
   const image = await ensureOperatorImage(log);
-  await importImage(clusterOptions({}), image.archive);
+  await importImage(environmentCluster(), image.archive);
   return image.reference;
 }
 

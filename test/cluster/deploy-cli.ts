@@ -13,7 +13,7 @@ import {
 } from './deploy.ts';
 import { ensureOperatorImage } from './images/operator.ts';
 import { importImage } from './node.ts';
-import { clusterOptions } from './options.ts';
+import { environmentCluster } from './options.ts';
 import { run, stepLog } from './shell.ts';
 
 const log = stepLog();
@@ -27,7 +27,7 @@ async function image(target: TargetCluster): Promise<string> {
     throw new Error('name the operator image with IMG=…: this cluster pulls its images from somewhere else');
   await run('npm', ['run', '-s', 'build'], { cwd: root });
   const built = await ensureOperatorImage(log);
-  await importImage(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' }), built.archive);
+  await importImage(environmentCluster(), built.archive);
   return built.reference;
 }
 

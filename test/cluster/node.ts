@@ -1,43 +1,21 @@
-/** Owns: one real node in a network namespace of its own: containerd, kubelet, kube-proxy, volumes. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+/**
+ * Owns: a real node in a network namespace of its own: containerd, kubelet, kube-proxy; its start, its sudden death, its
+ * loss with everything that lay on it.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeCgroups } from './cgroups.ts';
-import { addressesOf, kernelNames, type ClusterOptions } from './options.ts';
+import { killCgroups, makeCgroups } from './cgroups.ts';
+import { loopsUnder, mountsUnder } from './mounts.ts';
+import { cutNode, healNode, insideNode } from './network.ts';
+import { addressesOf, nodeCgroup, nodesOf, type ClusterOptions, type NodeOptions } from './options.ts';
 import { kubeconfigPath } from './pki.ts';
-import { run, startDaemon, tryRun, waitFor } from './shell.ts';
-
-/** Runs a command inside the cluster's network. nsenter, since `ip netns exec` hides the cgroup mounts. */
-export function inside(options: ClusterOptions, command: readonly string[]): readonly string[] {
-  return ['nsenter', `--net=/run/netns/${kernelNames(options).namespace}`, ...command];
-}
-
-async function execute(command: readonly string[]): Promise<void> {
-  const [program = '', ...args] = command;
-  await run(program, args);
-}
-
-/** Namespace, a link to the host, and routes: services and pods are reachable from the host, nothing routes out. */
-export async function makeNetwork(options: ClusterOptions): Promise<void> {
-  const { namespace, link } = kernelNames(options);
-  const { host, node, pods, services } = addressesOf(options);
-  if (existsSync(`/run/netns/${namespace}`)) return;
-  await run('ip', ['netns', 'add', namespace]);
-  await run('ip', ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
-  await run('ip', ['addr', 'add', `${host}/30`, 'dev', link]);
-  await run('ip', ['link', 'set', link, 'up']);
-  await execute(inside(options, ['ip', 'link', 'set', 'lo', 'up']));
-  await execute(inside(options, ['ip', 'addr', 'add', `${node}/30`, 'dev', 'eth0']));
-  await execute(inside(options, ['ip', 'link', 'set', 'eth0', 'up']));
-  await execute(inside(options, ['ip', 'route', 'add', 'default', 'via', host]));
-  await execute(inside(options, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
-  await run('ip', ['route', 'replace', pods, 'via', node, 'dev', link]);
-  // Only the first of several clusters gets the services' route; the others are reached through their nodes.
-  await tryRun('ip', ['route', 'add', services, 'via', node, 'dev', link]);
-}
+import { killContainers, shimsOf } from './processes.ts';
+import { plantSeed } from './seed.ts';
+import { isRunning, killDaemon, run, startDaemon, tryRun, waitFor } from './shell.ts';
 
 export const pauseImage = 'postgres-operator.local/pause:1';
 
-function containerdConfig({ dir }: ClusterOptions): string {
+function containerdConfig({ dir }: NodeOptions): string {
   return `version = 2
 root = "${dir}/ctd/root"
 state = "${dir}/ctd/state"
@@ -55,11 +33,10 @@ state = "${dir}/ctd/state"
 `;
 }
 
-function networkConfig(options: ClusterOptions): string {
-  const { pods } = addressesOf(options);
+function networkConfig({ dir, pods }: NodeOptions): string {
   const ipam = {
     type: 'host-local',
-    dataDir: join(options.dir, 'ipam'),
+    dataDir: join(dir, 'ipam'),
     ranges: [[{ subnet: pods }]],
     routes: [{ dst: '0.0.0.0/0' }],
   };
@@ -73,96 +50,160 @@ function networkConfig(options: ClusterOptions): string {
   });
 }
 
-function kubeletConfig(options: ClusterOptions): string {
-  const { dir } = options;
-  const { node, dns } = addressesOf(options);
+function kubeletConfig(node: NodeOptions): string {
+  const { cluster, dir, name } = node;
+  const pki = (file: string): string => join(cluster.dir, 'pki', file);
   return JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },
-      x509: { clientCAFile: join(dir, 'pki/ca.crt') },
+      x509: { clientCAFile: pki('ca.crt') },
     },
     authorization: { mode: 'AlwaysAllow' },
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: `/${kernelNames(options).cgroup}`,
+    cgroupRoot: `/${nodeCgroup(node)}`,
     containerRuntimeEndpoint: `unix://${dir}/ctd/c.sock`,
     failSwapOn: false,
     // A grown volume is only noticed when a pod is synchronised.
     syncFrequency: '5s',
     resolvConf: '',
-    clusterDNS: [dns],
+    clusterDNS: [addressesOf(cluster).dns],
     clusterDomain: 'cluster.local',
     evictionHard: { 'memory.available': '1%', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     enforceNodeAllocatable: [],
-    address: node,
+    address: node.address,
+    podLogsDir: join(dir, 'pod-logs'),
+    // Heard of every four seconds, so that a lost node is known for lost within half a minute.
+    nodeStatusUpdateFrequency: '4s',
+    nodeLeaseDurationSeconds: 16,
     healthzPort: 0,
     maxPods: 200,
-    tlsCertFile: join(dir, 'pki/node.crt'),
-    tlsPrivateKeyFile: join(dir, 'pki/node.key'),
+    tlsCertFile: pki(`${name}.crt`),
+    tlsPrivateKeyFile: pki(`${name}.key`),
   });
 }
 
-/** Path of the cluster's containerd socket. */
-export function containerdSocket({ dir }: ClusterOptions): string {
+function containerdSocket({ dir }: NodeOptions): string {
   return join(dir, 'ctd/c.sock');
 }
 
-/** Imports a docker-archive into the node. */
+function importInto(node: NodeOptions, archive: string): Promise<string> {
+  return run('ctr', ['--address', containerdSocket(node), '--namespace', 'k8s.io', 'images', 'import', archive]);
+}
+
+function importedPath({ dir }: ClusterOptions): string {
+  return join(dir, 'imported');
+}
+
+/** Archives that were imported after the start; a node that begins anew needs them too. */
+function imported(cluster: ClusterOptions): readonly string[] {
+  if (!existsSync(importedPath(cluster))) return [];
+  const lines = readFileSync(importedPath(cluster), 'utf8').split('\n');
+  return [...new Set(lines)].filter((line) => line !== '' && existsSync(line));
+}
+
+/** Imports a docker-archive into every node that runs, and later into those that begin anew. */
 export async function importImage(options: ClusterOptions, archive: string): Promise<void> {
-  await run('ctr', ['--address', containerdSocket(options), '--namespace', 'k8s.io', 'images', 'import', archive]);
+  const running = nodesOf(options).filter(({ dir }) => isRunning(dir, 'containerd'));
+  if (running.length === 0)
+    throw new Error(`no node of cluster ${options.name} runs, so ${archive} was not imported: run 'make cluster-up'`);
+  appendFileSync(importedPath(options), `${archive}\n`);
+  await Promise.all(running.map((node) => importInto(node, archive)));
 }
 
-/** Starts containerd; images can be imported once this returns. */
-export async function startContainerd(options: ClusterOptions): Promise<void> {
-  const { dir } = options;
-  for (const folder of ['ctd', 'cni', 'kubelet']) mkdirSync(join(dir, folder), { recursive: true });
-  writeFileSync(join(dir, 'containerd.toml'), containerdConfig(options));
-  writeFileSync(join(dir, 'cni/10-pods.conflist'), networkConfig(options));
-  startDaemon(dir, 'containerd', inside(options, ['containerd', '--config', join(dir, 'containerd.toml')]));
-  await waitFor(
-    'containerd answering',
-    async () => (await tryRun('ctr', ['--address', containerdSocket(options), 'version'])) !== null,
-    30_000,
-  );
+const daemons = ['kubelet', 'proxy', 'containerd'] as const;
+
+/** True while the node's processes run. */
+export function isNodeUp({ dir }: NodeOptions): boolean {
+  return daemons.every((name) => isRunning(dir, name));
 }
 
-/** Starts kubelet, kube-proxy and the volume provisioner. */
-export function startNode(options: ClusterOptions, bed: string): void {
-  const { dir } = options;
-  const { node, pods } = addressesOf(options);
-  makeCgroups(kernelNames(options).cgroup);
-  writeFileSync(join(dir, 'kubelet.json'), kubeletConfig(options));
-  const kubelet = [
-    bed,
-    'kubelet',
-    `--kubeconfig=${kubeconfigPath(dir, 'node')}`,
-    `--config=${join(dir, 'kubelet.json')}`,
-    '--hostname-override=node1',
-    `--root-dir=${join(dir, 'kubelet')}`,
-    `--node-ip=${node}`,
-  ];
-  const proxy = [
+/** kube-proxy for a network namespace; it runs as the node whose name it is given. */
+export function proxyCommand(cluster: ClusterOptions, bed: string, name: string): readonly string[] {
+  return [
     bed,
     'kube-proxy',
-    `--kubeconfig=${kubeconfigPath(dir, 'proxy')}`,
+    `--kubeconfig=${kubeconfigPath(cluster.dir, 'proxy')}`,
     '--proxy-mode=iptables',
-    '--hostname-override=node1',
-    `--cluster-cidr=${pods}`,
+    `--hostname-override=${name}`,
+    `--cluster-cidr=${addressesOf(cluster).pods}`,
     '--conntrack-max-per-core=0',
     '--conntrack-tcp-timeout-established=0',
     '--conntrack-tcp-timeout-close-wait=0',
   ];
-  startDaemon(dir, 'kubelet', inside(options, kubelet));
-  startDaemon(dir, 'proxy', inside(options, proxy));
-  startDaemon(dir, 'volumes', [
+}
+
+async function startContainerd(node: NodeOptions): Promise<void> {
+  const { dir } = node;
+  writeFileSync(join(dir, 'containerd.toml'), containerdConfig(node));
+  writeFileSync(join(dir, 'cni/10-pods.conflist'), networkConfig(node));
+  startDaemon(dir, 'containerd', insideNode(node, ['containerd', '--config', join(dir, 'containerd.toml')]));
+  await waitFor(
+    `containerd of ${node.name} answering`,
+    async () => (await tryRun('ctr', ['--address', containerdSocket(node), 'version'])) !== null,
+    30_000,
+  );
+}
+
+/** Starts a node, new, dead or lost; a new or lost one begins with the images of the seed and no more. Cuts are healed. */
+export async function startNode(node: NodeOptions, bed: string, seed: () => Promise<string>): Promise<void> {
+  const { cluster, dir, name } = node;
+  for (const folder of ['ctd', 'cni', 'kubelet']) mkdirSync(join(dir, folder), { recursive: true });
+  const isNew = !existsSync(join(dir, 'ctd/root'));
+  if (isNew) await plantSeed(await seed(), join(dir, 'ctd/root'));
+  makeCgroups(nodeCgroup(node));
+  writeFileSync(join(dir, 'kubelet.json'), kubeletConfig(node));
+  await healNode(node);
+  if (!isRunning(dir, 'containerd')) await startContainerd(node);
+  if (isNew) for (const archive of imported(cluster)) await importInto(node, archive);
+  const kubelet = [
     bed,
-    'volumes',
-    `--kubeconfig=${kubeconfigPath(dir, 'admin')}`,
-    `--root=${join(dir, 'volumes')}`,
-    '--node=node1',
-  ]);
+    'kubelet',
+    `--kubeconfig=${kubeconfigPath(cluster.dir, name)}`,
+    `--config=${join(dir, 'kubelet.json')}`,
+    `--hostname-override=${name}`,
+    `--root-dir=${join(dir, 'kubelet')}`,
+    `--node-ip=${node.address}`,
+  ];
+  if (!isRunning(dir, 'kubelet')) startDaemon(dir, 'kubelet', insideNode(node, kubelet));
+  if (!isRunning(dir, 'proxy')) startDaemon(dir, 'proxy', insideNode(node, proxyCommand(cluster, bed, name)));
+}
+
+/** The node dies at once, as by a power cut: nothing of it runs, nothing answers. Its volumes stay. */
+export async function killNode(node: NodeOptions): Promise<void> {
+  await cutNode(node, 'all');
+  for (const name of daemons) await killDaemon(node.dir, name);
+  await waitFor(
+    `everything on ${node.name} being dead`,
+    () => {
+      killContainers(node.dir);
+      killCgroups(nodeCgroup(node));
+      return shimsOf(node.dir).length === 0;
+    },
+    30_000,
+  );
+}
+
+/** The node is lost for good, with everything that lay on it: its volumes are no more. */
+export async function loseNode(node: NodeOptions): Promise<void> {
+  await killNode(node);
+  await waitFor(
+    `the mounts of ${node.name} being gone`,
+    async () => {
+      for (const path of mountsUnder(node.dir)) await tryRun('umount', ['--lazy', path]);
+      for (const device of await loopsUnder(node.dir)) await tryRun('losetup', ['--detach', device]);
+      return mountsUnder(node.dir).length === 0 && (await loopsUnder(node.dir)).length === 0;
+    },
+    30_000,
+  );
+  rmSync(node.dir, { recursive: true, force: true });
+}
+
+/** True while the node's folder is there: it may be dead, but it is not lost. */
+export function hasRemains({ dir }: NodeOptions): boolean {
+  return existsSync(dir);
 }

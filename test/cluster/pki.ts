@@ -10,6 +10,8 @@ export interface PkiOptions {
   readonly port: number;
   readonly context: string;
   readonly apiService: string;
+  /** Nodes with an identity of their own, whose kubeconfig has their name. */
+  readonly nodes?: readonly { readonly name: string; readonly address: string }[];
 }
 
 interface Identity {
@@ -18,7 +20,7 @@ interface Identity {
   readonly names: string;
 }
 
-function identities({ address, apiService }: PkiOptions): readonly Identity[] {
+function identities({ address, apiService, nodes = [] }: PkiOptions): readonly Identity[] {
   const server = [
     'DNS:kubernetes',
     'DNS:kubernetes.default',
@@ -33,7 +35,11 @@ function identities({ address, apiService }: PkiOptions): readonly Identity[] {
     { name: 'admin', subject: '/O=system:masters/CN=admin', names: 'DNS:admin' },
     { name: 'controllers', subject: '/CN=system:kube-controller-manager', names: 'DNS:controllers' },
     { name: 'scheduler', subject: '/CN=system:kube-scheduler', names: 'DNS:scheduler' },
-    { name: 'node', subject: '/O=system:nodes/CN=system:node:node1', names: `DNS:node1,IP:${address}` },
+    ...nodes.map((node) => ({
+      name: node.name,
+      subject: `/O=system:nodes/CN=system:node:${node.name}`,
+      names: `DNS:${node.name},IP:${node.address}`,
+    })),
     { name: 'proxy', subject: '/CN=system:kube-proxy', names: 'DNS:proxy' },
   ];
 }

@@ -92,6 +92,25 @@ export async function stopDaemon(dir: string, name: string): Promise<void> {
   rmSync(pidFile(dir, name), { force: true });
 }
 
+/** Kills a program that we started, at once, and waits until it is gone. */
+export async function killDaemon(dir: string, name: string): Promise<void> {
+  const [pid = ''] = existsSync(pidFile(dir, name)) ? readFileSync(pidFile(dir, name), 'utf8').trim().split(' ') : [];
+  await waitFor(
+    `${name} being dead`,
+    () => {
+      if (!isRunning(dir, name)) return true;
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+      return false;
+    },
+    30_000,
+  );
+  rmSync(pidFile(dir, name), { force: true });
+}
+
 /** Waits until `check` is true. @throws naming what was waited for */
 export async function waitFor(what: string, check: () => Promise<boolean> | boolean, timeoutMs: number): Promise<void> {
   const until = performance.now() + timeoutMs;

@@ -1,18 +1,27 @@
-/** Owns: bringing a whole cluster up: one node, DNS, volumes. Safe to repeat; starts over what a killed run left. */
+/** Owns: bringing a whole cluster up: its nodes, DNS, volumes. Safe to repeat; starts over what a killed run left. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDockerArchive } from './archive.ts';
 import { ensurePrograms, type Programs } from './binary.ts';
 import { auditLogPath, controlPlaneCommands, isApiReady, type Ports } from './control-plane.ts';
 import { clusterDown, leftovers } from './down.ts';
-import { importImage, inside, makeNetwork, pauseImage, startContainerd, startNode } from './node.ts';
-import { addressesOf, type ClusterOptions } from './options.ts';
+import { inside, makeNetwork } from './network.ts';
+import { importImage, isNodeUp, pauseImage, proxyCommand, startNode } from './node.ts';
+import {
+  addressesOf,
+  nodesOf,
+  recordCluster,
+  recordedCluster,
+  type ClusterOptions,
+  type NodeOptions,
+} from './options.ts';
 import { ensurePki, kubeconfigPath } from './pki.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
-import { isRunning, run, startDaemon, waitFor } from './shell.ts';
+import { ensureSeed } from './seed.ts';
+import { isRunning, killDaemon, run, startDaemon, waitFor } from './shell.ts';
 
 const ports: Ports = { api: 6443, etcd: 2379, etcdPeer: 2380, controllers: 10_257, scheduler: 10_259 };
-const daemons = ['etcd', 'apiserver', 'controllers', 'scheduler', 'containerd', 'kubelet', 'proxy', 'volumes'];
+const daemons = ['etcd', 'apiserver', 'controllers', 'scheduler', 'proxy', 'volumes'];
 
 export interface LocalCluster {
   readonly kubeconfig: string;
@@ -35,48 +44,111 @@ function describe(options: ClusterOptions, { bed }: Programs): LocalCluster {
   };
 }
 
-/** True while every process of the cluster runs and its API server answers. */
+/** True while any process of the control plane runs. */
+export function isThere({ dir }: ClusterOptions): boolean {
+  return daemons.some((name) => isRunning(dir, name));
+}
+
+/** True while every process of the cluster runs, its nodes' too, and its API server answers. */
 export async function isUp(options: ClusterOptions): Promise<boolean> {
-  if (!daemons.every((name) => isRunning(options.dir, name))) return false;
-  return isApiReady(options.dir, addressesOf(options).node, ports.api);
+  if (!daemons.every((name) => isRunning(options.dir, name)) || !nodesOf(options).every(isNodeUp)) return false;
+  return isApiReady(options.dir, addressesOf(options).control, ports.api);
+}
+
+/** Starts the API server and waits until it is ready. */
+export async function startApiServer(options: ClusterOptions, bed: string): Promise<void> {
+  const { dir } = options;
+  const { control, services } = addressesOf(options);
+  const commands = controlPlaneCommands({ dir, bed, address: control, ports, services });
+  if (!isRunning(dir, 'apiserver')) startDaemon(dir, 'apiserver', inside(options, commands.apiserver));
+  await waitFor('the API server being ready', () => isApiReady(dir, control, ports.api), 90_000);
+}
+
+/** The API server dies at once; all else goes on. */
+export function killApiServer({ dir }: ClusterOptions): Promise<void> {
+  return killDaemon(dir, 'apiserver');
 }
 
 async function startControlPlane(options: ClusterOptions, bed: string): Promise<void> {
   const { dir } = options;
-  const { node, services, pods, apiService } = addressesOf(options);
-  await ensurePki({ dir, address: node, port: ports.api, context: contextName(options), apiService });
-  const commands = controlPlaneCommands({ dir, bed, address: node, ports, services, pods });
+  const { control, services, apiService } = addressesOf(options);
+  const nodes = nodesOf(options);
+  await ensurePki({ dir, address: control, port: ports.api, context: contextName(options), apiService, nodes });
+  // Half of the default: a node that is not heard of is known to be lost so much sooner.
+  const commands = controlPlaneCommands({ dir, bed, address: control, ports, services, nodeGraceSeconds: 24 });
   startDaemon(dir, 'etcd', inside(options, commands.etcd));
-  startDaemon(dir, 'apiserver', inside(options, commands.apiserver));
-  await waitFor('the API server being ready', () => isApiReady(dir, node, ports.api), 90_000);
+  await startApiServer(options, bed);
   startDaemon(dir, 'controllers', inside(options, commands.controllers));
   startDaemon(dir, 'scheduler', inside(options, commands.scheduler));
 }
 
-async function ownImages(options: ClusterOptions, programs: Programs): Promise<void> {
+/** Starts what serves all nodes: Services for clients outside of them, and volumes. */
+function startServices(options: ClusterOptions, bed: string): void {
+  const { dir } = options;
+  startDaemon(dir, 'proxy', inside(options, proxyCommand(options, bed, 'node1')));
+  startDaemon(dir, 'volumes', [
+    bed,
+    'volumes',
+    `--kubeconfig=${kubeconfigPath(dir, 'admin')}`,
+    `--root=${dir}`,
+    '--node=node1',
+  ]);
+}
+
+async function ownImages(programs: Programs): Promise<readonly string[]> {
+  const archives: string[] = [];
   for (const [name, program, reference] of [
     ['pause', programs.pause, pauseImage],
     ['bed', programs.bed, 'postgres-operator.local/bed:1'],
   ] as const) {
-    const layer = join(options.dir, `${name}.tar`);
-    const archive = join(options.dir, `${name}-image.tar`);
+    const archive = `${program}-image.tar`;
+    archives.push(archive);
+    if (existsSync(archive)) continue;
+    const layer = `${program}-layer.tar`;
     await run('tar', ['-C', join(program, '..'), '-cf', layer, name]);
     await writeDockerArchive({ out: archive, reference, config: { Entrypoint: [`/${name}`] }, layers: [layer] });
-    await importImage(options, archive);
   }
+  return archives;
 }
 
 async function applyAddons(options: ClusterOptions, cluster: LocalCluster): Promise<void> {
   const folder = new URL('manifests/', import.meta.url).pathname;
   for (const file of ['storage.yaml', 'dns.yaml']) {
-    const text = readFileSync(join(folder, file), 'utf8').replaceAll('$(DNS)', addressesOf(options).dns);
+    const text = readFileSync(join(folder, file), 'utf8')
+      .replaceAll('$(DNS)', addressesOf(options).dns)
+      // Names are still answered when a node is gone.
+      .replaceAll('$(DNS_REPLICAS)', String(Math.min(options.nodes, 2)));
     await run(cluster.bed, ['kubectl', '--kubeconfig', cluster.kubeconfig, 'apply', '--server-side', '-f', '-'], {
       input: text,
     });
   }
 }
 
-/** Brings the cluster up and loads `images` (docker-archives) into its node. */
+async function makeRoom(options: ClusterOptions, log: (line: string) => void): Promise<void> {
+  if (existsSync(options.dir) || (await leftovers(options)).length > 0) {
+    log('clearing what an earlier run left');
+    await clusterDown(options, () => undefined);
+  }
+  mkdirSync(options.dir, { recursive: true });
+  recordCluster(options);
+}
+
+async function waitForNodes(
+  nodes: readonly NodeOptions[],
+  kubectl: (...args: readonly string[]) => Promise<string>,
+): Promise<void> {
+  await waitFor(
+    'the nodes being known',
+    async () => {
+      const known = await kubectl('get', 'nodes', '--output', 'name');
+      return nodes.every(({ name }) => known.split('\n').includes(`node/${name}`));
+    },
+    90_000,
+  );
+  await kubectl('wait', '--for=condition=Ready', ...nodes.map(({ name }) => `node/${name}`), '--timeout=90s');
+}
+
+/** Brings the cluster up, with `images` (docker-archives) on its nodes. @throws when it is up with another count of nodes */
 export async function clusterUp(
   options: ClusterOptions,
   images: () => Promise<readonly string[]>,
@@ -86,35 +158,43 @@ export async function clusterUp(
   const programs = await ensurePrograms(log);
   const archives = await images();
   const cluster = describe(options, programs);
-  if (await isUp(options)) {
+  const recorded = recordedCluster(options.dir);
+  if (recorded !== null && (await isUp({ ...options, ...recorded }))) {
+    if (recorded.nodes !== options.nodes || recorded.range !== options.range)
+      throw new Error(
+        `cluster ${options.name} is up with ${recorded.nodes} node(s) in range ${recorded.range}: run 'make cluster-down' before you ask for ${options.nodes} in range ${options.range}`,
+      );
     log(`cluster ${options.name} is up already`);
     for (const archive of archives) await importImage(options, archive);
     return cluster;
   }
-  if (existsSync(options.dir) || (await leftovers(options)).length > 0) {
-    log('clearing what an earlier run left');
-    await clusterDown(options, () => undefined);
-  }
-  mkdirSync(options.dir, { recursive: true });
+  await makeRoom(options, log);
+  const nodes = nodesOf(options);
   await makeNetwork(options);
   log('starting etcd, API server, controller manager, scheduler');
   await startControlPlane(options, programs.bed);
-  log('starting containerd, importing images');
-  await startContainerd(options);
-  await ownImages(options, programs);
-  for (const archive of archives) await importImage(options, archive);
-  log('starting kubelet, kube-proxy, volumes, DNS');
-  startNode(options, programs.bed);
+  const seed = await ensureSeed([...(await ownImages(programs)), ...archives], log);
+  log(`starting ${nodes.map(({ name }) => name).join(', ')}: containerd, kubelet, kube-proxy`);
+  await Promise.all(nodes.map((node) => startNode(node, programs.bed, () => Promise.resolve(seed))));
+  startServices(options, programs.bed);
+  log('starting volumes and DNS');
   await applyAddons(options, cluster);
   const kubectl = (...args: readonly string[]): Promise<string> =>
     run(programs.bed, ['kubectl', '--kubeconfig', cluster.kubeconfig, ...args]);
-  await waitFor(
-    'node1 being Ready',
-    async () => (await kubectl('get', 'nodes', '--output', 'name')).includes('node/node1'),
-    90_000,
-  );
-  await kubectl('wait', '--for=condition=Ready', 'node/node1', '--timeout=90s');
+  await waitForNodes(nodes, kubectl);
   await kubectl('--namespace', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=120s');
   log(`cluster ${options.name} is up: kubectl --kubeconfig ${cluster.kubeconfig}`);
   return cluster;
+}
+
+/** Starts a node that is dead or lost. A lost one begins with nothing but images; whatever was loaded later is loaded again. */
+export async function reviveNode(
+  node: NodeOptions,
+  images: () => Promise<readonly string[]>,
+  log: (line: string) => void,
+): Promise<void> {
+  const programs = await ensurePrograms(log);
+  await startNode(node, programs.bed, async () =>
+    ensureSeed([...(await ownImages(programs)), ...(await images())], log),
+  );
 }

@@ -58,6 +58,7 @@ export async function ensureRootfs({ suite, major }: Suite, log: (line: string) 
   mkdirSync(folder, { recursive: true });
   log(`making a Debian ${suite} root file system with PostgreSQL ${major} and Patroni (about half a minute, once)`);
   const exclude = ['man', 'doc', 'locale', 'info'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`);
+  const part = `${out}.${process.pid}.part`;
   const args = [
     '--mode=root',
     '--variant=minbase',
@@ -67,10 +68,10 @@ export async function ensureRootfs({ suite, major }: Suite, log: (line: string) 
     ...exclude,
     '--format=tar',
     suite,
-    `${out}.part`,
+    part,
     mirror(),
   ];
   await run('mmdebstrap', args);
-  renameSync(`${out}.part`, out);
+  renameSync(part, out);
   return out;
 }
