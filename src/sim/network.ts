@@ -78,12 +78,15 @@ function answerOf({ status, body, retryAfterMs }: Reply): Answer {
 export interface Network extends Http {
   /** Resets every stream that is open. */
   readonly reset: () => void;
+  /** Requests without an answer yet, and watches that are open. */
+  readonly underway: () => readonly string[];
 }
 
 /** The HTTP port of one process. */
 export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
   const { api, watches, schedule, chance } = ports;
   const streams = new Set<(because: string) => void>();
+  const underway = new Map<object, string>();
   const hop = (): number => chance.between(...hopMs);
   const arrive = (delayMs: number, run: () => void): void => void schedule.after(delayMs, () => sender.gate(run), true);
 
@@ -135,7 +138,12 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
   }
 
   function send(raw: RawRequest): Promise<Answer> {
-    return new Promise((resolve) => {
+    return new Promise((answer) => {
+      underway.set(raw, `${raw.method} ${raw.path}`);
+      const resolve = (found: Answer): void => {
+        underway.delete(raw);
+        answer(found);
+      };
       const late = schedule.after(
         raw.timeoutMs,
         () => sender.gate(() => resolve({ type: 'unknown', because: `no answer in ${raw.timeoutMs} ms` })),
@@ -143,9 +151,9 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
       );
       // A process that stands still sends nothing before it goes on.
       sender.gate(() =>
-        travel(raw, (answer) => {
+        travel(raw, (found) => {
           late.cancel();
-          resolve(answer);
+          resolve(found);
         }),
       );
     });
@@ -201,6 +209,7 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
       );
       const cut = (because: string): void => {
         streams.delete(cut);
+        underway.delete(cut);
         late.cancel();
         stop();
         lines.fail(new Error(because));
@@ -228,6 +237,7 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
         stop = opened;
         return deliver(() => {
           open = true;
+          if (streams.has(cut)) underway.set(cut, `WATCH ${raw.path}`);
           resolve({ type: 'stream', body: lines, destroy: () => cut('aborted') });
         });
       });
@@ -237,6 +247,7 @@ export function makeNetwork(ports: NetworkPorts, sender: Sender): Network {
   return {
     send,
     open: openStream,
+    underway: () => [...underway.values()],
     reset: () => {
       for (const cut of [...streams]) sender.gate(() => cut('UND_ERR_SOCKET: other side closed'));
     },

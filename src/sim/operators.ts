@@ -8,8 +8,8 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
-import { readConfig } from '#src/config.ts';
 import type { Actors } from '#src/actor/actor.ts';
+import { readConfig } from '#src/config.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
@@ -77,6 +77,8 @@ export interface Seat {
   readonly journal: () => Journal | null;
   /** The actors of the term that is led; null while none is. */
   readonly actors: () => Actors | null;
+  /** What it asked and has no answer to, and how many watches it has open, sorted. */
+  readonly underway: () => readonly string[];
   /** Path of the journal's file in the present or the next life. */
   readonly path: () => string;
   /** Names of the crash points passed, in order. */
@@ -296,6 +298,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     isAlive: () => life !== null,
     journal: () => journalOf(life),
     actors: () => life?.actors() ?? null,
+    underway: () => (life?.lanes ?? []).flatMap((lane) => lane.underway()).sort(),
     path: () => pathOf(life === null ? lives + 1 : lives),
     passages,
     requests: () => requests,

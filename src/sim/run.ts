@@ -12,6 +12,8 @@ import { invariants } from './invariants/all.ts';
 import { isChange, type Invariant, type Watcher } from './invariants/invariant.ts';
 import type { Plan } from './plan.ts';
 import { countObjects, endState, scenarioOf } from './scenarios.ts';
+import { chanceOf } from './chance.ts';
+import { isIdle, standingOf } from './standing.ts';
 import { openWorld, type Events, type World } from './world.ts';
 
 export interface Violation {
@@ -33,6 +35,8 @@ export interface RunResult {
   readonly virtualMs: number;
   readonly counts: Json;
   readonly end: Json;
+  /** Where worlds of this scenario have come to rest, and stayed (`standing.ts`). Grows with runs that are held to it. */
+  readonly rests: Set<string>;
   /** Hash over the bytes of all journals. */
   readonly journals: string;
 }
@@ -40,7 +44,7 @@ export interface RunResult {
 export interface RunOptions {
   readonly scratch: string;
   /** The same scenario without faults; null when this is it. */
-  readonly expected: Pick<RunResult, 'counts' | 'end'> | null;
+  readonly expected: Pick<RunResult, 'counts' | 'end' | 'rests'> | null;
   readonly log?: (line: string) => void;
   /** What this run is held to beside the invariants of every run. */
   readonly also?: readonly Invariant[];
@@ -53,6 +57,7 @@ const calmGoalMs = 120_000;
 /** Longest a goal may take once faults are over; the operator's longest back-off is five minutes. */
 const goalMs = 1_800_000;
 const settleMs = 120_000;
+const lookMs = 2_500;
 const restMs = 180_000;
 const mostTold = 20;
 
@@ -104,8 +109,16 @@ function differences(expected: Json, found: Json): readonly string[] {
     .map((key) => `${key} is ${stable(found[key])}, without faults ${stable(expected[key])}`);
 }
 
-/** All acts, then rest. */
-async function live(world: World, court: Court): Promise<void> {
+/** Of so many runs that could be cut short one is not. */
+const wholeOf = 20;
+
+/** Whether a run may end where another has rested: that one has shown already that nothing more comes. */
+function mayEndEarly({ seed, steps }: Plan): boolean {
+  return chanceOf(seed).stream(JSON.stringify(steps)).between(1, wholeOf) > 1;
+}
+
+/** All acts, then rest. @param rests where others have rested */
+async function live(world: World, court: Court, rests: Set<string>): Promise<void> {
   for (const { what, act, until } of scenarioOf(world.plan.scenario).acts) {
     await world.schedule.run(1_000);
     act(world);
@@ -115,13 +128,18 @@ async function live(world: World, court: Court): Promise<void> {
   }
   world.disarm();
   await world.schedule.run(goalMs, () => world.isQuiet());
-  await world.schedule.run(settleMs);
+  for (let passedMs = 0; passedMs < settleMs; passedMs += lookMs) {
+    await world.schedule.run(lookMs);
+    if (mayEndEarly(world.plan) && rests.has(sha256(standingOf(world)))) return undefined;
+  }
   const last = scenarioOf(world.plan.scenario).acts.at(-1);
   await world.schedule.run(goalMs, () => last?.until(world) !== false);
   const before = court.changes;
   await world.schedule.run(restMs);
   if (court.changes > before) court.tell('G5', `${court.changes - before} changes were sent while nothing happened`);
   if (last?.until(world) === false) court.tell('G5', `${last.what}: the goal was reached and left again`);
+  await world.schedule.run(settleMs, () => isIdle(world));
+  if (court.violations.length === 0) rests.add(sha256(standingOf(world)));
   return undefined;
 }
 
@@ -150,7 +168,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   const court: Court = makeCourt(world, options.also ?? []);
   const counted = countObjects(world);
   try {
-    await live(world, court);
+    const rests = expected?.rests ?? new Set<string>();
+    await live(world, court, rests);
     for (const watcher of court.watchers) watcher.atEnd?.();
     const [counts, end] = [counted(), endState(world)];
     if (expected !== null && court.violations.length === 0) {
@@ -168,6 +187,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
       virtualMs,
       counts,
       end,
+      rests,
       journals,
     };
   } finally {

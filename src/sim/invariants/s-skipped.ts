@@ -6,8 +6,10 @@ import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { Skipped } from '#src/operator/options.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { stable } from '../json.ts';
+import { same } from '../json.ts';
 import type { Invariant } from './invariant.ts';
+
+const core = makeCore();
 
 /** What an actor knows of the thing that a skipped observation is about; null when it knows nothing of it. */
 function known({ facts }: Snapshot, observation: ClusterObservation): unknown {
@@ -26,11 +28,17 @@ export const skippedIsIdentity: Invariant = {
   name: 'S',
   says: 'what is not decided would have changed nothing',
   watch: (world, tell) => {
-    const core = makeCore();
+    /** Things whose sight was judged before by an actor that knew exactly the same. */
+    const judged = new WeakMap<Snapshot, Set<string>>();
     const judge = (sender: string, { addressed, snapshot, versions }: Skipped): void => {
       const { observation } = addressed;
       // The same sight is on its way already, or an answer of our own has told more than the watch has.
-      if (stable(known(snapshot, observation)) !== stable(says(observation))) return;
+      if (!same(known(snapshot, observation), says(observation))) return;
+      const about = judged.get(snapshot) ?? new Set<string>();
+      judged.set(snapshot, about);
+      const thing = observation.type === 'ObjectSeen' ? `${observation.object.kind}/${observation.object.name}` : '';
+      if (about.has(thing)) return;
+      about.add(thing);
       const stamp = { epoch: 1, seq: Number.MAX_SAFE_INTEGER, at: world.schedule.nowMs() };
       const next = core.decide({ snapshot, observation, stamp, versions });
       const { moves, intents, timers } = next.decision;
@@ -39,7 +47,7 @@ export const skippedIsIdentity: Invariant = {
         ...intents.map(({ type, target }) => `intent ${type} ${target.kind}/${target.name}`),
         ...timers.set.map(({ id }) => `timer ${id} set`),
         ...timers.cleared.map((id) => `timer ${id} cleared`),
-        ...(stable(next.snapshot) === stable(snapshot) ? [] : ['another snapshot']),
+        ...(same(next.snapshot, snapshot) ? [] : ['another snapshot']),
       ];
       if (what.length > 0) tell(`${sender} skipped ${observation.type}, of which follows: ${what.join(', ')}`);
     };
