@@ -1,30 +1,46 @@
 /**
- * Owns: which build this is: the hash of everything that decides (machines, decision, resources, door, replay, xstate). Put in by
- * the bundler; computed from the sources when run from them, so that development and release give a name to the same thing.
+ * Owns: which build this is: the first 16 digits of the SHA-256 of the core's bundle (`src/core-build.ts`). Put in by the
+ * bundler; when run from sources the same bundle is made once for each state of the sources, so that development and release
+ * give one name to the same thing.
  */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 declare const BUILD_ID: string | undefined;
 
-const folders = ['machines', 'src/decision', 'src/resources', 'src/stream/door', 'src/replay'];
+/** Folders that the core's bundle is made of, and what else it depends on. */
+const folders = ['machines', 'src/decision', 'src/resources', 'src/stream/door', 'src/replay', 'crds'];
+const files = ['src/core-build.ts', 'src/dev/bundle.ts', 'package-lock.json'];
 
-/** SHA-256 over path and content of all deciding sources and the version of xstate. */
-export function codeHash(root: URL): string {
+function sourcesHash(root: URL): string {
   const hash = createHash('sha256');
-  for (const folder of folders) {
-    const base = new URL(`${folder}/`, root);
-    const files = readdirSync(base, { recursive: true, encoding: 'utf8' }).filter(
-      (name) => /\.(ts|json)$/.test(name) && !name.includes('tsconfig'),
-    );
-    for (const file of files.sort()) hash.update(`${folder}/${file}\n`).update(readFileSync(new URL(file, base)));
-  }
-  const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
-  hash.update(JSON.stringify((manifest as { dependencies: { xstate: string } }).dependencies.xstate));
-  return hash.digest('hex').slice(0, 16);
+  const found = folders.flatMap((folder) =>
+    readdirSync(new URL(`${folder}/`, root), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ts|json)$/.test(name))
+      .map((name) => `${folder}/${name}`),
+  );
+  for (const file of [...found, ...files].sort()) hash.update(`${file}\n`).update(readFileSync(new URL(file, root)));
+  return hash.digest('hex');
 }
 
-/** The id of the running build. */
+/** Name of the build that the sources make. */
+function nameOfSources(root: URL): string {
+  const folder = new URL('.cache/builds/', root);
+  const known = new URL(sourcesHash(root), folder);
+  try {
+    return readFileSync(known, 'utf8');
+  } catch {
+    const name = execFileSync(process.execPath, [new URL('src/dev/bundle.ts', root).pathname], { encoding: 'utf8' });
+    mkdirSync(folder, { recursive: true });
+    const unfinished = new URL(`${known.href}.${process.pid}`);
+    writeFileSync(unfinished, name);
+    renameSync(unfinished, known);
+    return name;
+  }
+}
+
+/** The name of the running build. */
 export function buildId(): string {
-  return typeof BUILD_ID === 'string' ? BUILD_ID : codeHash(new URL('../', import.meta.url));
+  return typeof BUILD_ID === 'string' ? BUILD_ID : nameOfSources(new URL('../', import.meta.url));
 }

@@ -2,8 +2,7 @@
 import { Command, Option } from 'commander';
 import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
-import { forwardedSource } from './forward.ts';
-import { apiSource, databaseSource, exportSource, readable, type Source } from './source.ts';
+import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 
@@ -25,10 +24,11 @@ export function print(line: string): void {
 
 /** The source that the flags name. @throws Refused when it cannot be opened */
 export async function openSource(flags: Flags): Promise<Source> {
-  if (flags.file !== undefined)
-    return flags.file.endsWith('.ndjson') ? exportSource(flags.file) : databaseSource(flags.file);
+  if (flags.file !== undefined) return sourceOfFile(flags.file);
   const api = flags.api ?? process.env['PGC_API'];
   if (api !== undefined && api !== '') return apiSource(api);
+  // Loaded when it is needed: it brings a whole client of Kubernetes with it.
+  const { forwardedSource } = await import('./forward.ts');
   return forwardedSource({
     kubeconfig: flags.kubeconfig ?? null,
     context: flags.context ?? null,
@@ -61,8 +61,10 @@ export function verb(
     source: Source,
     flags: Flags,
     args: readonly string[],
-    own: Record<string, string | boolean | undefined>,
+    own: Readonly<Record<string, unknown>>,
   ) => Promise<number>,
+  /** A file that an argument names, for verbs that take it there. */
+  fileOf: (args: readonly string[]) => string | undefined = () => undefined,
 ): Command {
   const command = parent.command(usage).description(description);
   // Only the answer that is a chart can be drawn.
@@ -77,8 +79,12 @@ export function verb(
     .addOption(new Option('-o, --output <format>', 'how the answer is written').choices(formats).default('table'));
   return command.action(async (...given: unknown[]) => {
     const values = command.opts();
-    const flags = values as unknown as Flags;
-    const args = given.slice(0, -2).filter((each): each is string => typeof each === 'string');
+    const args = given
+      .slice(0, -2)
+      .flat()
+      .filter((each): each is string => typeof each === 'string');
+    const named = fileOf(args);
+    const flags = { ...(values as unknown as Flags), ...(named === undefined ? {} : { file: named }) };
     try {
       const source = await openSource(flags);
       try {

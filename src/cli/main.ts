@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
 import { addJournal } from './verbs/journal.ts';
-import { addReplay } from './verbs/replay.ts';
+import { addCompareVersions, addReplay } from './verbs/replay.ts';
 import { addStatus } from './verbs/status.ts';
 import { addState } from './verbs/state.ts';
 import { addTimeline } from './verbs/timeline.ts';
@@ -18,7 +18,18 @@ const program = new Command('pgc').description('Explains what a PostgreSQL opera
 program.configureOutput({ writeErr: (text) => void process.stderr.write(text) });
 program.exitOverride();
 
-for (const add of [addStatus, addTop, addWhy, addWhyNot, addTimeline, addState, addJournal, addReplay]) add(program);
+for (const add of [
+  addStatus,
+  addTop,
+  addWhy,
+  addWhyNot,
+  addTimeline,
+  addState,
+  addJournal,
+  addReplay,
+  addCompareVersions,
+])
+  add(program);
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {

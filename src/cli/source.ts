@@ -104,6 +104,11 @@ export function exportSource(path: string): Source {
   };
 }
 
+/** A journal or an export, by its name. @throws what `readable` has words for */
+export function sourceOfFile(path: string): Source {
+  return path.endsWith('.ndjson') ? exportSource(path) : databaseSource(path);
+}
+
 /** A running operator, over its loopback API. */
 export function apiSource(base: string, close: () => Promise<void> = async () => undefined): Source {
   async function get<T>(path: string): Promise<T> {

@@ -1,40 +1,22 @@
 /**
- * Owns: the bundles: dist/operator.cjs and dist/pgc.cjs, each with the native part of better-sqlite3 beside it, so that
- * they run on Node alone. The build id is put in here.
+ * Owns: the bundles: dist/operator.cjs and dist/pgc.cjs, which run on Node alone, and dist/core.cjs, the core whose hash is the
+ * build's name and which another build's pgc can replay journals with.
  */
-import { chmodSync, existsSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
-import { codeHash } from '../build-id.ts';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { coreBundle, nameOfCore, programBundle } from './bundle.ts';
 
 const root = new URL('../../', import.meta.url);
 
-async function bundle(entry: string, out: string): Promise<void> {
-  await build({
-    absWorkingDir: root.pathname,
-    entryPoints: [entry],
-    outfile: out,
-    bundle: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'cjs',
-    minify: false,
-    sourcemap: false,
-    legalComments: 'none',
-    logLevel: 'warning',
-    loader: { '.node': 'copy' },
-    // The prebuilt binary of the platform the image runs on; the package's own loader would look for node_modules.
-    alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
-    define: {
-      BUILD_ID: JSON.stringify(codeHash(root)),
-      'import.meta.url': '"file:///app/"',
-      'import.meta.main': 'false',
-    },
-    banner: { js: '#!/usr/bin/env node' },
-  });
+rmSync(new URL('dist', root), { recursive: true, force: true });
+mkdirSync(new URL('dist', root));
+const core = await coreBundle();
+const name = nameOfCore(core);
+writeFileSync(new URL('dist/core.cjs', root), core);
+for (const [entry, out] of [
+  ['src/main.ts', 'dist/operator.cjs'],
+  ['src/cli/main.ts', 'dist/pgc.cjs'],
+] as const) {
+  await programBundle(entry, out, name);
   chmodSync(new URL(out, root), 0o755);
 }
-
-rmSync(new URL('dist', root), { recursive: true, force: true });
-await bundle('src/main.ts', 'dist/operator.cjs');
-if (existsSync(new URL('src/cli/main.ts', root))) await bundle('src/cli/main.ts', 'dist/pgc.cjs');
-process.stdout.write(`built dist (build ${codeHash(root)})\n`);
+process.stdout.write(`built dist (build ${name})\n`);

@@ -1,4 +1,5 @@
 /** Owns: the one core of this build: its decide over its builders, and its codec. Operator, CLI and tests use the same. */
+import { adopt } from '#machines/cluster/history.ts';
 import { decodeBody, encodeBody } from '#src/decision/codec.ts';
 import { assess, initialSnapshot, makeDecide } from '#src/decision/decide.ts';
 import { makeBuilders } from '#src/resources/plan.ts';
@@ -13,5 +14,6 @@ export function makeCore(): Core {
     encodeBody,
     decodeBody,
     assess: (snapshot) => assess(snapshot, builders),
+    adopt: (snapshot) => adopt(snapshot),
   };
 }

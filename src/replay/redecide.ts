@@ -4,6 +4,7 @@
  */
 import type { Assessed } from '#machines/cluster/conditions.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
+import type { Adopted } from '#machines/cluster/history.ts';
 import type { DecideInput, Decided } from '#src/decision/decide.ts';
 import type { GetBlob, PutBlob } from '#src/decision/codec.ts';
 import type { Decision, Read, RowStamp, Versions } from '#src/decision/record.ts';
@@ -17,6 +18,8 @@ export interface Core {
   readonly decodeBody: (text: string, get: GetBlob) => Decision;
   /** What guards look at, on the facts of a snapshot. */
   readonly assess: (snapshot: Snapshot) => Assessed;
+  /** A snapshot of any version of the machine as this version's. */
+  readonly adopt: (snapshot: unknown) => Adopted;
 }
 
 /** A row as it is read back; more columns do no harm. */

@@ -8,17 +8,17 @@ import type { Decision } from '#src/decision/record.ts';
 import { contentOf, type Core, type JournalRow, redecide, standingOf } from './redecide.ts';
 import type { Standing } from './snapshot-text.ts';
 
-export interface WalkInput {
+export interface WalkInput<Row extends JournalRow = JournalRow> {
   /** Rows of one cluster in seq order, from its first row or from a `base` row. */
-  readonly rows: Iterable<JournalRow>;
+  readonly rows: Iterable<Row>;
   readonly getBlob: GetBlob;
   /** Standing before the first of the rows; null when they begin with the cluster's first or with a `base`. */
   readonly from: Standing | null;
 }
 
 /** One row, gone over. */
-export interface WalkStep {
-  readonly row: JournalRow;
+export interface WalkStep<Row extends JournalRow = JournalRow> {
+  readonly row: Row;
   /** Null before the first row and after a gap. */
   readonly before: Standing | null;
   readonly after: Standing | null;
@@ -29,7 +29,10 @@ export interface WalkStep {
 }
 
 /** Goes over the rows; after a difference from what is recorded it goes on from what it computed. */
-export function* walk(core: Core, { rows, getBlob, from }: WalkInput): IterableIterator<WalkStep> {
+export function* walk<Row extends JournalRow>(
+  core: Core,
+  { rows, getBlob, from }: WalkInput<Row>,
+): IterableIterator<WalkStep<Row>> {
   let standing = from;
   for (const row of rows) {
     const before = standing;
@@ -40,7 +43,7 @@ export function* walk(core: Core, { rows, getBlob, from }: WalkInput): IterableI
       yield { row, before, after: standing, again: null, failed: null };
       continue;
     }
-    let step: WalkStep;
+    let step: WalkStep<Row>;
     try {
       const { decision, standing: after } = redecide(core, before, { row, getBlob });
       standing = after;

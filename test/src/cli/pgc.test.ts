@@ -7,8 +7,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildId } from '#src/build-id.ts';
+import { coreBundle, programBundle } from '#src/dev/bundle.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { quiet } from '#src/sim/plan.ts';
+import { mutants, openMutation } from '../replay/mutants.ts';
 
 const root = new URL('../../../', import.meta.url).pathname;
 const golden = join(root, 'test/golden/cli');
@@ -17,7 +20,7 @@ let dir: string;
 /** Runs pgc in the test's folder. @returns both outputs and the exit code, with the folder and the build masked */
 function pgc(args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(root, 'src/cli/main.ts'), ...args], { cwd: dir }, (error, stdout, stderr) => {
+    execFile(process.execPath, [join(dir, 'bin/pgc.cjs'), ...args], { cwd: dir }, (error, stdout, stderr) => {
       const code = error === null ? 0 : (error.code ?? 'none');
       const text = `${stdout}${stderr === '' ? '' : `--- error output\n${stderr}`}`;
       const masked = text
@@ -44,6 +47,21 @@ function compare(name: string, text: string): void {
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'pgc-'));
+  await programBundle('src/cli/main.ts', join(dir, 'bin/pgc.cjs'), buildId());
+  writeFileSync(join(dir, 'core.cjs'), await coreBundle());
+  const mutation = await openMutation();
+  for (const [name, change] of [
+    ['hasty', 'the pods are not waited for'],
+    ['wordy', 'a guard compares one value more'],
+    ['slow', 'holdMs is 1'],
+  ] as const) {
+    const mutant = mutants.find((each) => each.change === change);
+    if (mutant === undefined) throw new Error(`there is no mutant of which ${change}`);
+    writeFileSync(join(dir, `${name}.cjs`), await mutation.mutated(mutant));
+  }
+  await mutation.close();
+  mkdirSync(join(dir, 'deleted'));
+  await runPlan(quiet('delete', 1), { scratch: dir, expected: null, keep: join(dir, 'deleted') });
   const { violations } = await runPlan(quiet('lose-leader', 1), { scratch: dir, expected: null, keep: dir });
   expect(violations).toEqual([]);
   writeFileSync(join(dir, 'notes.txt'), 'no journal of anybody\n');
@@ -52,7 +70,7 @@ beforeAll(async () => {
   await pgc(['journal', 'export', 'shop', '--file', 'operator-0.db', '--out', 'shop.ndjson']);
   const lines = readFileSync(join(dir, 'shop.ndjson'), 'utf8').split('\n');
   writeFileSync(join(dir, 'cut.ndjson'), lines.slice(0, 20).join('\n'));
-});
+}, 120_000);
 
 afterAll(() => rmSync(dir, { recursive: true }));
 
@@ -93,6 +111,19 @@ describe('pgc', () => {
     ['journal-verify-anchor-lost', ['journal', 'verify', '--anchor', 'u:9:9:head', ...file]],
     ['journal-verify-damaged', ['journal', 'verify', '--file', 'cut.db']],
     ['replay', ['replay', ...file]],
+    ['replay-json', ['replay', 'shop', '-o', 'json', ...file]],
+    ['replay-until', ['replay', 'shop', '--until', '76', ...file]],
+    ['replay-until-a-time', ['replay', 'shop', '--until', '2026-01-01T00:00:05Z', '-o', 'table', ...file]],
+    ['replay-bisect', ['replay', 'shop', '--bisect', "phase === 'Recovering'", ...file]],
+    ['replay-bisect-never', ['replay', 'shop', '--bisect', 'memory.retryCount > 3', ...file]],
+    ['replay-bisect-nonsense', ['replay', 'shop', '--bisect', 'phase ==== 1', ...file]],
+    ['replay-with-itself', ['replay', '--with', 'core.cjs', ...file]],
+    ['replay-with-words', ['replay', '--with', 'wordy.cjs', ...file]],
+    ['replay-with-another-time', ['replay', 'shop', '--with', 'slow.cjs', ...file]],
+    ['replay-with-no-build', ['replay', '--with', 'notes.txt', ...file]],
+    ['compare-versions', ['compare-versions', 'hasty.cjs', 'deleted', 'operator-0.db']],
+    ['compare-versions-allowed', ['compare-versions', 'slow.cjs', 'operator-0.db', '--allow', 'target']],
+    ['compare-versions-not-allowed', ['compare-versions', 'slow.cjs', 'operator-0.db', '--allow', 'destructive']],
     ['replay-of-an-export', ['replay', '--file', 'shop.ndjson']],
     ['export-cut', ['replay', '--file', 'cut.ndjson']],
     ['export-cut-verify', ['journal', 'verify', '--file', 'cut.ndjson']],

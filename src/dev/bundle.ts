@@ -1,0 +1,67 @@
+/** Owns: how a bundle is made, the same for a release, for development and for tests. */
+import { createHash } from 'node:crypto';
+import { build, context, type BuildOptions, type Plugin } from 'esbuild';
+
+const root = new URL('../../', import.meta.url);
+
+const common: BuildOptions = {
+  absWorkingDir: root.pathname,
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'cjs',
+  sourcemap: false,
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+const core: BuildOptions = {
+  ...common,
+  entryPoints: ['src/core-build.ts'],
+  // White space and comments make no other build.
+  minifyWhitespace: true,
+  write: false,
+};
+
+/** The text of the core as one module. */
+export async function coreBundle(): Promise<string> {
+  const { outputFiles } = await build({ ...core, write: false });
+  return outputFiles[0]?.text ?? '';
+}
+
+/** Bundles of the core, one after the other, with what `plugins` change in the sources on their way in. */
+export async function openCoreBundling(
+  plugins: Plugin[],
+): Promise<{ readonly make: () => Promise<string>; readonly close: () => Promise<void> }> {
+  const bundling = await context({ ...core, plugins });
+  return {
+    make: async () => (await bundling.rebuild()).outputFiles?.[0]?.text ?? '',
+    close: () => bundling.dispose(),
+  };
+}
+
+/** Name of a build: the first 16 digits of the SHA-256 of its core. */
+export function nameOfCore(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** Bundles a program that runs on Node alone, with the native part of better-sqlite3 beside it. */
+export async function programBundle(entry: string, out: string, buildName: string): Promise<void> {
+  await build({
+    ...common,
+    entryPoints: [entry],
+    outfile: out,
+    minify: false,
+    loader: { '.node': 'copy' },
+    // The prebuilt binary of the platform the image runs on; the package's own loader would look for node_modules.
+    alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
+    define: {
+      BUILD_ID: JSON.stringify(buildName),
+      'import.meta.url': '"file:///app/"',
+      'import.meta.main': 'false',
+    },
+    banner: { js: '#!/usr/bin/env node' },
+  });
+}
+
+if (import.meta.main) process.stdout.write(nameOfCore(await coreBundle()));
