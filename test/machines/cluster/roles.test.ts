@@ -2,13 +2,22 @@
 import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { leaderOf, membersOf } from '#machines/cluster/members.ts';
-import { choices, factsOf } from './worlds.ts';
+import { factsOf, type Choice } from './worlds.ts';
+
+const calm: Choice = {
+  known: true,
+  deleting: 'no',
+  statefulSet: true,
+  leader: 'writable',
+  ready: 2,
+  bootstrapped: true,
+  database: true,
+  expired: 'nothing',
+  generation: 'rolled-out',
+  refused: false,
+};
 
 function factsWith(pod: string, role: string): Facts {
-  const calm = [...choices()].find(
-    (each) => each.known && each.leader === 'writable' && each.ready === 2 && each.deleting === 'no' && !each.refused,
-  );
-  if (calm === undefined) throw new Error('no calm world');
   const facts = factsOf(calm);
   const fact = facts.world.objects[`Pod/${pod}`];
   if (fact?.object.detail.type !== 'Pod' || fact.object.detail.patroni === null) throw new Error(`no report of ${pod}`);

@@ -1,0 +1,145 @@
+/**
+ * Owns: `npm run mutation -- [--changed] [--seconds N] [WORD…]`: tries the mutants of the decision core file by file and
+ * demands that the tests notice 85 of 100. `WORD` picks files by a part of their path, `--changed` those that differ from
+ * origin/main, `--seconds` stops after so long. What was tried with the same sources and tests is not tried again, so a run
+ * that was cut goes on where it was; results stay in `.run/mutation`.
+ * Does not own: mutants (`mutants.ts`), running them (`worker.ts`), the score (`results.ts`).
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { filesOf, inputs, mutantsOf, mutated, read, root, type Mutant } from './mutants.ts';
+import { report, scored, scoreOf, stale, type Equivalent, type FileResult } from './results.ts';
+import type { Message, Verdict } from './worker.ts';
+
+/** Below this the run fails. */
+const scoreMin = 85;
+/** Longest that one mutant may take; what is mutated into an endless loop shows by it. */
+const mutantMsMax = 60_000;
+/** A thread that imported so many sets of modules is replaced by a fresh one. */
+const mutantsPerThread = 150;
+
+const kept = join(root, '.run/mutation');
+
+function hashOfInputs(): string {
+  const hash = createHash('sha256');
+  for (const file of filesOf(inputs)) hash.update(`${file}\n${read(file)}\n`);
+  return hash.digest('hex');
+}
+
+/** Verdicts by index, as far as they were reached with the same inputs; a file of lines, the first of them the hash. */
+function keptVerdicts(place: string, hash: string): Map<number, Verdict> {
+  const lines = existsSync(place) ? readFileSync(place, 'utf8').split('\n') : [];
+  if (lines[0] !== hash) {
+    writeFileSync(place, `${hash}\n`);
+    return new Map();
+  }
+  return new Map(
+    lines.slice(1).flatMap((line): [number, Verdict][] => {
+      const at = line.indexOf(' ');
+      return at < 0 ? [] : [[Number(line.slice(0, at)), line.slice(at + 1) as Verdict]];
+    }),
+  );
+}
+
+/** One thread over some mutants. Resolves when it has ended or had to be ended. @throws when the tests are red unmutated */
+function thread(
+  file: string,
+  indices: readonly number[],
+  done: (index: number, verdict: Verdict) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { file, indices } });
+    let timer: NodeJS.Timeout | undefined;
+    worker.on('message', (message: Message) => {
+      clearTimeout(timer);
+      switch (message.type) {
+        case 'tests':
+          if (message.red.length === 0) return;
+          reject(new Error(`tests are red before anything is mutated:\n${message.red.join('\n')}`));
+          return;
+        case 'begun':
+          timer = setTimeout(() => {
+            done(message.index, 'timed out');
+            void worker.terminate();
+          }, mutantMsMax);
+          return;
+        case 'ended':
+          done(message.index, message.verdict);
+      }
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve());
+  });
+}
+
+async function tried(file: string, hash: string, until: number): Promise<FileResult | null> {
+  const { mutants } = await mutantsOf(file);
+  const place = join(kept, file.replaceAll('/', '+'));
+  const verdicts = keptVerdicts(place, hash);
+  for (;;) {
+    const left = mutants.map((_, index) => index).filter((index) => !verdicts.has(index));
+    if (left.length === 0) return resultOf(file, mutants, verdicts);
+    if (Date.now() > until) return null;
+    await thread(file, left.slice(0, mutantsPerThread), (index, verdict) => {
+      verdicts.set(index, verdict);
+      appendFileSync(place, `${index} ${verdict}\n`);
+    });
+  }
+}
+
+function resultOf(file: string, mutants: readonly Mutant[], verdicts: ReadonlyMap<number, Verdict>): FileResult {
+  const count = (verdict: Verdict): number => [...verdicts.values()].filter((each) => each === verdict).length;
+  return {
+    file,
+    killed: count('killed'),
+    timedOut: count('timed out'),
+    survivors: mutants.flatMap(({ line, column, kind, original, replacement }, index) => {
+      const verdict = verdicts.get(index);
+      if (verdict !== 'survived' && verdict !== 'no coverage') return [];
+      return [{ line, column, kind, original, replacement, covered: verdict === 'survived' }];
+    }),
+  };
+}
+
+function changedFiles(): readonly string[] {
+  return execFileSync('git', ['diff', '--name-only', 'origin/main'], { cwd: root, encoding: 'utf8' }).split('\n');
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { changed: { type: 'boolean' }, seconds: { type: 'string' } },
+  });
+  const changed = values.changed === true ? changedFiles() : null;
+  const files = filesOf(mutated).filter(
+    (file) =>
+      (changed === null || changed.includes(file)) &&
+      (positionals.length === 0 || positionals.some((word) => file.includes(word))),
+  );
+  const equivalents = JSON.parse(read('test/mutation/equivalent.json')) as readonly Equivalent[];
+  const hash = hashOfInputs();
+  const until = values.seconds === undefined ? Infinity : Date.now() + Number(values.seconds) * 1000;
+  mkdirSync(kept, { recursive: true });
+  const results: FileResult[] = [];
+  for (const file of files) {
+    const started = Date.now();
+    const result = await tried(file, hash, until);
+    if (result === null) break;
+    results.push(result);
+    const seconds = ((Date.now() - started) / 1000).toFixed(0);
+    process.stderr.write(`${file}: ${result.killed} killed, ${result.survivors.length} left, ${seconds} s\n`);
+  }
+  const all = results.filter((each) => each.killed + each.timedOut + each.survivors.length > 0);
+  const score = all.map((each) => scored(each, equivalents));
+  process.stdout.write(`${report(score)}\n`);
+  const old = stale(all, equivalents);
+  for (const each of old)
+    process.stdout.write(`to be taken off equivalent.json: ${each.file} ${each.kind}: ${each.original}\n`);
+  return scoreOf(score) >= scoreMin && old.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
