@@ -60,14 +60,18 @@ function statusOf(request: EffectRequest): Fields {
   );
 }
 
-/** A teller remembers what it has told, so that requests and statuses are told once. */
-export function aTeller(): (decision: Decision) => string {
+/**
+ * A teller remembers what it has told, so that requests and statuses are told once.
+ * @param brief without requests and statuses at all
+ */
+export function aTeller(brief = false): (decision: Decision) => string {
   const requests = new Set<string>();
   let status: Fields = {};
 
   function intentLines(intent: IntentRecord): readonly string[] {
     const { type, target, because, request } = intent;
     const head = `  ${intent.ordinal} ${type} (${intent.class}) ${target.kind}/${target.name}: ${because}`;
+    if (brief) return [head];
     const shape = `${type} ${target.kind}`;
     const lines = requests.has(shape) ? [] : bodyLines(request);
     requests.add(shape);
