@@ -18,6 +18,7 @@ const choice: Choice = {
   expired: 'nothing',
   generation: 'rolled-out',
   refused: false,
+  template: 'new',
 };
 
 function perSecond(run: () => void): number {

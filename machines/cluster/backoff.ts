@@ -23,6 +23,15 @@ export const sightMs = 15_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */
 export const recoverDeadlineMs = 300_000;
 
+/** A watch shows what was just written well within this; then it is judged by what is there all the same. */
+export const shownMs = 5_000;
+/** A member's parameters are asked for again after this long: Patroni reads its configuration at the next loop. */
+export const verifyAgainMs = 2_000;
+/** Longest until a configuration, a restart or a switchover that was asked for shows; two of Patroni's loops and a stop. */
+export const awaitMs = 30_000;
+/** A new pod that names its trouble for this long will not start: an image that is not there, a process that ends at once. */
+export const stallMs = 90_000;
+
 /** Delay after `count` ≥ 1 failures in a row: 5 s, 10 s, 20 s … 300 s when the first delay is 5 s. */
 export function retryDelayMs(count: number, firstDelayMs: number = retryDelayMsMin): number {
   return Math.min(retryDelayMsMax, firstDelayMs * 2 ** Math.min(16, Math.max(0, count - 1)));

@@ -38,8 +38,44 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             SpecChanged: 'Updating',
           },
         },
-        Updating: { on: { PrimaryLost: 'Recovering', ReplicasDegraded: 'Degraded', AllReplicasReady: 'Running' } },
-        Scaling: { on: { PrimaryLost: 'Recovering', ReplicasDegraded: 'Degraded', AllReplicasReady: 'Running' } },
+        /** One sub-state for each kind of step in `tables/rollout.ts`; the facts say which step is next. */
+        Updating: {
+          initial: 'configuring',
+          on: {
+            PrimaryLost: 'Recovering',
+            RolloutFailed: '.configuring',
+            ReplicasDegraded: 'Degraded',
+            AllReplicasReady: 'Running',
+          },
+          states: {
+            /** Patroni's configuration, and every member asked whether it follows. */
+            configuring: { on: { RestartDue: 'restarting', ReplacementDue: 'replacing', SwitchoverDue: 'switching' } },
+            /** PostgreSQL starts anew, member by member. */
+            restarting: {
+              on: { ConfigurationDue: 'configuring', ReplacementDue: 'replacing', SwitchoverDue: 'switching' },
+            },
+            /** Pods are made anew, member by member. */
+            replacing: {
+              on: { ConfigurationDue: 'configuring', RestartDue: 'restarting', SwitchoverDue: 'switching' },
+            },
+            /** A replica of the new template takes over. */
+            switching: {
+              on: { ConfigurationDue: 'configuring', RestartDue: 'restarting', ReplacementDue: 'replacing' },
+            },
+          },
+        },
+        /** One sub-state for each kind of step in `tables/scaling.ts`. */
+        Scaling: {
+          initial: 'adding',
+          on: { PrimaryLost: 'Recovering', ReplicasDegraded: 'Degraded', AllReplicasReady: 'Running' },
+          states: {
+            adding: { on: { HandOverDue: 'handingOver', RemovalDue: 'removing' } },
+            /** The primary would be removed: a member that stays takes over. */
+            handingOver: { on: { AdditionDue: 'adding', RemovalDue: 'removing' } },
+            /** The member with the highest ordinal goes, one at a time. */
+            removing: { on: { AdditionDue: 'adding', HandOverDue: 'handingOver' } },
+          },
+        },
         Degraded: {
           on: {
             PrimaryLost: 'Recovering',
@@ -53,7 +89,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
           on: { ReconcileError: 'Failed' },
           states: {
             /** Nobody writes; Patroni elects. */
-            electing: { on: { PrimaryElected: 'rejoining' } },
+            electing: { on: { PrimaryElected: 'rejoining', RolloutFailed: 'electing' } },
             /** A leader writes; it has to hold before the cluster is called recovered. */
             rejoining: { on: { PrimaryLost: 'electing', RecoveryCompleted: '#cluster.Alive.Degraded' } },
           },

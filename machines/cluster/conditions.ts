@@ -7,7 +7,6 @@ import { quantityBytes } from '../shared/quantity.ts';
 import { phaseOf } from './chart.ts';
 import type { ConditionMemory, Facts, Memory } from './facts.ts';
 import {
-  allReplicasReady,
   databaseReady,
   deletionRequested,
   finalizerHeld,
@@ -17,6 +16,7 @@ import {
   podsGone,
 } from './guards.ts';
 import { knownFacts } from './knowledge.ts';
+import { allReplicasReady } from './procedures.ts';
 import { membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
 import type { Problem } from './plan.ts';
@@ -88,7 +88,8 @@ function degraded(view: View): Verdict {
 function configurationValid(view: Assessed): Verdict {
   const { specProblems } = view;
   if (specProblems.length === 0) return verdict('True', 'Valid', 'every field of the spec is valid and takes effect');
-  return verdict('False', 'InvalidSpec', specProblems.map(problemText).join('; '));
+  const failed = view.facts.memory.failedRollout !== null;
+  return verdict('False', failed ? 'RolloutFailed' : 'InvalidSpec', specProblems.map(problemText).join('; '));
 }
 
 function replicasReady(view: View): Verdict {

@@ -2,13 +2,18 @@
  * Owns: which timers a state wants, as one table. Timers are journaled data: set here, fired as an observation. Entering
  * another phase clears the deadlines of the one that was left, so that no old deadline can judge a new state.
  */
-import { holdMs, recoverDeadlineMs, retryDelayMs } from './backoff.ts';
-import { phaseOf } from './chart.ts';
+import { holdMs, recoverDeadlineMs, retryDelayMs, stallMs } from './backoff.ts';
+import { phaseOf, type Phase } from './chart.ts';
 import { armed } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
-import { allReplicasReady, leaderWritable } from './guards.ts';
+import { leaderWritable } from './guards.ts';
+import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
+import { rolloutStep } from './tables/rollout.ts';
+import { scalingStep } from './tables/scaling.ts';
+import { imageAfter } from './settle.ts';
 import type { View } from './view.ts';
+import { blamed, failedRolloutToken } from './tables/blame.ts';
 
 interface Wanted {
   readonly id: string;
@@ -18,12 +23,22 @@ interface Wanted {
 
 /** Timers that belong to a state rather than to a failed target. */
 function isStateTimer(id: string): boolean {
-  return id === 'hold' || id === 'recover' || id.startsWith('deadline/');
+  return id === 'hold' || id === 'recover' || id.startsWith('deadline/') || id.startsWith('stall/');
 }
 
 function goodNews(view: View): boolean {
   if (view.state === 'Alive.Recovering.rejoining') return leaderWritable(view).answer === 'yes';
   return view.state === 'Alive.Degraded' && allReplicasReady(view).answer === 'yes';
+}
+
+/** Each step has a deadline of its own: many members take many times as long as one. */
+function updating(view: View, deadlineMs: number): readonly Wanted[] {
+  const { stage, awaited } = rolloutStep(view);
+  const step = awaited === null ? stage : `${stage}/${awaited}`;
+  const deadline = { id: `deadline/updating/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
+  const stalled = stalledMember(view);
+  if (stalled === null) return [deadline];
+  return [deadline, { id: `stall/${stalled.name}`, delayMs: stallMs, because: `${stalled.name}: ${stalled.trouble}` }];
 }
 
 function wanted(view: View): readonly Wanted[] {
@@ -33,15 +48,17 @@ function wanted(view: View): readonly Wanted[] {
   const createMs = (facts.world.config?.createDeadlineSeconds ?? 600) * 1000;
   if (phase === 'Creating')
     list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
-  if (phase === 'Updating' || phase === 'Scaling') {
-    list.push({
-      id: `deadline/${phase.toLowerCase()}`,
-      delayMs: createMs,
-      because: 'the procedure should be over by then',
-    });
+  if (phase === 'Updating') list.push(...updating(view, createMs));
+  if (phase === 'Scaling') {
+    const { stage } = scalingStep(facts);
+    list.push({ id: `deadline/scaling/${stage}`, delayMs: createMs, because: 'the step should be over by then' });
   }
   if (state === 'Alive.Recovering.electing') {
     list.push({ id: 'deadline/recovering', delayMs: recoverDeadlineMs, because: 'a leader should write by then' });
+  }
+  if (state === 'Alive.Recovering.electing' && isRollingOut(view)) {
+    const because = 'the spec that is being rolled out may be what keeps it from starting';
+    list.push({ id: 'stall/electing', delayMs: stallMs, because });
   }
   if (phase === 'Failed') {
     list.push({
@@ -72,6 +89,32 @@ export function withTimers(view: View, at: number): Facts {
   return { ...view.facts, memory: { ...memory, timers } };
 }
 
+/** The spec is true of every member, unless only their number is. */
+function rolledOut(view: View, from: Phase, memory: Memory): Memory {
+  // A new cluster was made from its spec; what Patroni kept from a predecessor is put right like any drift.
+  const isDone = rolloutStep(view).stage === 'done' && scalingStep(view.facts).stage === 'done';
+  const isTrue = from === 'Creating' || isDone;
+  if (memory.accepted === null || !isTrue) return memory;
+  return { ...memory, rolledOutGeneration: memory.accepted.generation, rolledOut: memory.accepted, configuring: false };
+}
+
+/** Back to the spec that was true before; what failed is remembered with its reason, and not tried again. */
+function takenBack(memory: Memory, step: Step): Memory {
+  const { accepted, rolledOut: before } = memory;
+  if (accepted === null || before === null) return memory;
+  const because = step.answers.at(-1)?.because ?? 'a member does not become ready';
+  const problem = blamed(before.spec, accepted.spec, because);
+  const handled = { ...memory.handled, [failedRolloutToken]: String(accepted.generation) };
+  return {
+    ...memory,
+    accepted: before,
+    failedRollout: { generation: accepted.generation, problem },
+    handled,
+    image: imageAfter(memory, accepted.spec, before.spec),
+    verified: {},
+  };
+}
+
 /** What entering a state does to memory: old deadlines go, retries are counted, the generation is noted. */
 export function entered(view: View, step: Step, at: number): View {
   const from = phaseOf(step.from);
@@ -89,12 +132,7 @@ export function entered(view: View, step: Step, at: number): View {
       lastErrorAt: at,
     };
   }
-  if (to === 'Running') {
-    memory = {
-      ...memory,
-      retryCount: 0,
-      rolledOutGeneration: memory.accepted?.generation ?? memory.rolledOutGeneration,
-    };
-  }
+  if (to === 'Running') memory = rolledOut(view, from, { ...memory, retryCount: 0 });
+  if (step.signal === 'RolloutFailed') memory = takenBack(memory, step);
   return { ...view, facts: { ...view.facts, memory } };
 }

@@ -14,6 +14,7 @@ import type {
   PublishedStatus,
 } from './observations.ts';
 import type { IntentType } from './intents.ts';
+import type { Problem } from './plan.ts';
 
 /** An object and when its present projection was first seen (milliseconds, stamp of the row). */
 export interface ObjectFact {
@@ -44,6 +45,19 @@ export interface World {
 export interface AcceptedSpec {
   readonly generation: number;
   readonly spec: PostgresClusterSpec;
+}
+
+/** Parameters of a member, as pg_settings shows them. */
+export interface VerifiedMember {
+  /** uid of the pod that was asked. */
+  readonly uid: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Why a spec did not become true, and of which generation. */
+export interface FailedRollout {
+  readonly generation: number;
+  readonly problem: Problem;
 }
 
 /** What the API server answered to our last apply: the fields our manager owns hash to this. */
@@ -108,6 +122,16 @@ export interface Memory {
   /** Set at the first writable leader; from then on the cluster is bootstrapped. */
   readonly systemIdentifier: string | null;
   readonly rolledOutGeneration: number | null;
+  /** The last spec that was true of every member: where a rollout that fails goes back to. */
+  readonly rolledOut: AcceptedSpec | null;
+  /** The newest rollout that failed; its generation is not tried again. */
+  readonly failedRollout: FailedRollout | null;
+  /** Parameters the cluster was made with: they stand in the pod template, and an edit of them must not make pods anew. */
+  readonly bootstrapParameters: Readonly<Record<string, string>> | null;
+  /** A configuration of Patroni's was written and not every member is known to follow it. */
+  readonly configuring: boolean;
+  /** A member's own settings as it was asked last, by pod name. */
+  readonly verified: Readonly<Record<string, VerifiedMember>>;
   /** By `Kind/name`. */
   readonly expected: Readonly<Record<string, Expected>>;
   /** By target key. */

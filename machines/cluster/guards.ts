@@ -3,7 +3,7 @@
  * a reason and the values it compared. Called by `fixpoint.ts` through the table in `signals.ts`.
  */
 import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
-import { finalizer, labels, objectNames } from '../shared/names.ts';
+import { finalizer, labels, objectNames, ordinalOf } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectKey } from './intents.ts';
@@ -13,12 +13,13 @@ import type { View } from './view.ts';
 import { remainingObjects, unmarkedObjects, unseenObjects, unstrippedObjects } from './tables/deletion.ts';
 
 /** Asks `question` only on a whole picture. */
-function ifKnown(facts: Facts, question: () => Answer): Answer {
+export function ifKnown(facts: Facts, question: () => Answer): Answer {
   const known = knownFacts(facts);
   return known.answer === 'yes' ? question() : known;
 }
 
-function isExpired(facts: Facts, timer: string): boolean {
+/** Has a timer of the state fired? */
+export function isExpired(facts: Facts, timer: string): boolean {
   return facts.memory.expired.includes(timer);
 }
 
@@ -144,53 +145,30 @@ export function membersReady({ facts }: View): Answer {
   });
 }
 
-/** The deadline after which a procedure's missing members count as missing, by phase of the procedure. */
-const procedureDeadlines: Readonly<Record<string, string>> = {
-  Creating: 'deadline/creating',
-  Updating: 'deadline/updating',
-  Scaling: 'deadline/scaling',
-};
+/** Phases that expect members to be missing, until their deadline has passed. */
+const procedures: ReadonlySet<string> = new Set(['Creating', 'Updating', 'Scaling']);
+
+/** Members the StatefulSet has; null before it is seen. */
+function statefulSetMembers(facts: Facts): number | null {
+  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
+  return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
+}
 
 /** Members are missing that no running procedure expects to be missing. */
 export function replicasDegraded(view: View): Answer {
   const missing = opposite(membersReady(view));
   if (missing.answer !== 'yes') return missing;
   const phase = view.state.split('.')[1] ?? '';
-  const deadline = procedureDeadlines[phase];
-  if (deadline === undefined || isExpired(view.facts, deadline)) return missing;
+  const missed = membersOf(view.facts).filter((member) => !member.ready);
+  const made = statefulSetMembers(view.facts);
+  if (
+    made !== null &&
+    missed.every((member) => ordinalOf(view.facts.world.cluster?.seen.name ?? '', member.name) >= made)
+  )
+    return no(`still to be made: ${missing.because}`, missing.values);
+  const late = view.facts.memory.expired.some((timer) => timer.startsWith('deadline/'));
+  if (!procedures.has(phase) || late) return missing;
   return no(`expected while ${phase}: ${missing.because}`, missing.values);
-}
-
-/** The accepted spec asks for another number of members than were rolled out. */
-export function replicaCountChanged({ facts }: View): Answer {
-  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
-  if (detail === undefined || detail.type !== 'StatefulSet') return unknown('the StatefulSet has not been seen');
-  const desired = desiredMembers(facts);
-  const accepted = facts.memory.accepted?.generation ?? 0;
-  const rolledOut = facts.memory.rolledOutGeneration ?? accepted;
-  const changed = accepted > rolledOut && detail.replicas !== desired;
-  return whether(
-    changed,
-    changed
-      ? `${desired} members are wanted, the StatefulSet has ${detail.replicas}`
-      : 'the number of members is rolled out',
-    {
-      desired,
-      actual: detail.replicas,
-    },
-  );
-}
-
-/** The accepted spec is newer than the one that is true of every member. */
-export function specChanged({ state, facts }: View): Answer {
-  const accepted = facts.memory.accepted?.generation ?? null;
-  const base = state === 'Alive.Failed' ? facts.memory.failedGeneration : facts.memory.rolledOutGeneration;
-  if (accepted === null || base === null) return no('nothing has been rolled out yet', { accepted, rolledOut: base });
-  const changed = accepted > base;
-  return whether(changed, changed ? `generation ${accepted} is not rolled out` : `generation ${base} is rolled out`, {
-    accepted,
-    rolledOut: base,
-  });
 }
 
 /** The StatefulSet exists and is ours: the cluster is being created. */
@@ -214,23 +192,6 @@ export function databaseReady({ facts }: View): Answer {
   if (major !== wanted)
     return no(`the server runs PostgreSQL ${major ?? 'unknown'}, spec.version is ${wanted ?? 'unset'}`, values);
   return yes(`the application database is there, on PostgreSQL ${major ?? ''}`, values);
-}
-
-/** All members are ready, the leader writes, the database is there, and nothing accepted is left to roll out. */
-export function allReplicasReady(view: View): Answer {
-  const leader = leaderWritable(view);
-  if (leader.answer !== 'yes') return leader;
-  const database = databaseReady(view);
-  if (database.answer !== 'yes') return database;
-  return membersReady(view);
-}
-
-/** As allReplicasReady, and it has held. */
-export function fullyRecovered(view: View): Answer {
-  const ready = allReplicasReady(view);
-  if (ready.answer !== 'yes') return ready;
-  const held = isExpired(view.facts, 'hold');
-  return whether(held, held ? `it held: ${ready.because}` : `it has to hold a moment: ${ready.because}`, ready.values);
 }
 
 /** StatefulSet and pods are gone. */

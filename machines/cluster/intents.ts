@@ -8,6 +8,7 @@
  * Kubernetes Events; R a read, which changes nothing.
  */
 import type { ObjectRef } from './observations.ts';
+import type { JsonRecord } from './plan.ts';
 
 export type EffectClass = 'A1' | 'A2' | 'B' | 'C' | 'D' | 'E' | 'F' | 'R';
 
@@ -28,6 +29,10 @@ export const effectClasses = {
   CompareObject: 'R',
   ReadObject: 'R',
   CreateDatabase: 'E',
+  PatchPatroniConfig: 'A2',
+  RequestSwitchover: 'A2',
+  RestartPostgres: 'E',
+  VerifyParameters: 'R',
   PublishStatus: 'F',
   EmitEvent: 'F',
 } as const satisfies Record<string, EffectClass>;
@@ -74,6 +79,14 @@ export type Intent =
   | Wish<'ReadObject'>
   /** Application role and database, through the local socket of the primary. */
   | (Wish<'CreateDatabase'> & { readonly database: string; readonly owner: string })
+  /** Patroni's dynamic configuration, written whole onto its object as it was read. */
+  | (Wish<'PatchPatroniConfig'> & OnExisting & { readonly config: JsonRecord })
+  /** Asks Patroni, through its own object, to hand the leader key over; uid null while there is no such object. */
+  | (Wish<'RequestSwitchover'> & { readonly uid: string | null; readonly leader: string; readonly candidate: string })
+  /** PostgreSQL in a member starts anew, if a restart is pending there; by Patroni. */
+  | (Wish<'RestartPostgres'> & OnExisting)
+  /** Asks a member which values these parameters have. */
+  | (Wish<'VerifyParameters'> & OnExisting & { readonly names: readonly string[] })
   | Wish<'PublishStatus'>
   | (Wish<'EmitEvent'> & { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' });
 
@@ -82,6 +95,9 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'PublishStatus') return 'Status';
   if (intent.type === 'EmitEvent') return `Event/${intent.target.name}`;
   if (intent.type === 'CreateDatabase') return `Database/${intent.target.name}`;
+  if (intent.type === 'RequestSwitchover') return `Switchover/${intent.target.name}`;
+  if (intent.type === 'RestartPostgres') return `Restart/${intent.target.name}`;
+  if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;
   if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
   if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;
   return objectKey(intent.target);

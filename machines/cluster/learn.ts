@@ -9,6 +9,7 @@ import { initialConditions } from './published.ts';
 import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
 import type { ClusterObservation, ClusterProjection, ObjectProjection, PublishedStatus } from './observations.ts';
+import { objectKey } from './intents.ts';
 import { learnOutcome } from './outcomes.ts';
 import { lostObject, sawObject, without } from './world.ts';
 
@@ -29,6 +30,11 @@ export function initialFacts(at: number): Facts {
     image: null,
     systemIdentifier: null,
     rolledOutGeneration: null,
+    rolledOut: null,
+    failedRollout: null,
+    bootstrapParameters: null,
+    configuring: false,
+    verified: {},
     expected: {},
     open: {},
     failures: {},
@@ -129,7 +135,7 @@ function timerFired(facts: Facts, id: string): Facts {
     if (failure === undefined) return { ...facts, memory };
     return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
   }
-  if (id === 'status') return { ...facts, memory };
+  if (id === 'status' || id.startsWith('await/')) return { ...facts, memory };
   // Of a cluster on its way out nothing is forgotten: it would be left behind. It is read by name instead.
   if (id === 'sight' && facts.world.cluster?.seen.deleting === true) return { ...facts, memory };
   if (id === 'sight') return { ...facts, memory: { ...memory, expected: unseenForgotten(facts) } };
@@ -153,8 +159,20 @@ function processStarted(facts: Facts, at: number): Facts {
   });
 }
 
+/** What was awaited of an object need not be any more once it is shown to have changed. */
+function awaitedNoMore(facts: Facts, world: World, object: ObjectProjection): Memory['timers'] {
+  const { timers } = facts.memory;
+  const key = objectKey(object);
+  // An equal sight is not told, so it may not change anything either.
+  if (world.objects[key]?.since === facts.world.objects[key]?.since) return timers;
+  const shown = without(timers, `await/${key}`);
+  const pending = object.detail.type === 'Pod' && object.detail.patroni?.pendingRestart === true;
+  return pending ? shown : without(shown, `await/Restart/${object.name}`);
+}
+
 function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
-  const next: Facts = { ...facts, world: sawObject(facts.world, { object, since: at, changed }) };
+  const world = sawObject(facts.world, { object, since: at, changed });
+  const next: Facts = { world, memory: { ...facts.memory, timers: awaitedNoMore(facts, world, object) } };
   if (object.detail.type !== 'StatefulSet') return next;
   // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
   const dcs = object.annotations[annotations.dcs];

@@ -3,6 +3,7 @@
  * facts. The leader is read from Patroni's leader object, never from labels: after a crash two pods carry `master`.
  */
 import { leaderObject, podName, configObject } from '../shared/names.ts';
+import { oncePer } from '../shared/once.ts';
 import type { Facts } from './facts.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
 
@@ -41,7 +42,8 @@ function clusterName(facts: Facts): string {
   return facts.world.cluster?.seen.name ?? '';
 }
 
-function dcsOf(facts: Facts, name: string): DcsSeen | null {
+/** What Patroni keeps on its object called `name`; null when there is no such object. */
+export function dcsOf(facts: Facts, name: string): DcsSeen | null {
   const kind = facts.memory.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints';
   const detail = facts.world.objects[`${kind}/${name}`]?.object.detail;
   if (detail === undefined) return null;
@@ -53,7 +55,7 @@ export function systemIdentifier(facts: Facts): string | null {
   return dcsOf(facts, configObject(clusterName(facts)))?.systemIdentifier ?? null;
 }
 
-interface SeenPod {
+export interface SeenPod {
   readonly object: ObjectProjection;
   readonly detail: PodDetail;
 }
@@ -73,7 +75,9 @@ function leads(role: string): boolean {
 }
 
 /** Who holds the leader key, and whether that member can be written to. */
-export function leaderOf(facts: Facts): Leader {
+export const leaderOf: (facts: Facts) => Leader = oncePer(leaderAmong);
+
+function leaderAmong(facts: Facts): Leader {
   const dcs = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));
   const name = dcs?.leader ?? null;
   const none = { name, writable: false, timeline: null, positionBytes: null };
@@ -156,7 +160,9 @@ function memberOf(pod: SeenPod, leader: Leader): Member {
 }
 
 /** All members the spec asks for, by ordinal, the missing ones too. */
-export function membersOf(facts: Facts): readonly Member[] {
+export const membersOf: (facts: Facts) => readonly Member[] = oncePer(allMembers);
+
+function allMembers(facts: Facts): readonly Member[] {
   const leader = leaderOf(facts);
   const cluster = clusterName(facts);
   return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => {

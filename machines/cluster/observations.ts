@@ -4,6 +4,7 @@
  * Does not own: how they are learned (`learn.ts`) or produced (`src/stream`).
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import type { JsonRecord } from './plan.ts';
 
 /** Kinds of objects around a cluster that are watched, besides the PostgresCluster itself. */
 export const watchedKinds = [
@@ -115,6 +116,10 @@ export interface StatefulSetDetail {
   readonly type: 'StatefulSet';
   /** spec.replicas. */
   readonly replicas: number;
+  /** Template hash that new pods will bear; null when the template names none. */
+  readonly template: string | null;
+  /** The controller works from this version of it already. */
+  readonly current: boolean;
 }
 
 /** Patroni's own report, from the pod annotation `status`. */
@@ -161,6 +166,12 @@ export interface DcsSeen {
   /** Annotation `initialize`: the PostgreSQL system identifier, decimal text (exceeds 2^53). */
   readonly systemIdentifier: string | null;
   readonly paused: boolean;
+  /** Annotation `config`, keys sorted; null when there is none, or it holds what looks like a secret. */
+  readonly config: JsonRecord | null;
+  /** A switchover that was asked for and not yet carried out. */
+  readonly failover: { readonly leader: string | null; readonly candidate: string | null } | null;
+  /** Members that confirm commits; null when there is no such key. */
+  readonly syncStandbys: readonly string[] | null;
 }
 
 export interface EndpointsDetail {

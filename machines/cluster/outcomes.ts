@@ -5,11 +5,14 @@
 import { assertNever } from '../shared/exhaustive.ts';
 import { finalizer, objectNames } from '../shared/names.ts';
 import {
+  awaitMs,
   conflictDelayMs,
   probeDelayMs,
   retryDelayMs,
   retryDelayMsMin,
+  shownMs,
   sightMs,
+  verifyAgainMs,
   withheldDelayMsMax,
 } from './backoff.ts';
 import type { Facts, Failure, Memory, OpenIntent } from './facts.ts';
@@ -56,6 +59,9 @@ function isReadable(intent: OpenIntent): boolean {
   const { type, target } = intent;
   return (
     type !== 'CreateDatabase' &&
+    type !== 'RequestSwitchover' &&
+    type !== 'RestartPostgres' &&
+    type !== 'VerifyParameters' &&
     type !== 'PublishStatus' &&
     type !== 'ReadObject' &&
     type !== 'CompareObject' &&
@@ -107,6 +113,22 @@ function released(facts: Facts): Facts {
   return { ...facts, world: { ...facts.world, cluster: { ...cluster, seen: { ...cluster.seen, finalizers } } } };
 }
 
+/** What was applied and not been shown yet is neither made nor put right again meanwhile. */
+function awaitingSight(
+  facts: Facts,
+  { key, intent }: Closed,
+  outcome: Extract<Outcome, { type: 'applied' }>,
+  at: number,
+): Memory['timers'] {
+  const { timers } = facts.memory;
+  if (intent.target.kind === 'PostgresCluster') return timers;
+  const seen = facts.world.objects[objectKey(intent.target)]?.object;
+  if (seen === undefined || seen.uid !== outcome.uid)
+    return armed(timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
+  if (seen.ownedHash === outcome.ownedHash) return timers;
+  return armed(timers, `await/${key}`, at + shownMs, `${key} was written, the watch has not shown it`);
+}
+
 function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'applied' }>, at: number): Facts {
   const { memory } = facts;
   const { intent } = closed;
@@ -116,19 +138,38 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   }
   if (intent.type === 'EmitEvent') return facts;
   if (intent.type === 'ReleaseFinalizer') return released(facts);
+  if (intent.type === 'PatchPatroniConfig' || intent.type === 'RequestSwitchover') return asked(facts, closed, at);
   const key = objectKey(intent.target);
   const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
   if (kept) return facts;
   const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: intent.textHash };
-  const seen = facts.world.objects[key]?.object.uid === outcome.uid || intent.target.kind === 'PostgresCluster';
-  const timers = seen
-    ? memory.timers
-    : armed(memory.timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
+  const timers = awaitingSight(facts, closed, outcome, at);
   // A new password for the application only takes effect when its role is told.
   const appSecret = `Secret/${objectNames(facts.world.cluster?.seen.name ?? '').applicationSecret}`;
   const handled =
     key === appSecret && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
   return { ...facts, memory: { ...memory, timers, handled, expected: { ...memory.expected, [key]: expected } } };
+}
+
+/** What Patroni was asked takes it a loop or two: not to be asked again meanwhile. */
+function asked(facts: Facts, closed: Closed, at: number): Facts {
+  const { memory } = facts;
+  const { type } = closed.intent;
+  const delayMs = type === 'VerifyParameters' ? verifyAgainMs : awaitMs;
+  const timers = armed(memory.timers, `await/${closed.key}`, at + delayMs, `${type}: its effect has not been seen yet`);
+  if (type !== 'PatchPatroniConfig') return { ...facts, memory: { ...memory, timers } };
+  return { ...facts, memory: { ...memory, timers, configuring: true, verified: {} } };
+}
+
+/** A member said which settings it has, or was told to start anew. */
+function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, string>>, at: number): Facts {
+  const { target, uid, type } = closed.intent;
+  const { verified } = facts.memory;
+  const now =
+    type === 'VerifyParameters'
+      ? { ...verified, [target.name]: { uid: uid ?? '', settings: result } }
+      : without(verified, target.name);
+  return asked({ ...facts, memory: { ...facts.memory, verified: now } }, closed, at);
 }
 
 function accepted(facts: Facts, closed: Closed): Facts {
@@ -208,7 +249,9 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'compared':
       return compared(succeeded(next, closed.key), closed, outcome);
     case 'done':
-      return done(succeeded(next, closed.key), outcome.result);
+      return closed.intent.type === 'CreateDatabase'
+        ? done(succeeded(next, closed.key), outcome.result)
+        : answered(succeeded(next, closed.key), closed, outcome.result, at);
     case 'conflict':
       return failed(next, closed, { ...again, ...outcome, needsRead: true, firstDelayMs: conflictDelayMs }, at);
     case 'refused':

@@ -18,6 +18,21 @@ export interface Problem {
 /** JSON values with two additions: `{ "$effect": "" }` and friends are holes that the executor fills (`journal.md` §4). */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/** A JSON object. */
+export type JsonRecord = { readonly [key: string]: Json };
+
+/** A parameter of the spec that Patroni keeps in its dynamic configuration. */
+export interface DynamicParameter {
+  /** Exactly as the spec gives it. */
+  readonly value: string;
+  /** As pg_settings shows it, in the setting's own unit; null when only PostgreSQL could tell. */
+  readonly effective: string | null;
+  /** Takes effect only when PostgreSQL starts. */
+  readonly needsRestart: boolean;
+  /** Must never be lower on a replica than on the primary. */
+  readonly replicasFirst: boolean;
+}
+
 /** One value that the executor generates when it creates a Secret. */
 export interface GeneratedKey {
   readonly key: string;
@@ -73,4 +88,12 @@ export interface Plan {
   /** Empty when there are problems that forbid creation. */
   readonly objects: readonly DesiredObject[];
   readonly database: { readonly name: string; readonly owner: string };
+  /** Hash of the pod specification, as pods made from it bear it. */
+  readonly template: string;
+  /** What Patroni's dynamic configuration shall say, as far as it is ours to say. */
+  readonly dynamic: JsonRecord;
+  /** Parameters among it, by name in lower case. */
+  readonly parameters: Readonly<Record<string, DynamicParameter>>;
+  /** Parameters of the spec rolled out last that are not among them any more. */
+  readonly removed: Readonly<Record<string, DynamicParameter>>;
 }

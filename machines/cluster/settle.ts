@@ -2,14 +2,16 @@
  * Owns: what follows from facts without a move: that a cluster is bootstrapped, who leads, which spec is accepted and
  * held. Runs after `learn` and before the fixpoint; pure, and settling twice changes nothing.
  */
-import type { Facts, Memory } from './facts.ts';
-import { annotations } from '../shared/names.ts';
+import type { AcceptedSpec, Facts, Memory } from './facts.ts';
+import { annotations, failoverObject } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { anythingCreated } from './objects.ts';
 import type { DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { failedRolloutToken } from './tables/blame.ts';
+import { without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
 export interface SpecJudge {
@@ -21,6 +23,10 @@ export interface SpecJudge {
     wanted: PostgresClusterSpec,
     config: OperatorConfig,
   ) => readonly Problem[];
+  /** Whether going from one spec to the other takes a procedure; false when it is true of every member at once. */
+  readonly needsRollout: (accepted: PostgresClusterSpec, wanted: PostgresClusterSpec) => boolean;
+  /** Reads a map of texts back from an annotation; null when it does not parse. */
+  readonly parseParameters: (text: string) => Readonly<Record<string, string>> | null;
   /** Reads the accepted spec back from the StatefulSet's annotation; null when it does not parse. */
   readonly parseAccepted: (text: string) => PostgresClusterSpec | null;
 }
@@ -38,15 +44,36 @@ function withLeader(facts: Facts, at: number): Facts {
   const same = memory.leader?.name === leader.name && memory.leader.timeline === leader.timeline;
   if (same && identifier === memory.systemIdentifier && memory.leaderLostAt === null) return facts;
   const seen = { name: leader.name, timeline: leader.timeline };
-  return { ...facts, memory: { ...memory, leader: seen, leaderLostAt: null, systemIdentifier: identifier } };
+  // Whoever was asked to hand over has, or somebody else did.
+  const asked = `await/Switchover/${failoverObject(facts.world.cluster?.seen.name ?? '')}`;
+  const timers = memory.leader?.name === leader.name ? memory.timers : without(memory.timers, asked);
+  return { ...facts, memory: { ...memory, timers, leader: seen, leaderLostAt: null, systemIdentifier: identifier } };
+}
+
+function specOn(facts: Facts, annotation: string, judge: SpecJudge): PostgresClusterSpec | null {
+  const name = facts.world.cluster?.seen.name ?? '';
+  const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotation];
+  return text === undefined ? null : judge.parseAccepted(text);
 }
 
 function acceptedBefore(facts: Facts, judge: SpecJudge): Memory['accepted'] {
-  const name = facts.world.cluster?.seen.name ?? '';
-  const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotations.acceptedSpec];
-  const spec = text === undefined ? null : judge.parseAccepted(text);
-  if (spec === null) return null;
-  return { spec, generation: facts.memory.rolledOutGeneration ?? 0 };
+  const spec = specOn(facts, annotations.acceptedSpec, judge);
+  return spec === null ? null : { spec, generation: facts.memory.rolledOutGeneration ?? 0 };
+}
+
+/** The spec that was rolled out last, found again after the journal was lost: the StatefulSet names it while it is not the accepted one. */
+function withRolledOut(facts: Facts, judge: SpecJudge): Facts {
+  const { memory } = facts;
+  const { accepted, rolledOutGeneration: generation } = memory;
+  if (memory.rolledOut !== null || accepted === null || generation === null) return facts;
+  const other = specOn(facts, annotations.rolledOutSpec, judge);
+  return { ...facts, memory: { ...memory, rolledOut: { generation, spec: other ?? accepted.spec } } };
+}
+
+/** The generation whose rollout failed, or null; after the journal was lost the token in status still tells. */
+function failedGeneration({ memory }: Facts): number | null {
+  const token = memory.handled[failedRolloutToken];
+  return memory.failedRollout?.generation ?? (token === undefined ? null : Number(token));
 }
 
 /** The spec to hold from now on, or the one held so far when the newest is not valid or not permitted. */
@@ -57,6 +84,8 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
   const { memory } = facts;
   const created = anythingCreated(facts);
   const before = memory.accepted ?? (created ? acceptedBefore(facts, judge) : null);
+  const failed = failedGeneration(facts);
+  if (before !== null && failed === seen.generation) return holding(facts, before);
   if (before !== null && before.generation === seen.generation) {
     return before === memory.accepted ? facts : { ...facts, memory: { ...memory, accepted: before } };
   }
@@ -65,11 +94,29 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
     const valid = judge.creation(seen.spec, config).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
-  if (judge.edit(before.spec, seen.spec, config).length > 0)
-    return { ...facts, memory: { ...memory, accepted: before } };
-  // What is permitted today needs no rollout: it is true of every member the moment it is accepted.
-  const rolledOut = memory.rolledOutGeneration === null ? null : seen.generation;
-  return { ...facts, memory: { ...memory, accepted: newest, rolledOutGeneration: rolledOut } };
+  if (judge.edit(before.spec, seen.spec, config).length > 0) return holding(facts, before);
+  const forgiven = {
+    ...memory,
+    failedRollout: null,
+    handled: without(memory.handled, failedRolloutToken),
+    image: imageAfter(memory, before.spec, seen.spec),
+  };
+  const underWay = memory.rolledOutGeneration !== null && before.generation > memory.rolledOutGeneration;
+  const atOnce = memory.rolledOutGeneration !== null && !underWay && !judge.needsRollout(before.spec, seen.spec);
+  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
+  return {
+    ...facts,
+    memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },
+  };
+}
+
+/** The chosen image outlasts an edit, unless it was chosen by a field that is gone. */
+export function imageAfter(memory: Memory, before: PostgresClusterSpec, wanted: PostgresClusterSpec): Memory['image'] {
+  return before.image !== undefined && wanted.image === undefined ? null : memory.image;
+}
+
+function holding(facts: Facts, accepted: AcceptedSpec): Facts {
+  return accepted === facts.memory.accepted ? facts : { ...facts, memory: { ...facts.memory, accepted } };
 }
 
 /** Chooses the mode once: spec, else what is recorded, else the operator's default. */
@@ -80,17 +127,34 @@ function withMode(facts: Facts): Facts {
   return { ...facts, memory: { ...memory, dcs } };
 }
 
-/** Chooses the image once: the spec's, else the catalog's for the version. */
+/** The image that the spec names; else one from the catalog, chosen once: a changed catalog restarts nobody. */
 function withImage(facts: Facts): Facts {
   const { memory, world } = facts;
-  if (memory.image !== null || memory.accepted === null || world.config === null) return facts;
+  if (memory.accepted === null || world.config === null) return facts;
   const { spec } = memory.accepted;
-  const image = spec.image ?? world.config.images[spec.version] ?? null;
-  return image === null ? facts : { ...facts, memory: { ...memory, image } };
+  const image = spec.image ?? memory.image ?? world.config.images[spec.version] ?? null;
+  return image === null || image === memory.image ? facts : { ...facts, memory: { ...memory, image } };
+}
+
+/** Frozen when the StatefulSet is made; read back from it when the journal was lost. */
+function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
+  const { memory } = facts;
+  if (memory.accepted === null) return facts;
+  const now = memory.accepted.spec.postgresqlParams ?? {};
+  if (anythingCreated(facts)) {
+    if (memory.bootstrapParameters !== null) return facts;
+    const name = facts.world.cluster?.seen.name ?? '';
+    const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotations.bootstrapParameters];
+    const before = text === undefined ? null : judge.parseParameters(text);
+    return { ...facts, memory: { ...memory, bootstrapParameters: before ?? now } };
+  }
+  const same = JSON.stringify(memory.bootstrapParameters) === JSON.stringify(now);
+  return same ? facts : { ...facts, memory: { ...memory, bootstrapParameters: now } };
 }
 
 /** Facts with everything that follows from them. */
 export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
-  const accepted = withImage(withMode(withAccepted(facts, judge)));
+  const chosen = withImage(withMode(withRolledOut(withAccepted(facts, judge), judge)));
+  const accepted = withBootstrap(chosen, judge);
   return withLeader(accepted, at);
 }

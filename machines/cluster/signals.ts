@@ -4,6 +4,7 @@
  * Invariant: opposite arrows are one predicate and its negation; `unknown` enables neither.
  */
 import * as guards from './guards.ts';
+import * as procedures from './procedures.ts';
 import type { Guard } from './view.ts';
 
 /** In order of precedence, first wins. */
@@ -15,12 +16,20 @@ export const signals = [
   { signal: 'ReconcileError', guard: guards.reconcileError },
   { signal: 'RecoveryInitiated', guard: guards.recoveryInitiated },
   { signal: 'RecoveryCompleted', guard: guards.recoveryCompleted },
+  { signal: 'RolloutFailed', guard: procedures.rolloutFailed },
   { signal: 'ReplicasDegraded', guard: guards.replicasDegraded },
-  { signal: 'ReplicaCountChanged', guard: guards.replicaCountChanged },
-  { signal: 'SpecChanged', guard: guards.specChanged },
+  { signal: 'ReplicaCountChanged', guard: procedures.replicaCountChanged },
+  { signal: 'SpecChanged', guard: procedures.specChanged },
   { signal: 'ResourcesApplied', guard: guards.resourcesApplied },
-  { signal: 'FullyRecovered', guard: guards.fullyRecovered },
-  { signal: 'AllReplicasReady', guard: guards.allReplicasReady },
+  { signal: 'FullyRecovered', guard: procedures.fullyRecovered },
+  { signal: 'AllReplicasReady', guard: procedures.allReplicasReady },
+  { signal: 'ConfigurationDue', guard: procedures.configurationDue },
+  { signal: 'RestartDue', guard: procedures.restartDue },
+  { signal: 'ReplacementDue', guard: procedures.replacementDue },
+  { signal: 'SwitchoverDue', guard: procedures.switchoverDue },
+  { signal: 'AdditionDue', guard: procedures.additionDue },
+  { signal: 'HandOverDue', guard: procedures.handOverDue },
+  { signal: 'RemovalDue', guard: procedures.removalDue },
   { signal: 'PodsGone', guard: guards.podsGone },
   { signal: 'ObjectsCleared', guard: guards.objectsCleared },
   { signal: 'MarksStripped', guard: guards.marksStripped },

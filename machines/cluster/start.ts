@@ -11,8 +11,8 @@ import { knownFacts } from './knowledge.ts';
 const startOf: Readonly<Record<string, string>> = {
   Creating: 'Alive.Creating.bootstrapping',
   Running: 'Alive.Running',
-  Updating: 'Alive.Updating',
-  Scaling: 'Alive.Scaling',
+  Updating: 'Alive.Updating.configuring',
+  Scaling: 'Alive.Scaling.adding',
   Degraded: 'Alive.Degraded',
   Recovering: 'Alive.Recovering.electing',
   Failed: 'Alive.Failed',

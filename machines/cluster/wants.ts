@@ -14,6 +14,7 @@ import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from 
 import type { ObjectProjection, ObjectRef } from './observations.ts';
 import type { DesiredObject } from './plan.ts';
 import type { View } from './view.ts';
+import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
@@ -161,7 +162,14 @@ function alive(view: View): readonly Intent[] {
   // Once the deletion mark is there a leaf keeps the reference it has: taking it off would look like an orphaning.
   const repairable = plan.objects.filter((desired) => !(cluster.deleting && desired.leaf));
   const repairs = paused ? [] : repairable.flatMap((desired) => repair(facts, desired));
-  return [...reads(facts), ...adoptions(view), ...creations(view), ...repairs, ...database(view)];
+  return [
+    ...reads(facts),
+    ...adoptions(view),
+    ...creations(view),
+    ...repairs,
+    ...database(view),
+    ...(paused ? [] : procedureWants(view)),
+  ];
 }
 
 function leaving(view: View): readonly Intent[] {
@@ -237,6 +245,7 @@ function events(facts: Facts): readonly Intent[] {
 function isFree(facts: Facts, intent: Intent): boolean {
   const key = targetKey(intent);
   if (facts.memory.open[key] !== undefined) return false;
+  if (facts.memory.timers[`await/${key}`] !== undefined) return false;
   // What is being written now need not be asked about: its answer will tell.
   if (intent.type === 'CompareObject' && facts.memory.open[objectKey(intent.target)] !== undefined) return false;
   const failure = facts.memory.failures[key];

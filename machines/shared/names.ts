@@ -50,6 +50,12 @@ export const annotations = {
   renderVersion: 'postgres.example.com/render-version',
   dcs: 'postgres.example.com/dcs',
   image: 'postgres.example.com/image',
+  /** On the StatefulSet while another spec is rolled out: the last one that was true of every member, canonical JSON. */
+  rolledOutSpec: 'postgres.example.com/rolled-out-spec',
+  /** On the StatefulSet: parameters that the cluster was bootstrapped with, JSON; the pod template holds them for ever. */
+  bootstrapParameters: 'postgres.example.com/bootstrap-parameters',
+  /** On the pod template and so on every pod: hash of the pod's specification as it was rendered. */
+  template: 'postgres.example.com/template',
   /** On retained objects. */
   systemIdentifier: 'postgres.example.com/system-identifier',
   major: 'postgres.example.com/major',
@@ -103,4 +109,20 @@ export function leaderObject(cluster: string, dcs: 'Endpoints' | 'ConfigMaps'): 
 /** Name of the object that holds Patroni's configuration and the `initialize` key. */
 export function configObject(cluster: string): string {
   return `${cluster}-config`;
+}
+
+/** Name of the object that holds a requested switchover. */
+export function failoverObject(cluster: string): string {
+  return `${cluster}-failover`;
+}
+
+/** Name of the object that says which members confirm commits. */
+export function syncObject(cluster: string): string {
+  return `${cluster}-sync`;
+}
+
+/** The ordinal in a member's name; -1 when the name is none of this cluster's members. */
+export function ordinalOf(cluster: string, pod: string): number {
+  const ordinal = pod.startsWith(`${cluster}-`) ? pod.slice(cluster.length + 1) : '';
+  return /^\d+$/.test(ordinal) ? Number(ordinal) : -1;
 }

@@ -28,7 +28,7 @@ function isReference(value: unknown): value is BlobReference {
 }
 
 function encodeRequest(request: EffectRequest, put: PutBlob): unknown {
-  if (request.type === 'sql' || request.body === null) return request;
+  if (request.type !== 'api' || request.body === null) return request;
   return { ...request, body: reference(request.body, put) };
 }
 

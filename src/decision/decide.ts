@@ -18,6 +18,7 @@ import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed } from '#machines/cluster/world.ts';
 import { finalizer } from '#machines/shared/names.ts';
+import type { View } from '#machines/cluster/view.ts';
 import { wants, withoutForgotten } from '#machines/cluster/wants.ts';
 import { render, textHashOf } from './render.ts';
 import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
@@ -54,6 +55,8 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   const { config } = facts.world;
   if (seen === undefined || config === null) return [];
   if (accepted === null) return builders.creation(seen.spec, config);
+  const failed = facts.memory.failedRollout;
+  if (failed !== null && failed.generation === seen.generation) return [failed.problem];
   return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec, config);
 }
 
@@ -178,6 +181,12 @@ function learned(input: DecideInput, builders: Builders): { readonly facts: Fact
   return { state, facts: found ? { ...facts, memory: { ...facts.memory, found: null } } : facts };
 }
 
+/** The view with what its moves changed in what is accepted: a spec that is taken back means another plan. */
+function replanned(view: View, builders: Builders, at: number): View {
+  const facts = settle(view.facts, builders, at);
+  return { ...view, facts, plan: builders.plan(facts) };
+}
+
 /**
  * Makes the function that decides, over the given builders.
  * @returns a pure function; throws only on a bug (a livelock, a corrupt state path), never on data from outside
@@ -186,12 +195,14 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
   return (input) => {
     const { observation, stamp } = input;
     const start = learned(input, builders);
-    const plan = builders.plan(start.facts);
     const known = knownFacts(start.facts).answer === 'yes';
-    const first = { state: start.state, facts: start.facts, plan };
-    const { view, steps } = known
+    const first = { state: start.state, facts: start.facts, plan: builders.plan(start.facts) };
+    const rested = known
       ? settleState(first, (next, step) => entered(next, step, stamp.at))
       : { view: first, steps: [] };
+    const { steps } = rested;
+    const view = steps.length === 0 ? rested.view : replanned(rested.view, builders, stamp.at);
+    const { plan } = view;
     const facts = known ? withTimers(view, stamp.at) : view.facts;
     const calm = withoutForgotten({ state: view.state, facts, plan });
     const moved: Facts = { ...calm, memory: withEvents(calm.memory, steps) };

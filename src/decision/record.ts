@@ -53,13 +53,26 @@ export interface SqlRequest {
   readonly pod: string;
   readonly container: string;
   /** Named procedure that the executor knows; its arguments are data, never a secret. */
-  readonly procedure: 'ensure-application-database';
+  readonly procedure: 'ensure-application-database' | 'read-settings';
   readonly arguments: Readonly<Record<string, string>>;
-  /** Secret whose key holds the owner's password. */
-  readonly secret: { readonly name: string; readonly key: string };
+  /** Secret whose key holds the owner's password; null for a procedure that needs none. */
+  readonly secret: { readonly name: string; readonly key: string } | null;
 }
 
-export type EffectRequest = ApiRequest | SqlRequest;
+/** A request to Patroni's REST API, sent from within the member's own container, which knows the password. */
+export interface PatroniRequest {
+  readonly type: 'patroni';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly method: 'POST';
+  /** Such as `/restart`. */
+  readonly path: string;
+  /** JSON text. */
+  readonly body: string;
+}
+
+export type EffectRequest = ApiRequest | SqlRequest | PatroniRequest;
 
 /** An intent with its complete request. */
 export interface IntentRecord {

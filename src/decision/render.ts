@@ -4,114 +4,25 @@
  * reads. First creation is an apply with `resourceVersion: "1"`: absent → created, present → 409.
  */
 import { annotations, dcsFinalizer, fieldManagers, finalizer, labels, objectNames } from '#machines/shared/names.ts';
-import type { Facts } from '#machines/cluster/facts.ts';
 import { objectKey, type Intent, type IntentType } from '#machines/cluster/intents.ts';
 import type { ObjectRef } from '#machines/cluster/observations.ts';
-import type { DesiredObject, GeneratedKey, Json, Plan } from '#machines/cluster/plan.ts';
-import type { ApiRequest, EffectRequest, Read, SqlRequest, Versions } from './record.ts';
+import type { DesiredObject, GeneratedKey, Plan } from '#machines/cluster/plan.ts';
+import type { SqlRequest } from './record.ts';
+import { patroniConfig, restart, settings, switchover } from './render-patroni.ts';
+import {
+  api,
+  apply,
+  applyType,
+  desiredOf,
+  jsonPatchType,
+  lookUp,
+  merge,
+  pathOf,
+  type JsonObject,
+  type RenderContext,
+  type Rendered,
+} from './requests.ts';
 import { resourcePath } from './paths.ts';
-
-type JsonObject = { readonly [key: string]: Json };
-
-/** What rendering may look at. */
-export interface RenderContext {
-  readonly facts: Facts;
-  readonly plan: Plan;
-  readonly versions: Versions;
-  /** Status request, rendered once by the caller. */
-  readonly status: ApiRequest;
-  /** ISO time of the row, for Kubernetes Events. */
-  readonly at: number;
-  /** Unique suffix for an Event's name: epoch, seq and ordinal of the intent. */
-  readonly suffix: string;
-}
-
-/** A rendered request and what was looked up for it; null when a precondition cannot be had: wish again later. */
-export interface Rendered {
-  readonly request: EffectRequest;
-  readonly reads: readonly Read[];
-}
-
-const applyType = 'application/apply-patch+yaml';
-const mergeType = 'application/merge-patch+json';
-const jsonPatchType = 'application/json-patch+json';
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function api(
-  request: Omit<ApiRequest, 'type' | 'generated'> & { readonly generated?: readonly GeneratedKey[] },
-): ApiRequest {
-  const { method, path, query, contentType, body, generated = [] } = request;
-  return { type: 'api', method, path, query, contentType, body, generated };
-}
-
-function pathOf(context: RenderContext, ref: ObjectRef): string {
-  return resourcePath(ref.kind, context.facts.world.cluster?.seen.namespace ?? '', ref.name);
-}
-
-function desiredOf(context: RenderContext, ref: ObjectRef): DesiredObject | null {
-  return context.plan.objects.find((object) => objectKey(object.ref) === objectKey(ref)) ?? null;
-}
-
-/** The body with preconditions in its metadata, after the name and namespace the builder gave. */
-function withPreconditions(body: Json, preconditions: JsonObject): string {
-  const object = isObject(body) ? body : {};
-  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
-  return JSON.stringify({ ...object, metadata: { ...metadata, ...preconditions } });
-}
-
-function apply(
-  context: RenderContext,
-  ref: ObjectRef,
-  preconditions: JsonObject,
-  reads: readonly Read[],
-  query: ApiRequest['query'] = {},
-): Rendered | null {
-  const desired = desiredOf(context, ref);
-  if (desired === null) return null;
-  const body = withPreconditions(desired.body, preconditions);
-  return {
-    request: api({
-      method: 'PATCH',
-      path: pathOf(context, ref),
-      query: { fieldManager: fieldManagers.objects, force: 'true', ...query },
-      contentType: applyType,
-      body,
-      generated: desired.generated,
-    }),
-    reads,
-  };
-}
-
-function lookUp(context: RenderContext, intent: { readonly target: ObjectRef; readonly uid: string }): Read | null {
-  const { kind, name } = intent.target;
-  if (kind === 'Event') return null;
-  const found = context.versions(kind, name);
-  if (found === null || found.uid !== intent.uid) return null;
-  return { kind, name, ...found };
-}
-
-function merge(
-  context: RenderContext,
-  intent: { readonly target: ObjectRef; readonly uid: string },
-  metadata: JsonObject,
-): Rendered | null {
-  const read = lookUp(context, intent);
-  if (read === null) return null;
-  const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata } };
-  return {
-    request: api({
-      method: 'PATCH',
-      path: pathOf(context, intent.target),
-      query: { fieldManager: fieldManagers.objects },
-      contentType: mergeType,
-      body: JSON.stringify(body),
-    }),
-    reads: [read],
-  };
-}
 
 function finalizerRequest(context: RenderContext, uid: string, held: boolean): Rendered {
   const cluster = context.facts.world.cluster?.seen;
@@ -332,6 +243,10 @@ const renderers: Renderers = {
     reads: [],
   }),
   CreateDatabase: database,
+  PatchPatroniConfig: patroniConfig,
+  RequestSwitchover: switchover,
+  RestartPostgres: restart,
+  VerifyParameters: settings,
   PublishStatus: (context) => ({ request: context.status, reads: [] }),
   EmitEvent: event,
 };

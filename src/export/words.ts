@@ -24,7 +24,9 @@ function objectWords(object: ObjectProjection, changed: readonly string[]): stri
   const { detail } = object;
   if (detail.type === 'Pod') return podWords(object);
   if (detail.type === 'Endpoints' || detail.type === 'ConfigMap') {
-    const { leader, systemIdentifier } = detail.dcs;
+    const { leader, systemIdentifier, failover } = detail.dcs;
+    if (failover !== null)
+      return `${object.kind} ${object.name}: ${failover.leader ?? 'the leader'} is asked to hand over to ${failover.candidate ?? 'anybody'}`;
     if (leader !== null) return `${object.kind} ${object.name}: ${leader} holds the leader key`;
     if (systemIdentifier !== null)
       return `${object.kind} ${object.name}: initialised, system identifier ${systemIdentifier}`;

@@ -13,6 +13,12 @@ export interface BuildInput {
   readonly dcs: DcsMode;
   readonly image: string;
   readonly imagePullPolicy: string;
+  /** Parameters the cluster was made with. */
+  readonly bootstrapParameters: Readonly<Record<string, string>>;
+  /** Members the StatefulSet shall have now: the spec's number, or a step towards it. */
+  readonly members: number;
+  /** The last spec that was true of every member, while another one is accepted; null otherwise. */
+  readonly rolledOut: PostgresClusterSpec | null;
   /** The PostgresCluster is on its way out: from then on nothing gets an owner reference, or collection would take it. */
   readonly deleting: boolean;
 }

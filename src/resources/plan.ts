@@ -8,14 +8,16 @@ import type { WatchedKind } from '#machines/cluster/observations.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import type { Builders } from '#src/decision/decide.ts';
-import { parseAcceptedSpec } from './accepted.ts';
+import { nextMembers } from '#machines/cluster/tables/scaling.ts';
+import { acceptedSpecText, parseAcceptedSpec, parseParameters } from './accepted.ts';
 import type { BuildInput } from './metadata.ts';
 import { role, roleBinding, serviceAccount } from './cluster/access.ts';
-import { patroniConfigMap } from './cluster/patroni.ts';
+import { dynamicConfiguration, patroniConfigMap } from './cluster/patroni.ts';
 import { application, credentials, credentialsInForce } from './cluster/secrets.ts';
 import { headlessService, patroniServices, primaryService, replicaService } from './cluster/services.ts';
-import { claim, disruptionBudget, statefulSet } from './cluster/statefulset.ts';
-import { creationProblems, editProblems } from './validation.ts';
+import { claim, disruptionBudget, statefulSet, templateHash } from './cluster/statefulset.ts';
+import { dynamicParameters, removedParameters } from './parameters/dynamic.ts';
+import { creationProblems, editProblems, needsRollout } from './validation.ts';
 
 const apis: Readonly<
   Record<
@@ -71,7 +73,8 @@ export function databaseOf(spec: BuildInput['spec']): Plan['database'] {
 /** Every object of a cluster in order of creation; the StatefulSet waits for all that its pods refer to. */
 export function desiredObjects(input: BuildInput): readonly DesiredObject[] {
   const names = objectNames(input.name);
-  const replicas = input.spec.replicas ?? 1;
+  // Claims of members that are on their way out are still wanted as long as they run.
+  const replicas = Math.max(input.spec.replicas ?? 1, input.members);
   const inForce = `Secret/${names.credentialsInForce}`;
   const drafts: Draft[] = [
     { kind: 'ServiceAccount', name: names.access, body: serviceAccount(input) },
@@ -104,7 +107,18 @@ const nothing: Plan = {
   dcs: 'Endpoints',
   objects: [],
   database: { name: 'app', owner: 'app' },
+  template: '',
+  dynamic: {},
+  parameters: {},
+  removed: {},
 };
+
+/** The rolled-out spec where it says something else than the accepted one. */
+function otherSpec({ memory }: Facts): BuildInput['rolledOut'] {
+  const { accepted, rolledOut } = memory;
+  if (accepted === null || rolledOut === null || rolledOut.generation === accepted.generation) return null;
+  return acceptedSpecText(rolledOut.spec) === acceptedSpecText(accepted.spec) ? null : rolledOut.spec;
+}
 
 /** What the accepted spec asks for on these facts; nothing before one is accepted and the choices are made. */
 export function planOf(facts: Facts): Plan {
@@ -113,8 +127,21 @@ export function planOf(facts: Facts): Plan {
   if (accepted === null || dcs === null || image === null || cluster === null || config === null) return nothing;
   const { uid, namespace, name, deleting } = cluster.seen;
   const { imagePullPolicy } = config;
-  const input = { uid, namespace, name, spec: accepted.spec, dcs, image, imagePullPolicy, deleting };
-  return { problems: [], image, dcs, objects: desiredObjects(input), database: databaseOf(accepted.spec) };
+  const bootstrapParameters = facts.memory.bootstrapParameters ?? accepted.spec.postgresqlParams ?? {};
+  const steps = { members: nextMembers(facts), rolledOut: otherSpec(facts), bootstrapParameters };
+  const resolved = { dcs, image, imagePullPolicy, ...steps };
+  const input: BuildInput = { uid, namespace, name, spec: accepted.spec, deleting, ...resolved };
+  return {
+    problems: [],
+    image,
+    dcs,
+    objects: desiredObjects(input),
+    database: databaseOf(accepted.spec),
+    template: templateHash(input),
+    dynamic: dynamicConfiguration(input),
+    parameters: dynamicParameters(accepted.spec),
+    removed: removedParameters(facts.memory.rolledOut?.spec ?? accepted.spec, accepted.spec),
+  };
 }
 
 const plansMax = 4096;
@@ -127,7 +154,17 @@ export function makeBuilders(): Builders {
       const { accepted, dcs, image } = facts.memory;
       const cluster = facts.world.cluster?.seen;
       const uid = cluster?.uid ?? '';
-      const key = `${cluster?.deleting === true ? 'deleting' : ''}|${accepted === null ? '' : JSON.stringify(accepted)}|${dcs ?? ''}|${image ?? ''}|${facts.world.config?.imagePullPolicy ?? ''}`;
+      const { rolledOut } = facts.memory;
+      const key = JSON.stringify([
+        cluster?.deleting === true,
+        accepted,
+        rolledOut,
+        dcs,
+        image,
+        facts.world.config?.imagePullPolicy ?? null,
+        nextMembers(facts),
+        facts.memory.bootstrapParameters,
+      ]);
       const known = plans.get(uid);
       if (known !== undefined && known.key === key) return known.plan;
       const plan = planOf(facts);
@@ -137,6 +174,8 @@ export function makeBuilders(): Builders {
     },
     creation: (spec, config) => creationProblems(spec, config),
     edit: (accepted, wanted, config) => editProblems(accepted, wanted, config),
+    needsRollout,
+    parseParameters,
     parseAccepted: parseAcceptedSpec,
   };
 }

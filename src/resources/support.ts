@@ -9,8 +9,8 @@ export type SpecField = keyof PostgresClusterSpec;
 export interface Support {
   /** `built`: takes effect at creation. */
   readonly creation: 'built' | 'refused';
-  /** `live`: an edit takes effect at once, with no rollout. */
-  readonly edit: 'live' | 'refused';
+  /** `live`: an edit takes effect at once. `rollout`: by a procedure. */
+  readonly edit: 'live' | 'rollout' | 'refused';
   /** Whether a value is the same as leaving the field out. */
   readonly idle: (value: unknown) => boolean;
 }
@@ -46,17 +46,18 @@ const is =
     value === expected;
 
 const built = { creation: 'built', edit: 'refused' } as const;
+const rolled = { creation: 'built', edit: 'rollout' } as const;
 const live = { creation: 'built', edit: 'live' } as const;
 const later = { creation: 'refused', edit: 'refused' } as const;
 
 export const support: Readonly<Record<SpecField, Support>> = {
   version: { ...built, idle: never },
-  replicas: { ...built, idle: is(1) },
+  replicas: { ...rolled, idle: is(1) },
   storage: { ...built, idle: never },
-  resources: { ...built, idle: empty },
-  postgresqlParams: { ...built, idle: empty },
+  resources: { ...rolled, idle: empty },
+  postgresqlParams: { ...rolled, idle: empty },
   database: { ...built, idle: defaults({ name: 'app', owner: 'app' }) },
-  image: { ...built, idle: never },
+  image: { ...rolled, idle: never },
   dcs: { ...built, idle: never },
   paused: { ...live, idle: is(false) },
   deletionProtection: { ...live, idle: is(false) },

@@ -154,15 +154,24 @@ function normalised(field: SpecField, value: unknown): string {
   return value === undefined || support[field].idle(value) ? 'idle' : text(value);
 }
 
+/** Whether going from one spec to the other takes a procedure. */
+export function needsRollout(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec): boolean {
+  return changedFields(accepted, wanted).some((field) => support[field].edit === 'rollout');
+}
+
+function changedFields(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec): readonly SpecField[] {
+  return (Object.keys(support) as SpecField[]).filter(
+    (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
+  );
+}
+
 /** Faults of going from the accepted spec to the wanted one on a cluster that exists; empty when all takes effect live. */
 export function editProblems(
   accepted: PostgresClusterSpec,
   wanted: PostgresClusterSpec,
   config: OperatorConfig,
 ): readonly Problem[] {
-  const changed = (Object.keys(support) as SpecField[]).filter(
-    (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
-  );
+  const changed = changedFields(accepted, wanted);
   const invalid = creationProblems(wanted, config).filter((problem) =>
     changed.some((field) => problem.field.split('.')[1] === field),
   );

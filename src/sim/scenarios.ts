@@ -108,6 +108,60 @@ const vandal: Act = {
   },
 };
 
+/** Somebody edits the spec. */
+function edit(what: string, spec: Json, until: (world: World) => boolean): Act {
+  const act = (world: World): void => {
+    const cluster = clusterOf(world);
+    if (cluster !== null) world.user.patch(cluster, { spec });
+  };
+  return { what, act, until: (world) => isRunning(world) && until(world) };
+}
+
+function imagesAre(world: World, image: string): boolean {
+  return world.user.list('Pod', namespace).every((pod) => text(list(pod, 'spec', 'containers')[0], 'image') === image);
+}
+
+function shows(world: World, parameter: string, value: string): boolean {
+  const members = [...world.kubelets.members().values()];
+  return members.every((member) => member.shownSettings([parameter]).startsWith(`${parameter} ${value}\n`));
+}
+
+function condition(world: World, type: string): string {
+  const all = list(clusterOf(world), 'status', 'conditions');
+  const found = all.find((each) => text(each, 'type') === type);
+  return `${text(found, 'status')} ${text(found, 'reason')}`;
+}
+
+const newImage = edit('another image', { image: 'registry/spilo:next' }, (world) =>
+  imagesAre(world, 'registry/spilo:next'),
+);
+const badImage = edit(
+  'an image that is not there',
+  { image: 'registry/broken:1' },
+  (world) => condition(world, 'ConfigurationValid') === 'False RolloutFailed' && !imagesAre(world, 'registry/broken:1'),
+);
+const takenBack = edit(
+  'the image as before',
+  { image: null },
+  (world) => condition(world, 'ConfigurationValid') === 'True Valid',
+);
+const reloaded = edit('a parameter that is reloaded', { postgresqlParams: { work_mem: '8MB' } }, (world) =>
+  shows(world, 'work_mem', '8192'),
+);
+const restarted = edit(
+  'parameters that need a start, one up and one down',
+  { postgresqlParams: { work_mem: '8MB', max_connections: '200', max_worker_processes: '6' } },
+  (world) => shows(world, 'max_connections', '200') && shows(world, 'max_worker_processes', '6'),
+);
+const badParameter = edit(
+  'a parameter no member starts with',
+  { postgresqlParams: { huge_pages: 'on' } },
+  (world) => condition(world, 'ConfigurationValid') === 'False RolloutFailed',
+);
+const unset = edit('no parameters', { postgresqlParams: null }, (world) => shows(world, 'max_connections', '100'));
+const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
+const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
+
 const one = ['operator-0'] as const;
 
 const all: readonly Scenario[] = [
@@ -119,6 +173,13 @@ const all: readonly Scenario[] = [
   { name: 'lose-leader', operators: one, acts: [create({}), loseLeader] },
   { name: 'drift', operators: one, acts: [create({ replicas: 1 }), drift] },
   { name: 'vandal', operators: one, acts: [create({}), vandal] },
+  { name: 'roll-image', operators: one, acts: [create({ replicas: 3 }), newImage] },
+  { name: 'roll-image-alone', operators: one, acts: [create({ replicas: 1 }), newImage] },
+  { name: 'bad-image', operators: one, acts: [create({}), badImage, takenBack] },
+  { name: 'parameters', operators: one, acts: [create({}), reloaded, restarted, unset] },
+  { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
+  { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
+  { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 

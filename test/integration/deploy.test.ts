@@ -20,7 +20,9 @@ afterAll(() => world.stop());
 function buildInput(dcs: DcsMode): BuildInput {
   const spec = { version: '17', storage: { size: '1Gi' } } as const;
   const image = { image: 'spilo', imagePullPolicy: 'IfNotPresent' };
-  return { uid: 'u', namespace: 'default', name: `shop-${dcs.toLowerCase()}`, spec, dcs, deleting: false, ...image };
+  const steps = { members: 1, rolledOut: null, bootstrapParameters: {} };
+  const name = `shop-${dcs.toLowerCase()}`;
+  return { uid: 'u', namespace: 'default', name, spec, dcs, deleting: false, ...image, ...steps };
 }
 
 /** Whether the operator's identity may do it. */

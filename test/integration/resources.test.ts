@@ -50,6 +50,9 @@ function wanted(dcs: DcsMode): readonly DesiredObject[] {
     image,
     imagePullPolicy: 'IfNotPresent',
     deleting: false,
+    members: spec.replicas ?? 1,
+    rolledOut: null,
+    bootstrapParameters: spec.postgresqlParams ?? {},
   });
 }
 

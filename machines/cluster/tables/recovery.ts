@@ -33,6 +33,10 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   CompareObject: 'forget',
   ReadObject: 'forget',
   CreateDatabase: 'wait-and-probe',
+  PatchPatroniConfig: 'read-and-compare',
+  RequestSwitchover: 'watch-tells',
+  RestartPostgres: 'watch-tells',
+  VerifyParameters: 'forget',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',
 };

@@ -19,7 +19,8 @@ import { failedOutcome } from '../outcomes.ts';
 import type { ExecutorPorts } from '../ports.ts';
 import { filled, type Fillings } from '../holes.ts';
 import { generateValues, withData, type ReadSecret } from './secret.ts';
-import { ensureApplicationDatabase } from './sql.ts';
+import { askPatroni } from './patroni.ts';
+import { ensureApplicationDatabase, readSettings } from './sql.ts';
 
 /** One effect to be had: the intent and what fills its holes. */
 export interface Effect {
@@ -129,6 +130,20 @@ const database: Send = async (effect, ports) => {
   });
 };
 
+const restart: Send = async (effect, ports) => {
+  const { request } = effect.intent;
+  if (request.type !== 'patroni')
+    throw new Error('intent RestartPostgres bears no request to Patroni; the journal row cannot be of this build');
+  return askPatroni(request, ports.runInPod);
+};
+
+const settings: Send = async (effect, ports) => {
+  const { request } = effect.intent;
+  if (request.type !== 'sql')
+    throw new Error('intent VerifyParameters bears no SQL request; the journal row cannot be of this build');
+  return readSettings(request, ports.runInPod);
+};
+
 /** How each intent is carried out. */
 export const effects: Readonly<Record<IntentType, Send>> = {
   AddFinalizer: apply,
@@ -146,6 +161,10 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   CompareObject: compare,
   ReadObject: read,
   CreateDatabase: database,
+  PatchPatroniConfig: apply,
+  RequestSwitchover: apply,
+  RestartPostgres: restart,
+  VerifyParameters: settings,
   PublishStatus: apply,
   EmitEvent: apply,
 };

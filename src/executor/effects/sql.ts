@@ -6,6 +6,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Outcome } from '#machines/cluster/observations.ts';
+import { bootKey } from '#machines/cluster/tables/configuration.ts';
 import type { SqlRequest } from '#src/decision/record.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Chance } from '#src/ports.ts';
@@ -77,9 +78,48 @@ function verdict(request: SqlRequest, result: { readonly exitCode: number | null
   );
 }
 
+const nameGrammar = /^[a-z_][a-z0-9_.]*$/i;
+
+/** Two lines for each parameter: its name, a blank, its value in the setting's own unit; and what it is by itself. */
+export function settingsScript(names: readonly string[]): string {
+  const list = names.filter((name) => nameGrammar.test(name)).map(literal);
+  return [
+    'SET statement_timeout = 5000;',
+    `SELECT lower(name) || ' ' || setting FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
+    `SELECT lower(name) || '/boot ' || boot_val FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
+    '',
+  ].join('\n');
+}
+
+const readTimeoutMs = 6_000;
+const psql = ['psql', '-U', 'postgres', '-d', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'];
+
+/** Reads parameters of a member, as pg_settings shows them. Changes nothing. */
+export async function readSettings(request: SqlRequest, runInPod: RunInPod): Promise<Outcome> {
+  const names = (request.arguments['names'] ?? '').split(',').filter((name) => name !== '');
+  const { namespace, pod, container } = request;
+  try {
+    const input = settingsScript(names);
+    const ended = await runInPod({ namespace, pod, container, command: psql, input, timeoutMs: readTimeoutMs });
+    // It starts, stops, or is not there yet: it has said nothing, and is asked again.
+    if (ended.exitCode === 2) return { type: 'done', result: {} };
+    if (ended.exitCode !== 0)
+      return transient('StatementFailed', `psql in ${pod} ended with code ${ended.exitCode ?? 'unknown'}`);
+    const wanted = new Set(names.flatMap((name) => [name, bootKey(name)]));
+    const rows = ended.output.split('\n').map((line): [string, string] => {
+      const blank = line.indexOf(' ');
+      return [line.slice(0, Math.max(0, blank)), line.slice(blank + 1)];
+    });
+    return { type: 'done', result: Object.fromEntries(rows.filter(([name]) => wanted.has(name))) };
+  } catch (error) {
+    return { type: 'unknown', reason: `exec in ${pod}: ${error instanceof Error ? error.message : 'no answer'}` };
+  }
+}
+
 /** Makes the application's role and database. Never puts a password, nor its verifier, into an argument or an outcome. */
 export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlPorts): Promise<Outcome> {
   const { database = '', owner = '' } = request.arguments;
+  if (request.secret === null) return transient('SecretMissing', 'no Secret was named for the owner of the database');
   const password = await ports.secretValue(request.namespace, request.secret.name, request.secret.key);
   if (password === null)
     return transient('SecretMissing', `Secret ${request.secret.name} has no key ${request.secret.key}`);
@@ -89,7 +129,7 @@ export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlP
       namespace: request.namespace,
       pod: request.pod,
       container: request.container,
-      command: ['psql', '-U', 'postgres', '-d', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'],
+      command: psql,
       input: databaseScript(database, owner, verifier),
       timeoutMs: execTimeoutMs,
     });

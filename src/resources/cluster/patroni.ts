@@ -3,7 +3,8 @@
  * what is local to each pod, and the REST API's authentication.
  */
 import { objectNames } from '#machines/shared/names.ts';
-import type { Json } from '#machines/cluster/plan.ts';
+import type { Json, JsonRecord } from '#machines/cluster/plan.ts';
+import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { metadata, objectLabels, type BuildInput } from '../metadata.ts';
 import { splitParameters } from '../parameters/split.ts';
 
@@ -13,18 +14,31 @@ export const restUser = 'patroni';
 /** Seconds and bytes Patroni starts with; loopWait + 2 · retryTimeout must not exceed ttl. */
 const timing = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 33_554_432 } as const;
 
-/** The configuration, with `password` in place of the REST API's. */
-export function patroniConfiguration(input: BuildInput, password: string): { readonly [key: string]: Json } {
-  const { dcs, local } = splitParameters(input.spec.postgresqlParams ?? {});
+/**
+ * What Patroni's dynamic configuration says on our behalf: at bootstrap as a whole, later merged into what is there.
+ * Which parameters are ours stands beside them.
+ */
+export function dynamicConfiguration(input: BuildInput): JsonRecord {
+  const { dcs } = splitParameters(input.spec.postgresqlParams ?? {});
   return {
-    bootstrap: {
-      dcs: {
-        ...timing,
-        // An API server that is away must not demote a primary whose members still see it.
-        failsafe_mode: true,
-        postgresql: { use_pg_rewind: true, use_slots: true, parameters: dcs },
-      },
-    },
+    ...timing,
+    // An API server that is away must not demote a primary whose members still see it.
+    failsafe_mode: true,
+    postgresql: { use_pg_rewind: true, use_slots: true, parameters: dcs },
+    [markKey]: { parameters: Object.keys(dcs).sort().join(',') },
+  };
+}
+
+/** What every cluster begins with: later changes go to Patroni's own object, so that none of them makes a pod anew. */
+function bootstrapConfiguration(input: BuildInput): JsonRecord {
+  return dynamicConfiguration({ ...input, spec: { ...input.spec, postgresqlParams: input.bootstrapParameters } });
+}
+
+/** The configuration, with `password` in place of the REST API's. */
+export function patroniConfiguration(input: BuildInput, password: string): JsonRecord {
+  const { local } = splitParameters(input.spec.postgresqlParams ?? {});
+  return {
+    bootstrap: { dcs: bootstrapConfiguration(input) },
     postgresql: { parameters: local },
     restapi: { authentication: { username: restUser, password } },
   };

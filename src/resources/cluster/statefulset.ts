@@ -4,6 +4,7 @@
  */
 import { annotations, labels, labelValues, objectNames } from '#machines/shared/names.ts';
 import type { Json } from '#machines/cluster/plan.ts';
+import { sha256 } from '#src/decision/hash.ts';
 import {
   claimTemplateLabels,
   memberLabels,
@@ -12,7 +13,7 @@ import {
   patroniLabels,
   type BuildInput,
 } from '../metadata.ts';
-import { acceptedSpecText } from '../accepted.ts';
+import { acceptedSpecText, parametersText } from '../accepted.ts';
 import { spiloConfiguration } from './patroni.ts';
 
 /** Bumped when a build renders another pod template for the same spec: such a change must not roll a fleet at once. */
@@ -176,6 +177,11 @@ export function claimSpec(input: BuildInput): { readonly [key: string]: Json } {
   };
 }
 
+/** Hash of the pod specification: pods that bear another one were made from another template. */
+export function templateHash(input: BuildInput): string {
+  return sha256(JSON.stringify(podSpec(input))).slice(0, 16);
+}
+
 /** The StatefulSet of a cluster. */
 export function statefulSet(input: BuildInput): Json {
   return {
@@ -189,17 +195,22 @@ export function statefulSet(input: BuildInput): Json {
         [annotations.renderVersion]: renderVersion,
         [annotations.dcs]: input.dcs,
         [annotations.image]: input.image,
+        [annotations.bootstrapParameters]: parametersText(input.bootstrapParameters),
+        ...(input.rolledOut === null ? {} : { [annotations.rolledOutSpec]: acceptedSpecText(input.rolledOut) }),
       },
     }),
     spec: {
-      replicas: input.spec.replicas ?? 1,
+      replicas: input.members,
       serviceName: objectNames(input.name).headlessService,
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'OnDelete' },
       revisionHistoryLimit: 10,
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: memberLabels(input.name) },
-      template: { metadata: { labels: memberLabels(input.name) }, spec: podSpec(input) },
+      template: {
+        metadata: { labels: memberLabels(input.name), annotations: { [annotations.template]: templateHash(input) } },
+        spec: podSpec(input),
+      },
       volumeClaimTemplates: [
         {
           apiVersion: 'v1',

@@ -154,6 +154,31 @@ function numeric(setting: Setting, text: string): number | null {
   return base === null || factor === undefined ? null : (value * factor) / base.factor;
 }
 
+const switchedOn: ReadonlySet<string> = new Set(['on', 'true', 'yes', '1', 't', 'y', 'tr', 'tru', 'ye']);
+
+/**
+ * A valid value as pg_settings would show it: numbers in the setting's own unit, switches as `on` and `off`.
+ * @returns null when only PostgreSQL could tell, such as for another word of an enumeration
+ */
+export function effectiveValue(setting: Setting, text: string): string | null {
+  switch (setting.vartype) {
+    case 'bool':
+      return switchedOn.has(text.toLowerCase()) ? 'on' : 'off';
+    case 'enum':
+      return (setting.enumvals ?? []).find((each) => each.toLowerCase() === text.toLowerCase()) ?? null;
+    case 'integer': {
+      const value = numeric(setting, text);
+      return value === null ? null : String(Math.round(value));
+    }
+    case 'real': {
+      const value = numeric(setting, text);
+      return value === null ? null : String(value);
+    }
+    case 'string':
+      return text;
+  }
+}
+
 function rangeText(setting: Setting): string {
   const unit = setting.unit === null ? '' : ` (in ${setting.unit})`;
   return `from ${setting.min ?? '-∞'} to ${setting.max ?? '∞'}${unit}`;

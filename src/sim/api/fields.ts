@@ -182,7 +182,7 @@ function without(value: unknown, [step = '', ...rest]: readonly string[]): unkno
 
 /** The object without these fields; what becomes empty by it goes too. */
 export function pruned(object: unknown, paths: Iterable<FieldPath>): unknown {
-  // Items go last, as long as their keys can still be found.
-  const ordered = [...paths].sort((one, other) => Number(one.endsWith(present)) - Number(other.endsWith(present)));
+  // Items go first: without the fields that are its key an item could not be found any more.
+  const ordered = [...paths].sort((one, other) => Number(other.endsWith(present)) - Number(one.endsWith(present)));
   return ordered.reduce<unknown>((here, path) => without(here, path.split('\n')), object);
 }

@@ -2,7 +2,7 @@
  * Owns: scheduler and kubelets: pods get a node once their claims are bound, pull, run, become ready with their member, and
  * end when they are told to. Also what runs in them: members, and psql.
  */
-import type { RunInPod } from '#src/kube/exec.ts';
+import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
 import { at, list, stable, text, type Json } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { emptyDirectory, type DataDirectory } from '../patroni/data-directory.ts';
@@ -194,29 +194,39 @@ function round(desk: Desk, key: string): void {
   else if (known.member !== null || known.restarts > 0 || known.heldDown) writeStatus(desk, pod, known);
 }
 
-/** psql as far as the operator uses it: it makes the application's database, on the member that takes writes. */
-function psql(desk: Desk): RunInPod {
-  return ({ namespace, pod, input }) => {
-    const running = desk.running.get(`${namespace}/${pod}`);
-    if (running === undefined || running.member?.isUp() !== true)
-      return Promise.reject(new Error(`container of ${pod} does not run`));
-    if (!running.member.isWritable()) return Promise.resolve({ exitCode: 0, output: 'standby\n', errors: '' });
-    const database = /datname = '([^']*)'/.exec(input)?.[1] ?? '';
-    const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
-    running.member.directory.databases.add(`${database}/${owner}`);
-    return Promise.resolve({ exitCode: 0, output: `done ${running.settings.major}0004\n`, errors: '' });
+/** Commands in containers as far as the operator uses them: psql, and Python that asks Patroni. */
+function commands(desk: Desk): RunInPod {
+  return (request) => {
+    const running = desk.running.get(`${request.namespace}/${request.pod}`);
+    if (running === undefined || running.member === null || running.member === undefined)
+      return Promise.reject(new Error(`container of ${request.pod} does not run`));
+    if (request.command[0] !== 'python3') return psql(running, request);
+    if (request.input.includes('/restart')) running.member.restart();
+    return Promise.resolve({ exitCode: 0, output: 'accepted\n', errors: '' });
   };
+}
+
+/** It makes the application's database, on the member that takes writes, and shows settings. */
+function psql(running: Running, { pod, input }: ExecRequest): ReturnType<RunInPod> {
+  if (running.member?.isUp() !== true) return Promise.resolve({ exitCode: 2, output: '', errors: `${pod} is down` });
+  if (input.includes('FROM pg_settings')) {
+    const names = [...input.matchAll(/'([^']*)'/g)].map((each) => each[1] ?? '').filter((name) => name.trim() !== '');
+    return Promise.resolve({ exitCode: 0, output: running.member.shownSettings(names), errors: '' });
+  }
+  if (!running.member.isWritable()) return Promise.resolve({ exitCode: 0, output: 'standby\n', errors: '' });
+  const database = /datname = '([^']*)'/.exec(input)?.[1] ?? '';
+  const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
+  running.member.directory.databases.add(`${database}/${owner}`);
+  return Promise.resolve({ exitCode: 0, output: `done ${running.settings.major}0004\n`, errors: '' });
 }
 
 function wakeScope(desk: Desk, kind: string, object: unknown): void {
   for (const { settings, member } of desk.running.values()) {
-    const isLeaderKey = kind === settings.kind && nameOf(object) === leaderObject(settings);
-    if (
-      isLeaderKey &&
-      namespaceOf(object) === settings.namespace &&
-      text(object, 'metadata', 'annotations', 'leader') === ''
-    )
-      member?.wake();
+    if (kind !== settings.kind || namespaceOf(object) !== settings.namespace || member === null) continue;
+    const isFree =
+      nameOf(object) === leaderObject(settings) && text(object, 'metadata', 'annotations', 'leader') === '';
+    const isNews = nameOf(object) === `${settings.scope}-config` && member.isUp();
+    if (isFree || isNews) member.wake();
   }
 }
 
@@ -246,7 +256,7 @@ export function runKubelets(habitat: Habitat): Kubelets {
     if (kind.kind === 'Endpoints' || kind.kind === 'ConfigMap') wakeScope(desk, kind.kind, object);
   });
   return {
-    runInPod: psql(desk),
+    runInPod: commands(desk),
     members: () =>
       new Map(
         [...desk.running].flatMap(([key, { member }]): [string, Member][] => (member === null ? [] : [[key, member]])),

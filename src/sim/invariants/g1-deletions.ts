@@ -1,10 +1,33 @@
-/** G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. */
-import { labels } from '#machines/shared/names.ts';
-import { text } from '../json.ts';
+/**
+ * G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. But for pods made from
+ * another template than the StatefulSet's: those are made anew, one at a time.
+ */
+import { annotations, labels } from '#machines/shared/names.ts';
+import { at, text } from '../json.ts';
 import { isDeleting } from '../controllers/client.ts';
 import { addressed } from '../api/places.ts';
-import { uidOf } from '../api/store.ts';
+import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
+import { isReady } from '../patroni/member.ts';
+import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
+
+function templateOf(object: unknown): string {
+  return text(object, 'metadata', 'annotations', annotations.template);
+}
+
+/** A pod may go when it runs another template, and nobody else is missing unless it is missing itself. */
+function rolled(world: World, pod: unknown, tell: (because: string) => void): void {
+  const cluster = text(pod, 'metadata', 'labels', labels.cluster);
+  const set = world.user.get('StatefulSet', namespaceOf(pod), cluster);
+  if (templateOf(pod) === templateOf(at(set, 'spec', 'template')))
+    tell(`Pod ${nameOf(pod)} was deleted though it runs the template of its StatefulSet`);
+  const others = world.user
+    .list('Pod', namespaceOf(pod))
+    .filter((other) => text(other, 'metadata', 'labels', labels.cluster) === cluster && nameOf(other) !== nameOf(pod))
+    .filter((other) => templateOf(other) === templateOf(at(set, 'spec', 'template')) && !isReady(other));
+  if (isReady(pod) && others.length > 0)
+    tell(`Pod ${nameOf(pod)} was deleted while ${others.map(nameOf).join(', ')} is not ready`);
+}
 
 export const g1: Invariant = {
   name: 'G1',
@@ -17,6 +40,7 @@ export const g1: Invariant = {
       const name = text(reply.body, 'metadata', 'labels', labels.cluster);
       const cluster = world.user.get('PostgresCluster', namespace, name);
       const uid = text(reply.body, 'metadata', 'labels', labels.clusterUid);
+      if (place?.kind.kind === 'Pod') return rolled(world, reply.body, tell);
       if (cluster === null || isDeleting(cluster) || (uid !== '' && uid !== uidOf(cluster))) return;
       tell(`${request.path} was deleted while PostgresCluster ${namespace}/${name} is wanted`);
     },

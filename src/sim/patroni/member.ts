@@ -9,6 +9,8 @@ import { at, list, number, parsed, text, type Json } from '../json.ts';
 
 import type { Client, Habitat } from '../controllers/client.ts';
 import { copy, initialize, type DataDirectory } from './data-directory.ts';
+import { requested } from './failover.ts';
+import { makeParameters } from './parameters.ts';
 import { addressOf, leaderObject, readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
 
 const loopMs = 10_000;
@@ -31,6 +33,10 @@ export interface Member {
   readonly panic: () => void;
   /** Something changed: loop now. */
   readonly wake: () => void;
+  /** PostgreSQL starts anew, if a restart is pending. */
+  readonly restart: () => void;
+  /** Lines of name, blank, value, as psql prints them. */
+  readonly shownSettings: (names: readonly string[]) => string;
   /** SIGKILL: nothing is given back. */
   readonly kill: () => void;
   /** SIGTERM: a leader gives its key back. */
@@ -63,6 +69,8 @@ interface State {
   woken: boolean;
   /** PostgreSQL could not be started in the last loop. */
   hasFailed: boolean;
+  /** It runs with parameters that it read once. */
+  started: boolean;
 }
 
 /** Starts a member. Its pod runs already. */
@@ -78,7 +86,9 @@ export function startMember(ports: MemberPorts): Member {
     tick: null,
     woken: false,
     hasFailed: false,
+    started: false,
   };
+  const parameters = makeParameters(String(settings.major));
   const isoNow = (): string => new Date(nowMs()).toISOString();
 
   function become(role: Role | null): void {
@@ -130,7 +140,7 @@ export function startMember(ports: MemberPorts): Member {
     takes(2000, 8000, () => {
       initialize(directory, ports.volumeUid);
       const { object } = readConfig(client, settings);
-      const annotations = { initialize: directory.systemIdentifier, config: '{"ttl":30,"loop_wait":10}' };
+      const annotations = { initialize: directory.systemIdentifier, config: JSON.stringify(settings.bootstrap) };
       write(client, settings, { name, live: object, annotations });
     });
   }
@@ -143,7 +153,25 @@ export function startMember(ports: MemberPorts): Member {
     });
   }
 
+  /** A healthy candidate gets all WAL, and the key is given up for it; any other request is dropped. */
+  function handedOver(key: LeaderKey): boolean {
+    const request = requested(client, settings);
+    if (request === null) return false;
+    const candidate = ports.others().find(({ name }) => name === request.candidate);
+    const isMine = request.leader === '' || request.leader === podName;
+    if (!isMine || candidate === undefined || !candidate.isUp() || candidate.directory.isFull) {
+      request.clear();
+      return false;
+    }
+    if (!write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } }))
+      return false;
+    copy(directory, candidate.directory);
+    become('replica');
+    return true;
+  }
+
   function renew(key: LeaderKey): void {
+    if (handedOver(key)) return;
     directory.position += idleWalBytes;
     if (!writeKey(key, true)) return;
     state.renewedMs = schedule.elapsedMs();
@@ -172,10 +200,13 @@ export function startMember(ports: MemberPorts): Member {
         ({ directory: other }) =>
           other.systemIdentifier !== null && !other.isFull && other.position > directory.position,
       );
-    if (ahead) return become('replica');
+    const request = requested(client, settings);
+    const favoured = ports.others().some((other) => other.name === request?.candidate && other.isUp());
+    if (ahead || favoured) return become('replica');
     const config = readConfig(client, settings);
     const name = `${settings.scope}-config`;
     if (!writeKey(key, false)) return;
+    request?.clear();
     state.renewedMs = schedule.elapsedMs();
     const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
     if (!isFirst || config.history.length > 0) {
@@ -211,6 +242,24 @@ export function startMember(ports: MemberPorts): Member {
     else follow(key.holder);
   }
 
+  /** Follows the configuration; false while PostgreSQL cannot start with it. */
+  function configured(): boolean {
+    const { dynamic } = readConfig(client, settings);
+    if (state.started) parameters.reload(dynamic);
+    else state.started = parameters.start(dynamic);
+    return state.started;
+  }
+
+  function restart(): void {
+    if (state.busy || state.role === null || !parameters.isRestartPending()) return;
+    const { role } = state;
+    state.started = false;
+    become(null);
+    takes(500, 2500, () => {
+      if (configured()) become(role);
+    });
+  }
+
   /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
   function failToStart(): void {
     const key = readLeader(client, settings);
@@ -244,6 +293,7 @@ export function startMember(ports: MemberPorts): Member {
       version: since4 ? '4.0.4' : '3.0.2',
       xlog_location: directory.position,
       timeline: directory.timeline,
+      ...(parameters.isRestartPending() ? { pending_restart: true } : {}),
       ...(since4 && !leads ? { replication_state: 'streaming' } : {}),
     });
     const role = leads ? settings.leaderLabel : 'replica';
@@ -263,6 +313,7 @@ export function startMember(ports: MemberPorts): Member {
       return;
     }
     if (directory.isFull) return failToStart();
+    if (directory.systemIdentifier !== null && !configured()) return failToStart();
     state.hasFailed = false;
     haLoop();
     report();
@@ -276,6 +327,8 @@ export function startMember(ports: MemberPorts): Member {
     isUp: () => !state.dead && state.role !== null,
     isWritable: () => !state.dead && state.role === 'primary',
     panic: () => become(null),
+    restart,
+    shownSettings: parameters.shown,
     wake: () => {
       if (state.dead || state.woken) return;
       state.woken = true;

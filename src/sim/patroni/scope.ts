@@ -14,6 +14,8 @@ export interface ScopeSettings {
   readonly labels: Json;
   readonly roleLabel: string;
   readonly leaderLabel: string;
+  /** Dynamic configuration that a cluster begins with. */
+  readonly bootstrap: Json;
   /** PostgreSQL's major; decides which Patroni speaks: 3.0 for 15, 4.0 for later ones. */
   readonly major: number;
 }
@@ -34,8 +36,14 @@ export function settingsOf(pod: unknown): ScopeSettings | null {
     },
     roleLabel: env.get('KUBERNETES_ROLE_LABEL') ?? 'role',
     leaderLabel: env.get('KUBERNETES_LEADER_LABEL_VALUE') ?? 'primary',
+    bootstrap: at(parsed(spiloConfiguration(env.get('SPILO_CONFIGURATION') ?? '')), 'bootstrap', 'dcs'),
     major: Number(env.get('PGVERSION') ?? '17'),
   };
+}
+
+/** The value after Kubernetes expanded it. */
+function spiloConfiguration(given: string): string {
+  return given.replaceAll('$(RESTAPI_PASSWORD)', '(password)').replaceAll('$$', '$');
 }
 
 export function leaderObject({ scope, kind }: ScopeSettings): string {
@@ -64,6 +72,8 @@ export interface ScopeConfig {
   /** Null: nobody began. Empty: somebody is at it. */
   readonly initialize: string | null;
   readonly history: readonly unknown[];
+  /** Patroni's dynamic configuration. */
+  readonly dynamic: Json;
 }
 
 export function readConfig(client: Client, settings: ScopeSettings): ScopeConfig {
@@ -74,6 +84,7 @@ export function readConfig(client: Client, settings: ScopeSettings): ScopeConfig
     object,
     initialize: typeof initialize === 'string' ? initialize : null,
     history: Array.isArray(history) ? history : [],
+    dynamic: at(parsed(text(annotationsOf(object), 'config') || null)),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Owns: the details of all watched kinds but the pod: workload, network, configuration, volumes.
- * Never: a Secret's values, a ConfigMap's data, a StatefulSet's template.
+ * Never: a Secret's values, a ConfigMap's data, a StatefulSet's template but for its hash.
  */
 import type {
   ConfigMapDetail,
@@ -10,13 +10,22 @@ import type {
   ServiceDetail,
   StatefulSetDetail,
 } from '#machines/cluster/observations.ts';
+import { annotations } from '#machines/shared/names.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { dcsSeen } from './patroni.ts';
 import { isRecord, type JsonRecord, numberOf, recordOf, textMapOf, textOf } from './reading.ts';
 
 /** An absent `spec.replicas` means one to Kubernetes. */
 export function statefulSetDetail(object: JsonRecord): StatefulSetDetail {
-  return { type: 'StatefulSet', replicas: numberOf(recordOf(object['spec'])['replicas']) ?? 1 };
+  const spec = recordOf(object['spec']);
+  const template = recordOf(recordOf(spec['template'])['metadata']);
+  const generation = numberOf(recordOf(object['metadata'])['generation']) ?? 0;
+  return {
+    type: 'StatefulSet',
+    replicas: numberOf(spec['replicas']) ?? 1,
+    template: textOf(recordOf(template['annotations'])[annotations.template]),
+    current: (numberOf(recordOf(object['status'])['observedGeneration']) ?? -1) >= generation,
+  };
 }
 
 /** `selector` is null for a Service whose Endpoints somebody else writes. */

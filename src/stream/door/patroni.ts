@@ -8,7 +8,7 @@
  * I4. Damaged JSON is null and costs only itself.
  */
 import type { DcsSeen, PatroniMember } from '#machines/cluster/observations.ts';
-import { type JsonRecord, numberOf, parsedRecord, textOf } from './reading.ts';
+import { isRecord, type JsonRecord, numberOf, parsedRecord, sorted, textOf } from './reading.ts';
 
 /** Bytes; the size of a WAL segment as Spilo builds clusters. */
 export const positionStepBytes = 16 * 1024 * 1024;
@@ -46,10 +46,39 @@ function wholeNumber(text: string | null): number | null {
 /** Patroni's keys on the annotations of its leader or configuration object; all null on an object that is not Patroni's. */
 export function dcsSeen(annotations: JsonRecord): DcsSeen {
   const identifier = textOf(annotations['initialize']);
+  const config = parsedRecord(annotations['config']);
   return {
     leader: textOf(annotations['leader']),
     ttlSeconds: wholeNumber(textOf(annotations['ttl'])),
     systemIdentifier: identifier !== null && /^\d{1,20}$/.test(identifier) ? identifier : null,
-    paused: parsedRecord(annotations['config'])?.['pause'] === true,
+    paused: config?.['pause'] === true,
+    config: config === null || holdsSecret(config) ? null : (sorted(config) as DcsSeen['config']),
+    failover: failoverSeen(annotations),
+    syncStandbys: standbysSeen(annotations['sync_standby']),
   };
+}
+
+/** Words in a key whose value no configuration of ours holds and no journal may. */
+const secretKey = /pass|secret|token|conninfo/i;
+
+function holdsSecret(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(holdsSecret);
+  if (!isRecord(value)) return false;
+  return Object.entries(value).some(([key, each]) => secretKey.test(key) || holdsSecret(each));
+}
+
+/** Patroni leaves empty texts behind when a switchover is over. */
+function failoverSeen(annotations: JsonRecord): DcsSeen['failover'] {
+  const leader = textOf(annotations['leader']);
+  const candidate = textOf(annotations['member']);
+  return candidate === null ? null : { leader, candidate };
+}
+
+/** `a,b` in the order of the names; null when there is no such key. */
+function standbysSeen(text: unknown): DcsSeen['syncStandbys'] {
+  if (typeof text !== 'string') return null;
+  return text
+    .split(',')
+    .filter((name) => name !== '')
+    .sort();
 }

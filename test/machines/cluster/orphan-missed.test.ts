@@ -16,6 +16,7 @@ const choice: Choice = {
   expired: 'nothing',
   generation: 'rolled-out',
   refused: false,
+  template: 'new',
 };
 
 function withLeaf(owners: readonly string[]): View {

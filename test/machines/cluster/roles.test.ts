@@ -15,6 +15,7 @@ const calm: Choice = {
   expired: 'nothing',
   generation: 'rolled-out',
   refused: false,
+  template: 'new',
 };
 
 function factsWith(pod: string, role: string): Facts {

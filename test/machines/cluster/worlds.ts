@@ -4,10 +4,12 @@
  */
 import { annotations, finalizer, labels } from '#machines/shared/names.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
+import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
 import type { ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import type { View } from '#machines/cluster/view.ts';
+import { oncePer } from '#machines/shared/once.ts';
 
 const uid = 'u-1';
 const name = 'shop';
@@ -24,6 +26,8 @@ export interface Choice {
   readonly expired: 'nothing' | 'deadline' | 'hold' | 'recover';
   readonly generation: 'rolled-out' | 'newer';
   readonly refused: boolean;
+  /** Whose pod was made from another template. */
+  readonly template: 'new' | 'replica-old' | 'leader-old';
 }
 
 const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
@@ -37,6 +41,7 @@ const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
   expired: ['nothing', 'deadline', 'hold', 'recover'],
   generation: ['rolled-out', 'newer'],
   refused: [true, false],
+  template: ['new', 'replica-old', 'leader-old'],
 };
 
 /** All combinations, in a fixed order. */
@@ -51,7 +56,9 @@ export function* choices(): IterableIterator<Choice> {
       rest = Math.floor(rest / list.length);
       return [key, value];
     });
-    yield Object.fromEntries(picked) as unknown as Choice;
+    const choice = Object.fromEntries(picked) as unknown as Choice;
+    // Templates matter where everything else is as it should be.
+    if (choice.template === 'new' || (choice.database && choice.statefulSet && !choice.refused)) yield choice;
   }
 }
 
@@ -64,7 +71,12 @@ function object(kind: ObjectProjection['kind'], called: string, detail: ObjectPr
     generation: 1,
     deleting: false,
     labels: { [labels.cluster]: name, ...own, ...(kind === 'Endpoints' ? { [labels.component]: 'database' } : {}) },
-    annotations: kind === 'StatefulSet' ? { [annotations.dcs]: 'Endpoints' } : {},
+    annotations:
+      kind === 'StatefulSet'
+        ? { [annotations.dcs]: 'Endpoints' }
+        : kind === 'Pod'
+          ? { [annotations.template]: 'new' }
+          : {},
     finalizers: [],
     owners: [],
     ownedHash: null,
@@ -97,15 +109,23 @@ function pod(index: number, choice: Choice): ObjectProjection {
     restarts: 0,
     lastExit: null,
   };
-  return object('Pod', `${name}-${index}`, detail);
+  const made = object('Pod', `${name}-${index}`, detail);
+  const old = choice.template === (leads ? 'leader-old' : 'replica-old');
+  return old ? { ...made, annotations: { [annotations.template]: 'old' } } : made;
 }
 
-const dcs = { ttlSeconds: 30, paused: false };
+const noKeys = { config: null, failover: null, syncStandbys: null } as const;
+const dcs = { ttlSeconds: 30, paused: false, ...noKeys };
+
+/** As Patroni would keep it for a spec without parameters. */
+const config = { postgresql: { parameters: {} }, [markKey]: { parameters: '' } };
 
 function objects(choice: Choice): readonly ObjectProjection[] {
   const gone = choice.deleting === 'background' && choice.ready === 0;
   return [
-    ...(choice.statefulSet ? [object('StatefulSet', name, { type: 'StatefulSet', replicas: 2 })] : []),
+    ...(choice.statefulSet
+      ? [object('StatefulSet', name, { type: 'StatefulSet', replicas: 2, template: 'new', current: true })]
+      : []),
     ...(gone ? [] : [pod(0, choice), pod(1, choice)]),
     object('Endpoints', name, {
       type: 'Endpoints',
@@ -113,14 +133,14 @@ function objects(choice: Choice): readonly ObjectProjection[] {
     }),
     object('Endpoints', `${name}-config`, {
       type: 'Endpoints',
-      dcs: { ...dcs, leader: null, systemIdentifier: choice.bootstrapped ? '7' : null },
+      dcs: { ...dcs, leader: null, systemIdentifier: choice.bootstrapped ? '7' : null, config },
     }),
   ];
 }
 
 const expiredIds: Readonly<Record<Choice['expired'], readonly string[]>> = {
   nothing: [],
-  deadline: ['deadline/creating', 'deadline/recovering'],
+  deadline: ['deadline/creating', 'deadline/recovering', 'deadline/updating/replacing/shop-1'],
   hold: ['hold'],
   recover: ['recover'],
 };
@@ -165,6 +185,7 @@ export function factsOf(choice: Choice): Facts {
       image: 'i',
       systemIdentifier: choice.bootstrapped ? '7' : null,
       rolledOutGeneration: 1,
+      rolledOut: { generation: 1, spec },
       failedGeneration: 1,
       handled: choice.database ? { database: 'app/app', serverMajor: '17' } : {},
       expired: expiredIds[choice.expired],
@@ -191,9 +212,15 @@ export const plan: Plan = {
   dcs: 'Endpoints',
   objects: [],
   database: { name: 'app', owner: 'app' },
+  template: 'new',
+  dynamic: {},
+  parameters: {},
+  removed: {},
 };
+
+const factsOnce = oncePer(factsOf);
 
 /** A view in a state. */
 export function viewOf(state: string, choice: Choice): View {
-  return { state, facts: factsOf(choice), plan };
+  return { state, facts: factsOnce(choice), plan };
 }

@@ -18,15 +18,29 @@ interface Body {
     readonly finalizers?: readonly string[];
     readonly ownerReferences?: readonly { kind: string; name: string; uid: string; controller: boolean }[];
   };
-  readonly spec?: { readonly replicas?: number };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
+  };
   readonly preconditions?: { readonly uid?: string };
   readonly status?: unknown;
 }
 
-const noDcs = { leader: null, ttlSeconds: null, systemIdentifier: null, paused: false };
+const noDcs = {
+  leader: null,
+  ttlSeconds: null,
+  systemIdentifier: null,
+  paused: false,
+  config: null,
+  failover: null,
+  syncStandbys: null,
+};
 
 function detailOf(kind: WatchedKind, body: Body, request: ApiRequest): ObjectDetail {
-  if (kind === 'StatefulSet') return { type: kind, replicas: body.spec?.replicas ?? 0 };
+  if (kind === 'StatefulSet') {
+    const template = body.spec?.template?.metadata?.annotations?.[annotations.template] ?? null;
+    return { type: kind, replicas: body.spec?.replicas ?? 0, template, current: true };
+  }
   if (kind === 'Service') return { type: kind, selector: null };
   if (kind === 'ConfigMap') return { type: kind, dcs: noDcs };
   if (kind === 'Secret') return { type: kind, keys: request.generated.map(({ key }) => key).sort() };
@@ -158,7 +172,7 @@ function finalizersSet(world: SmallWorld, { intent }: Asked): Done {
 function carriedOut(world: SmallWorld, asked: Asked): Done {
   const { intent } = asked;
   const { request } = intent;
-  if (request.type === 'sql')
+  if (request.type !== 'api')
     return { world, outcome: { type: 'done', result: { database: 'app/app', serverMajor: '17' } }, watched: same };
   const uid = world.cluster?.uid ?? '';
   switch (intent.type) {

@@ -3,7 +3,8 @@
  * world to world that returns null where it cannot happen.
  */
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from '#machines/cluster/observations.ts';
-import { configObject, labels, labelValues, leaderObject, podName } from '#machines/shared/names.ts';
+import { annotations, configObject, labels, labelValues, leaderObject, podName } from '#machines/shared/names.ts';
+import { planOf } from '#src/resources/plan.ts';
 import { answered } from './answers.ts';
 import { clusterShown, shown, told, vanished, type SmallWorld } from './small-world.ts';
 
@@ -78,7 +79,13 @@ export function podsMade(world: SmallWorld): SmallWorld | null {
     (name) => world.objects[`Pod/${name}`] === undefined,
   );
   if (missing.length === 0) return null;
-  return missing.reduce((now, name) => shown({ ...now, count: now.count + 1 }, blankPod(now, name)), world);
+  const set = world.objects[`StatefulSet/${cluster}`]?.detail;
+  const template = set?.type === 'StatefulSet' ? (set.template ?? '') : '';
+  const made = (now: SmallWorld, name: string): ObjectProjection => ({
+    ...blankPod(now, name),
+    annotations: { [annotations.template]: template },
+  });
+  return missing.reduce((now, name) => shown({ ...now, count: now.count + 1 }, made(now, name)), world);
 }
 
 /** A member reports; `change` is what its report says otherwise than that it follows and streams. */
@@ -112,7 +119,17 @@ export function dcsWritten(world: SmallWorld, name: string, change: Partial<DcsS
   const kind = dcsKind(world);
   const before = world.objects[`${kind}/${name}`];
   const old = before?.detail.type === kind ? before.detail.dcs : null;
-  const dcs: DcsSeen = { leader: null, ttlSeconds: 30, systemIdentifier: null, paused: false, ...old, ...change };
+  const dcs: DcsSeen = {
+    leader: null,
+    ttlSeconds: 30,
+    systemIdentifier: null,
+    paused: false,
+    config: null,
+    failover: null,
+    syncStandbys: null,
+    ...old,
+    ...change,
+  };
   const object = before ?? { ...blankPod(world, name), kind };
   return shown({ ...world, count: world.count + 1 }, { ...object, detail: { type: kind, dcs } });
 }
@@ -128,7 +145,9 @@ export function leaderElected(world: SmallWorld): SmallWorld | null {
   const cluster = world.cluster?.name ?? '';
   if (chosen === undefined) return null;
   const timeline = world.count;
-  const initialized = dcsWritten(world, configObject(cluster), { systemIdentifier: '7300000000000000007' });
+  // As Spilo bootstraps it.
+  const config = planOf(world.snapshot.facts).dynamic;
+  const initialized = dcsWritten(world, configObject(cluster), { systemIdentifier: '7300000000000000007', config });
   const led = reports(initialized, chosen.name, { role: 'primary', state: 'running', timeline });
   const held = dcsWritten(led ?? initialized, leaderName(world), { leader: chosen.name });
   return standing

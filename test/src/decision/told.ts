@@ -34,7 +34,7 @@ function observed(observation: ClusterObservation): string {
 const elsewhere = new Set(['spec', 'data', 'stringData', 'rules', 'subjects', 'roleRef']);
 
 function bodyLines(request: EffectRequest): readonly string[] {
-  if (request.type === 'sql') return [JSON.stringify(request)];
+  if (request.type !== 'api') return [JSON.stringify(request)];
   const { method, path, query, contentType, body, generated } = request;
   const parsed = body === null ? null : (JSON.parse(body) as Fields | readonly unknown[]);
   const shown =

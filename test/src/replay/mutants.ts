@@ -21,6 +21,7 @@ export interface Mutant {
 }
 
 const guards = 'machines/cluster/guards.ts';
+const procedures = 'machines/cluster/procedures.ts';
 const never = (why: string): string => `(guard) => (view) => ({ ...guard(view), answer: 'no', because: '${why}' })`;
 
 function silenced(symbol: string): Mutant {
@@ -111,14 +112,14 @@ export const mutants: readonly Mutant[] = [
     'primaryLost',
     'primaryElected',
     'replicasDegraded',
-    'fullyRecovered',
     'recoveryCompleted',
     'resourcesApplied',
     'deletionRequested',
     'podsGone',
     'objectsCleared',
   ].map(silenced),
-  { ...silenced('allReplicasReady'), expected: 'target' },
+  { ...silenced('fullyRecovered'), file: procedures },
+  { ...silenced('allReplicasReady'), file: procedures, expected: 'target' },
   {
     change: 'every cluster counts as deleted',
     file: guards,
@@ -149,7 +150,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     change: 'a guard compares one value more',
-    file: guards,
+    file: procedures,
     symbol: 'fullyRecovered',
     wrap: '(guard) => (view) => { const said = guard(view); return { ...said, values: { ...said.values, more: 1 } }; }',
     expected: 'cosmetic',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { acceptedSpecText, parseAcceptedSpec } from '#src/resources/accepted.ts';
 import { support, type SpecField } from '#src/resources/support.ts';
-import { creationProblems, editProblems } from '#src/resources/validation.ts';
+import { creationProblems, editProblems, needsRollout } from '#src/resources/validation.ts';
 import { haSpec, minimalSpec } from './wanted.ts';
 
 const config = {
@@ -123,13 +123,19 @@ describe('an edit of a running cluster', () => {
 
   it.each<[SpecField, Partial<PostgresClusterSpec>]>([
     ['replicas', { replicas: 5 }],
-    ['storage', { storage: { size: '2Gi' } }],
     ['resources', { resources: { limits: { cpu: '1' } } }],
     ['postgresqlParams', { postgresqlParams: { work_mem: '8MB' } }],
     ['image', { image: 'other' }],
-  ])('of %s is refused by name while it is not built, with the value that stays', (field, change) => {
-    expect(editProblems(minimalSpec, { ...minimalSpec, ...change }, config)).toMatchObject([
-      { field: `spec.${field}`, rule: expect.stringContaining('the cluster stays as it is') },
+  ])('of %s is taken, and takes a procedure', (_field, change) => {
+    const wanted = { ...minimalSpec, ...change };
+    expect(editProblems(minimalSpec, wanted, config)).toEqual([]);
+    expect(needsRollout(minimalSpec, wanted)).toBe(true);
+    expect(needsRollout(wanted, wanted)).toBe(false);
+  });
+
+  it('of a field that is not built yet is refused by name, with the value that stays', () => {
+    expect(editProblems(minimalSpec, { ...minimalSpec, storage: { size: '2Gi' } }, config)).toMatchObject([
+      { field: 'spec.storage', rule: expect.stringContaining('the cluster stays as it is') },
     ]);
   });
 

@@ -32,6 +32,9 @@ export function inputOf(spec: PostgresClusterSpec, dcs: DcsMode, change: Partial
     image: `registry.example/spilo:${spec.version}`,
     imagePullPolicy: 'IfNotPresent',
     deleting: false,
+    members: spec.replicas ?? 1,
+    rolledOut: null,
+    bootstrapParameters: spec.postgresqlParams ?? {},
     ...change,
   };
 }

@@ -142,6 +142,8 @@ describe('a pod at the door', () => {
   });
 });
 
+const noKeys = { config: null, failover: null, syncStandbys: null };
+
 describe('Patroni’s objects at the door', () => {
   it('are silent while only the heartbeat changes', () => {
     const first = JSON.stringify(projected('Endpoints', leaderEndpoints()));
@@ -155,7 +157,7 @@ describe('Patroni’s objects at the door', () => {
   });
 
   it('name the holder of the key alike in both modes', () => {
-    const dcs = { leader: 'shop-0', ttlSeconds: 30, systemIdentifier: null, paused: false };
+    const dcs = { leader: 'shop-0', ttlSeconds: 30, systemIdentifier: null, paused: false, ...noKeys };
     expect(projected('Endpoints', leaderEndpoints()).detail).toEqual({ type: 'Endpoints', dcs });
     expect(projected('ConfigMap', leaderConfigMap()).detail).toEqual({ type: 'ConfigMap', dcs });
     expect(projected('ConfigMap', leaderConfigMap({ leader: null })).detail).toMatchObject({ dcs: { leader: null } });
@@ -164,6 +166,30 @@ describe('Patroni’s objects at the door', () => {
   it('keep every digit of the system identifier', () => {
     expect(String(Number(systemIdentifier))).not.toBe(systemIdentifier);
     expect(projected('Endpoints', configEndpoints()).detail).toMatchObject({ dcs: { systemIdentifier } });
+  });
+
+  it('pass the configuration with keys in order, unless a key in it looks like a secret', () => {
+    const seen = (config: string): unknown => {
+      const annotations = { config };
+      return projected('Endpoints', { metadata: metadata({ name: 'shop-config', uid: 'x', annotations }) }).detail;
+    };
+    expect(seen('{"ttl":30,"loop_wait":10}')).toMatchObject({ dcs: { config: { loop_wait: 10, ttl: 30 } } });
+    expect(JSON.stringify(seen('{"b":1,"a":{"d":1,"c":2}}'))).toContain('{"a":{"c":2,"d":1},"b":1}');
+    const secret = seen('{"standby_cluster":{"host":"h","primary_password":"hunter2"}}');
+    expect(secret).toMatchObject({ dcs: { config: null } });
+    expect(JSON.stringify(secret)).not.toContain('hunter2');
+  });
+
+  it('tell a switchover that was asked for, and who confirms commits', () => {
+    const seen = (annotations: Record<string, string>): unknown =>
+      projected('ConfigMap', { metadata: metadata({ name: 'shop-failover', uid: 'x', annotations }) }).detail;
+    expect(seen({ leader: 'shop-0', member: 'shop-1' })).toMatchObject({
+      dcs: { failover: { leader: 'shop-0', candidate: 'shop-1' } },
+    });
+    expect(seen({ leader: '', member: '' })).toMatchObject({ dcs: { failover: null } });
+    expect(seen({ leader: 'shop-0', sync_standby: 'shop-2,shop-1' })).toMatchObject({
+      dcs: { syncStandbys: ['shop-1', 'shop-2'] },
+    });
   });
 
   it('say when Patroni is paused, and survive a damaged configuration', () => {
@@ -177,7 +203,7 @@ describe('Patroni’s objects at the door', () => {
     };
     expect(projected('Endpoints', damaged).detail).toEqual({
       type: 'Endpoints',
-      dcs: { leader: null, ttlSeconds: null, systemIdentifier: null, paused: false },
+      dcs: { leader: null, ttlSeconds: null, systemIdentifier: null, paused: false, ...noKeys },
     });
   });
 });
@@ -213,7 +239,15 @@ describe('other objects at the door', () => {
     const seen = projected('StatefulSet', aStatefulSet());
     expect(seen.annotations).toEqual({ 'postgres.example.com/dcs': 'Endpoints' });
     expect(seen.effect).toMatch(/-1-5-0$/);
-    expect(seen.detail).toEqual({ type: 'StatefulSet', replicas: 3 });
+    expect(seen.detail).toMatchObject({ type: 'StatefulSet', replicas: 3 });
+    const made = {
+      metadata: metadata({ name: 'shop', uid: 's', more: { generation: 7 } }),
+      spec: { replicas: 2, template: { metadata: { annotations: { 'postgres.example.com/template': 'abc' } } } },
+      status: { observedGeneration: 6 },
+    };
+    expect(projected('StatefulSet', made).detail).toMatchObject({ template: 'abc', current: false });
+    const worked = { ...made, status: { observedGeneration: 7 } };
+    expect(projected('StatefulSet', worked).detail).toMatchObject({ template: 'abc', current: true });
     expect(seen.ownedHash).toMatch(/^[0-9a-f]{64}$/);
     expect(projected('Service', aService()).finalizers).toEqual(['postgres.example.com/dcs']);
   });

@@ -1,0 +1,89 @@
+/** Owns: the step that a procedure is at, as wishes. One step is one wish, but for questions, which change nothing. */
+import { configObject, failoverObject } from '../shared/names.ts';
+import { phaseOf } from './chart.ts';
+import type { Facts } from './facts.ts';
+import type { Intent } from './intents.ts';
+import { dcsOf, podOf } from './members.ts';
+import type { ObjectRef } from './observations.ts';
+import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
+import { rolloutStep, type RolloutStep } from './tables/rollout.ts';
+import { scalingStep } from './tables/scaling.ts';
+import type { View } from './view.ts';
+
+function dcsRef(facts: Facts, nameOf: (cluster: string) => string): ObjectRef {
+  return {
+    kind: facts.memory.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints',
+    name: nameOf(facts.world.cluster?.seen.name ?? ''),
+  };
+}
+
+function uidOf(facts: Facts, ref: ObjectRef): string | null {
+  return facts.world.objects[`${ref.kind}/${ref.name}`]?.object.uid ?? null;
+}
+
+function switchover(facts: Facts, leader: string, candidate: string, because: string): Intent {
+  const target = dcsRef(facts, failoverObject);
+  return { type: 'RequestSwitchover', target, uid: uidOf(facts, target), leader, candidate, because };
+}
+
+function onPod(facts: Facts, member: string): { readonly target: ObjectRef; readonly uid: string } | null {
+  const pod = podOf(facts, member);
+  return pod === null ? null : { target: { kind: 'Pod', name: member }, uid: pod.object.uid };
+}
+
+function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] {
+  const { act, because } = step;
+  switch (act.type) {
+    case 'none':
+      return [];
+    case 'configure': {
+      const target = dcsRef(facts, configObject);
+      const uid = uidOf(facts, target);
+      return uid === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config: act.config, because }];
+    }
+    case 'verify': {
+      const asked = [...replicasFirst, ...Object.keys(plan.parameters), ...Object.keys(plan.removed)];
+      const names = [...new Set(asked)].sort();
+      return act.members.flatMap((member): Intent[] => {
+        const pod = onPod(facts, member);
+        return pod === null ? [] : [{ type: 'VerifyParameters', ...pod, names, because }];
+      });
+    }
+    case 'restart': {
+      const pod = onPod(facts, act.member);
+      return pod === null ? [] : [{ type: 'RestartPostgres', ...pod, because }];
+    }
+    case 'replace': {
+      const pod = onPod(facts, act.member);
+      return pod === null ? [] : [{ type: 'DeleteObject', ...pod, because }];
+    }
+    case 'switchover':
+      return [switchover(facts, act.leader, act.candidate, because)];
+  }
+}
+
+/** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
+function takingBack({ facts, plan }: View): readonly Intent[] {
+  if (facts.memory.failedRollout === null) return [];
+  const target = dcsRef(facts, configObject);
+  const uid = uidOf(facts, target);
+  const found = dcsOf(facts, target.name)?.config ?? null;
+  const config = found === null ? null : nextConfiguration(found, plan, false);
+  if (uid === null || config === null) return [];
+  return [{ type: 'PatchPatroniConfig', target, uid, config, because: 'the spec that failed is taken back' }];
+}
+
+/** What the procedure of the present phase wishes; nothing in phases without one. */
+export function procedureWants(view: View): readonly Intent[] {
+  const phase = phaseOf(view.state);
+  if (phase === 'Updating') return stepWants(view, rolloutStep(view));
+  // Patroni's configuration drifts like any object, and is put back where nothing else is under way.
+  if (phase === 'Running' || phase === 'Degraded') {
+    const step = rolloutStep(view);
+    return step.act.type === 'configure' ? stepWants(view, step) : [];
+  }
+  if (phase === 'Recovering' || phase === 'Failed') return takingBack(view);
+  if (phase !== 'Scaling') return [];
+  const { handOver, because } = scalingStep(view.facts);
+  return handOver === null ? [] : [switchover(view.facts, handOver.leader, handOver.candidate, because)];
+}

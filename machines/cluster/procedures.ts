@@ -1,0 +1,155 @@
+/**
+ * Owns: the questions about procedures: is the spec rolled out, which step is next, has it failed. Each reads the step
+ * tables (`tables/rollout.ts`, `tables/scaling.ts`) and answers with their words.
+ */
+import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
+import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
+import { desiredMembers, membersOf } from './members.ts';
+import { objectAt } from './objects.ts';
+import type { View } from './view.ts';
+import { rolloutStep, type RolloutStage } from './tables/rollout.ts';
+import { scalingStep, type ScalingStage } from './tables/scaling.ts';
+
+/** The accepted spec asks for another number of members than there are. */
+export function replicaCountChanged({ facts }: View): Answer {
+  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
+  if (detail === undefined || detail.type !== 'StatefulSet') return unknown('the StatefulSet has not been seen');
+  const accepted = facts.memory.accepted?.generation ?? 0;
+  const rolledOut = facts.memory.rolledOutGeneration ?? accepted;
+  const values = { desired: desiredMembers(facts), actual: detail.replicas };
+  const { stage, because } = scalingStep(facts);
+  if (accepted <= rolledOut || stage === 'done') return no('the number of members is rolled out', values);
+  return yes(because, values);
+}
+
+/** The accepted spec is newer than the one that is true of every member, or a failed one has to be taken back. */
+export function specChanged(view: View): Answer {
+  const { state, facts } = view;
+  const accepted = facts.memory.accepted?.generation ?? null;
+  const base = state === 'Alive.Failed' ? facts.memory.failedGeneration : facts.memory.rolledOutGeneration;
+  const values = { accepted, rolledOut: base };
+  if (accepted === null || base === null) return no('nothing has been rolled out yet', values);
+  if (accepted > base) return yes(`generation ${accepted} is not rolled out`, values);
+  if (facts.memory.failedRollout === null || state === 'Alive.Failed' || leaderWritable(view).answer !== 'yes')
+    return no(`generation ${base} is rolled out`, values);
+  const step = rolloutStep(view);
+  const back = step.stage !== 'done';
+  return whether(
+    back,
+    back
+      ? `taking generation ${facts.memory.failedRollout.generation} back: ${step.because}`
+      : `generation ${base} is rolled out`,
+    values,
+  );
+}
+
+/** Nothing accepted is left to roll out, and there are as many members as wanted. */
+function rolledOut(view: View): Answer {
+  const phase = view.state.split('.')[1] ?? '';
+  if (phase === 'Updating') {
+    const { stage, because } = rolloutStep(view);
+    if (stage !== 'done') return no(because, { stage });
+  }
+  const { stage, because } = scalingStep(view.facts);
+  return whether(phase !== 'Scaling' || stage === 'done', because, { stage });
+}
+
+/** All members are ready, the leader writes, the database is there, and nothing accepted is left to roll out. */
+export function allReplicasReady(view: View): Answer {
+  const leader = leaderWritable(view);
+  if (leader.answer !== 'yes') return leader;
+  const database = databaseReady(view);
+  if (database.answer !== 'yes') return database;
+  const members = membersReady(view);
+  if (members.answer !== 'yes') return members;
+  const done = rolledOut(view);
+  return done.answer === 'yes' ? members : done;
+}
+
+/** As allReplicasReady, and it has held. */
+export function fullyRecovered(view: View): Answer {
+  const ready = allReplicasReady(view);
+  if (ready.answer !== 'yes') return ready;
+  const held = isExpired(view.facts, 'hold');
+  return whether(held, held ? `it held: ${ready.because}` : `it has to hold a moment: ${ready.because}`, ready.values);
+}
+
+function stage(view: View, wanted: RolloutStage): Answer {
+  return ifKnown(view.facts, () => {
+    const step = rolloutStep(view);
+    return whether(step.stage === wanted, step.because, { stage: step.stage });
+  });
+}
+
+export function configurationDue(view: View): Answer {
+  return stage(view, 'configuring');
+}
+
+export function restartDue(view: View): Answer {
+  return stage(view, 'restarting');
+}
+
+export function replacementDue(view: View): Answer {
+  return stage(view, 'replacing');
+}
+
+export function switchoverDue(view: View): Answer {
+  return stage(view, 'switching');
+}
+
+function scaling(view: View, wanted: ScalingStage): Answer {
+  return ifKnown(view.facts, () => {
+    const step = scalingStep(view.facts);
+    return whether(step.stage === wanted, step.because, { stage: step.stage });
+  });
+}
+
+export function additionDue(view: View): Answer {
+  return scaling(view, 'adding');
+}
+
+export function handOverDue(view: View): Answer {
+  return scaling(view, 'handingOver');
+}
+
+export function removalDue(view: View): Answer {
+  return scaling(view, 'removing');
+}
+
+/** Patroni's word for a PostgreSQL that does not start. */
+const startFailed = 'start failed';
+
+/** The member that a step waits for names a trouble that will not pass by itself; null when none does. */
+export function stalledMember(view: View): { readonly name: string; readonly trouble: string } | null {
+  const { awaited } = rolloutStep(view);
+  const member = membersOf(view.facts).find(({ name }) => name === awaited);
+  if (member === undefined || member.ready || member.trouble === null) return null;
+  const pod = objectAt(view.facts, `Pod/${member.name}`)?.object.detail;
+  const refused = view.facts.memory.failures[`Restart/${member.name}`] !== undefined;
+  const named =
+    pod !== undefined && pod.type === 'Pod' && pod.trouble !== null && !pod.trouble.startsWith('Unschedulable');
+  return named || refused || member.state === startFailed ? { name: member.name, trouble: member.trouble } : null;
+}
+
+/** Is a spec on its way that there is a way back from? */
+export function isRollingOut({ facts }: View): boolean {
+  const { accepted, rolledOut: before } = facts.memory;
+  return before !== null && accepted !== null && accepted.generation > before.generation;
+}
+
+/** The spec cannot become true: a member made for it does not start. What was true before is put back. */
+export function rolloutFailed(view: View): Answer {
+  const { memory } = view.facts;
+  const accepted = memory.accepted?.generation ?? null;
+  const values = { accepted, rolledOut: memory.rolledOutGeneration };
+  if (!isRollingOut(view)) return no('there is nothing to go back to', values);
+  const late = memory.expired.find((timer) => timer.startsWith('stall/') || timer.startsWith('deadline/updating'));
+  if (late === undefined) return no('no member has been waited for too long', values);
+  const leader = leaderWritable(view);
+  // A primary that was lost on the way may be unable to start with what was rolled out.
+  if (leader.answer === 'no') return yes(`nobody writes: ${leader.because}`, { ...values, timer: late });
+  const { awaited } = rolloutStep(view);
+  if (awaited === null) return no('no member is waited for', values);
+  const trouble = membersOf(view.facts).find(({ name }) => name === awaited)?.trouble ?? 'it is not ready';
+  return yes(`${awaited} does not become ready: ${trouble}`, { ...values, timer: late, member: awaited, trouble });
+}

@@ -1,0 +1,36 @@
+/**
+ * Owns: which field of the spec is named when a rollout fails: of those that changed the one that the trouble speaks of,
+ * else the first in the order of this table.
+ */
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import type { Problem } from '../plan.ts';
+
+/** Key in `status.handled` under which a failed generation is remembered beyond the journal. */
+export const failedRolloutToken = 'rollout-failed';
+
+const rows: readonly { readonly field: keyof PostgresClusterSpec; readonly trouble: RegExp }[] = [
+  { field: 'image', trouble: /image/i },
+  { field: 'resources', trouble: /unschedulable|insufficient|oomkilled/i },
+  { field: 'placement', trouble: /unschedulable|node/i },
+  { field: 'postgresqlParams', trouble: /start failed|restart/i },
+  { field: 'env', trouble: /./ },
+  { field: 'pgHba', trouble: /./ },
+  { field: 'patroni', trouble: /./ },
+  { field: 'podMetadata', trouble: /./ },
+];
+
+function text(value: unknown): string {
+  return JSON.stringify(value) ?? 'unset';
+}
+
+/** The problem to tell: field, its value, and what came of it. */
+export function blamed(before: PostgresClusterSpec, failed: PostgresClusterSpec, because: string): Problem {
+  const changed = rows.filter(({ field }) => text(before[field]) !== text(failed[field]));
+  const row = changed.find(({ trouble }) => trouble.test(because)) ?? changed[0];
+  const value = row === undefined ? null : text(failed[row.field]);
+  return {
+    field: row === undefined ? 'spec' : `spec.${row.field}`,
+    value: value === null || value.length <= 120 ? value : `${value.slice(0, 117)}…`,
+    rule: `could not be rolled out and was taken back: ${because}`,
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * Owns: what Patroni's dynamic configuration shall say next, and whether a member follows it. Five parameters may never be
+ * lower on a replica than on the primary, so increases go first and decreases wait until those are in force.
+ * Invariant: only what the plan states, and what we stated earlier, is ever changed; everything else stays as it is found.
+ */
+import type { DynamicParameter, Json, JsonRecord, Plan } from '../plan.ts';
+
+/** Our own key in the configuration: which parameters we stated, so that one that leaves the spec can be taken back. */
+export const markKey = 'postgres-operator';
+
+/** Parameters of shared memory that a standby checks against its primary. */
+export const replicasFirst: ReadonlySet<string> = new Set([
+  'max_connections',
+  'max_locks_per_transaction',
+  'max_prepared_transactions',
+  'max_wal_senders',
+  'max_worker_processes',
+]);
+
+function isRecord(value: Json | undefined): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function recordAt(value: JsonRecord, key: string): JsonRecord {
+  const found = value[key];
+  return isRecord(found) ? found : {};
+}
+
+function textOf(value: Json | undefined): string | null {
+  if (value === undefined || value === null || typeof value === 'object') return null;
+  return String(value);
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map((each: Json) => sorted(each));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key] ?? null)]),
+  );
+}
+
+/** Parameters of a dynamic configuration as texts. */
+export function parametersOf(config: JsonRecord): Readonly<Record<string, string>> {
+  const parameters = recordAt(recordAt(config, 'postgresql'), 'parameters');
+  return Object.fromEntries(
+    Object.entries(parameters).flatMap(([name, value]): [string, string][] => {
+      const text = textOf(value);
+      return text === null ? [] : [[name, text]];
+    }),
+  );
+}
+
+/** Names of parameters that we stated in this configuration. */
+export function statedNames(config: JsonRecord): readonly string[] {
+  const names = recordAt(config, markKey)['parameters'];
+  return typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [];
+}
+
+function isLower(wanted: string, found: string | undefined): boolean {
+  return found !== undefined && Number(wanted) < Number(found);
+}
+
+/** Decreases that must wait: names of those five whose new value is lower, while another one still rises. */
+function heldBack(found: Readonly<Record<string, string>>, plan: Plan, restartsPending: boolean): ReadonlySet<string> {
+  const five = Object.entries(plan.parameters).filter(([name]) => replicasFirst.has(name));
+  const lower = five.filter(([name, { value }]) => isLower(value, found[name])).map(([name]) => name);
+  const rises = five.some(([name, { value }]) => found[name] !== undefined && isLower(found[name] ?? '', value));
+  return new Set(lower.length > 0 && (rises || restartsPending) ? lower : []);
+}
+
+/** A value as it is found when it says the same, else as it is wanted: a number is not rewritten as a text. */
+function unlessSame(found: Json | undefined, wanted: Json): Json {
+  if (isRecord(wanted)) {
+    const below = isRecord(found) ? found : {};
+    const changed = Object.entries(wanted).map(([key, each]): [string, Json] => [key, unlessSame(below[key], each)]);
+    return { ...below, ...Object.fromEntries(changed) };
+  }
+  return textOf(found) !== null && textOf(found) === textOf(wanted) ? (found ?? wanted) : wanted;
+}
+
+function targetOf(found: JsonRecord, plan: Plan, held: ReadonlySet<string>): JsonRecord {
+  const names = Object.keys(plan.parameters).sort();
+  const gone = new Set(statedNames(found).filter((name) => plan.parameters[name] === undefined));
+  const merged = unlessSame(found, plan.dynamic);
+  const whole = isRecord(merged) ? merged : {};
+  const before = recordAt(recordAt(found, 'postgresql'), 'parameters');
+  const parameters = Object.fromEntries(
+    Object.entries(recordAt(recordAt(whole, 'postgresql'), 'parameters'))
+      .filter(([name]) => !gone.has(name))
+      .map(([name, value]): [string, Json] => [name, held.has(name) ? (before[name] ?? value) : value]),
+  );
+  return {
+    ...whole,
+    postgresql: { ...recordAt(whole, 'postgresql'), parameters },
+    [markKey]: { parameters: names.join(',') },
+  };
+}
+
+/**
+ * The configuration to write now; null when the one that stands is as it should be, or must first be in force everywhere.
+ * @param found as Patroni keeps it
+ * @param restartsPending whether some member has not started with it yet
+ */
+export function nextConfiguration(found: JsonRecord, plan: Plan, restartsPending: boolean): JsonRecord | null {
+  const target = sorted(targetOf(found, plan, heldBack(parametersOf(found), plan, restartsPending)));
+  if (!isRecord(target) || JSON.stringify(target) === JSON.stringify(sorted(found))) return null;
+  return target;
+}
+
+/** Does a member's own value follow what is wanted? Numbers are compared as numbers; what only PostgreSQL can read counts as yes. */
+export function follows(setting: string | undefined, { effective }: DynamicParameter): boolean {
+  if (effective === null || setting === undefined) return effective === null;
+  if (setting === effective) return true;
+  return effective !== '' && setting !== '' && Number(setting) === Number(effective);
+}
+
+/** What Patroni takes for parameters that its configuration does not state. */
+const patroniDefaults: Readonly<Record<string, string>> = {
+  max_connections: '100',
+  max_locks_per_transaction: '64',
+  max_prepared_transactions: '0',
+  max_replication_slots: '10',
+  max_wal_senders: '10',
+  max_worker_processes: '8',
+  track_commit_timestamp: 'off',
+  wal_level: 'replica',
+};
+
+/** Key under which a member's answer holds what a parameter is by itself. */
+export function bootKey(name: string): string {
+  return `${name}/boot`;
+}
+
+/** Is a parameter that is not stated any more back at what it is by itself? */
+export function isUnset(settings: Readonly<Record<string, string>>, name: string): boolean {
+  const own = patroniDefaults[name] ?? settings[bootKey(name)];
+  return own !== undefined && settings[name] === own;
+}
+
+/** Parameters the primary still has higher than the configuration says: then it restarts before its replicas. */
+export function isDecrease(settings: Readonly<Record<string, string>>, plan: Plan): boolean {
+  return [...replicasFirst].some((name) => {
+    const stated = plan.parameters[name];
+    const wanted = stated === undefined ? (patroniDefaults[name] ?? null) : stated.effective;
+    const asked = stated !== undefined || plan.removed[name] !== undefined;
+    return asked && wanted !== null && isLower(wanted, settings[name]);
+  });
+}

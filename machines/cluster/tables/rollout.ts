@@ -1,0 +1,222 @@
+/**
+ * Owns: the one next step on the way from the spec that was true of every member to the one accepted. Asked anew on every
+ * observation: a step waits for facts, so an operator that died in the middle goes on where the facts are.
+ *
+ *   order  stage        step
+ *   1      configuring  Patroni's dynamic configuration says what the spec says (increases before decreases)
+ *   2      configuring  every member that runs is asked whether it follows
+ *   3      restarting   members whose PostgreSQL must start anew, one at a time: replicas first, the first of them is the
+ *                       canary; the primary first where a value shrinks that no replica may have lower
+ *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
+ *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas
+ *   6      done         nothing is left to do
+ *
+ * I1. No step begins while a member that ran before is not streaming again.
+ * I2. The primary's pod is never replaced while somebody else could take over.
+ */
+import { annotations, configObject, failoverObject, ordinalOf } from '../../shared/names.ts';
+import { oncePer } from '../../shared/once.ts';
+import type { Facts } from '../facts.ts';
+import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
+import type { JsonRecord, Plan } from '../plan.ts';
+import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from './configuration.ts';
+import { successor } from './succession.ts';
+
+export type RolloutStage = 'configuring' | 'restarting' | 'replacing' | 'switching' | 'done';
+
+/** What to send now; `none` while something is awaited. */
+export type RolloutAct =
+  | { readonly type: 'none' }
+  | { readonly type: 'configure'; readonly config: JsonRecord }
+  | { readonly type: 'verify'; readonly members: readonly string[] }
+  | { readonly type: 'restart'; readonly member: string }
+  | { readonly type: 'replace'; readonly member: string }
+  | { readonly type: 'switchover'; readonly leader: string; readonly candidate: string };
+
+export interface RolloutStep {
+  readonly stage: RolloutStage;
+  readonly act: RolloutAct;
+  /** One clause: what is done, or what is awaited. */
+  readonly because: string;
+  /** The member that is waited for; null when none is. */
+  readonly awaited: string | null;
+}
+
+interface Scene {
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly members: readonly Member[];
+  readonly leader: string;
+}
+
+const none: RolloutAct = { type: 'none' };
+/** The same before and after it was sent: a sentence follows from what is, not from what was just wished. */
+const told = 'Patroni has to be told';
+
+function wait(stage: RolloutStage, because: string, awaited: string | null = null): RolloutStep {
+  return { stage, act: none, because, awaited };
+}
+
+function act(stage: RolloutStage, step: RolloutAct, because: string, awaited: string | null = null): RolloutStep {
+  return { stage, act: step, because, awaited };
+}
+
+function settled(text: Readonly<Record<string, string>> | undefined): string {
+  const lower = Object.entries(text ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+  return JSON.stringify(lower.sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** Whether members must be asked: a configuration was written, or the parameters are not those that were rolled out. */
+function mustVerify({ memory }: Facts): boolean {
+  if (memory.configuring) return true;
+  if (memory.accepted === null || memory.rolledOut === null) return false;
+  return settled(memory.accepted.spec.postgresqlParams) !== settled(memory.rolledOut.spec.postgresqlParams);
+}
+
+/** The member's own settings, as they were read in this life of its pod. */
+function settingsOf(facts: Facts, member: string): Readonly<Record<string, string>> | null {
+  const read = facts.memory.verified[member];
+  return read !== undefined && read.uid === podOf(facts, member)?.object.uid ? read.settings : null;
+}
+
+function runs(member: Member): boolean {
+  return member.state === 'running' || member.state === 'streaming';
+}
+
+/** What a member has to do yet: nothing, be asked, or start anew. */
+function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' | 'restart' {
+  const settings = settingsOf(facts, member.name);
+  if (settings === null) return 'question';
+  const stated = parametersOf(dcsOf(facts, configObject(facts.world.cluster?.seen.name ?? ''))?.config ?? {});
+  const behind = Object.entries(plan.parameters).filter(
+    ([name, parameter]) => stated[name] === parameter.value && !follows(settings[name], parameter),
+  );
+  const left = Object.entries(plan.removed).filter(([name]) => !isUnset(settings, name));
+  if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
+  if (left.some(([, { needsRestart }]) => !needsRestart || !member.pendingRestart)) return 'question';
+  return behind.length > 0 || member.pendingRestart ? 'restart' : 'nothing';
+}
+
+function configuring(scene: Scene): RolloutStep | null {
+  const { facts, plan, members } = scene;
+  const object = configObject(facts.world.cluster?.seen.name ?? '');
+  const dcs = dcsOf(facts, object);
+  const telling = Object.values(facts.memory.open).some(({ type }) => type === 'PatchPatroniConfig');
+  if (telling) return wait('configuring', told);
+  if (dcs === null || dcs.config === null) return wait('configuring', "Patroni's configuration has not been seen");
+  if (dcs.paused) return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
+  const next = nextConfiguration(
+    dcs.config,
+    plan,
+    members.some((member) => member.pendingRestart),
+  );
+  if (next !== null) return act('configuring', { type: 'configure', config: next }, told);
+  if (!mustVerify(facts)) return null;
+  const asked = members.filter((member) => runs(member) && dueOf(scene, member) === 'question').map(({ name }) => name);
+  if (asked.length === 0) return null;
+  return act(
+    'configuring',
+    { type: 'verify', members: asked },
+    `${asked.join(', ')}: whether the new parameters are in force`,
+  );
+}
+
+function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean): readonly Member[] {
+  const cluster = scene.facts.world.cluster?.seen.name ?? '';
+  const rank = (member: Member): number => ((member.name === scene.leader) === leaderFirst ? -1 : 1);
+  return [...members].sort(
+    (one, other) => rank(one) - rank(other) || ordinalOf(cluster, one.name) - ordinalOf(cluster, other.name),
+  );
+}
+
+function unready(members: readonly Member[], but: string): Member | undefined {
+  return members.find((member) => !member.ready && member.name !== but);
+}
+
+function restarting(scene: Scene): RolloutStep | null {
+  const { facts, plan, members, leader } = scene;
+  if (!mustVerify(facts)) return null;
+  const due = members.filter((member) => runs(member) && dueOf(scene, member) === 'restart');
+  const decrease = isDecrease(settingsOf(facts, leader) ?? {}, plan);
+  const [next] = ordered(scene, due, decrease);
+  if (next === undefined) return null;
+  const other = unready(members, next.name);
+  if (other !== undefined)
+    return wait(
+      'restarting',
+      `${next.name} waits for ${other.name}: ${other.trouble ?? 'it is not ready'}`,
+      other.name,
+    );
+  if (!next.pendingRestart)
+    return wait('restarting', `Patroni on ${next.name} has not noticed yet that a restart is due`, next.name);
+  return act(
+    'restarting',
+    { type: 'restart', member: next.name },
+    `PostgreSQL on ${next.name} has to start anew for parameters to take effect`,
+    next.name,
+  );
+}
+
+function isCurrent({ facts, plan }: Scene, member: Member): boolean {
+  return podOf(facts, member.name)?.object.annotations[annotations.template] === plan.template;
+}
+
+/** A pod that goes now comes back with the new template. */
+function offersTemplate({ facts, plan }: Scene): boolean {
+  const detail = facts.world.objects[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`]?.object.detail;
+  return detail?.type === 'StatefulSet' && detail.template === plan.template && detail.current;
+}
+
+function replacing(scene: Scene): RolloutStep | null {
+  const { facts, members, leader } = scene;
+  const exists = (member: Member): boolean => podOf(facts, member.name) !== null;
+  const old = members.filter((member) => exists(member) && !isCurrent(scene, member));
+  if (old.length === 0) return null;
+  if (!offersTemplate(scene)) return wait('replacing', 'the StatefulSet has to bear the new template first');
+  const fresh = members.find((member) => !member.ready && (!exists(member) || isCurrent(scene, member)));
+  if (fresh !== undefined)
+    return wait('replacing', `${fresh.name} has to stream before another goes: ${fresh.trouble ?? ''}`, fresh.name);
+  const replicas = [...old].filter((member) => member.name !== leader).reverse();
+  const next = replicas.find((member) => !member.ready) ?? replicas[0];
+  if (next === undefined) return switching(scene);
+  if (next.state === 'terminating') return wait('replacing', `${next.name} is on its way out`, next.name);
+  const other = next.ready ? unready(members, next.name) : undefined;
+  if (other !== undefined) return wait('replacing', `${next.name} waits for ${other.name}`, other.name);
+  return act('replacing', { type: 'replace', member: next.name }, `${next.name} runs another template`, next.name);
+}
+
+function switching(scene: Scene): RolloutStep {
+  const { facts, plan, members, leader } = scene;
+  if (members.length === 1)
+    return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
+  const asked = dcsOf(facts, failoverObject(facts.world.cluster?.seen.name ?? ''))?.failover ?? null;
+  if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
+  const answer = successor(facts, { template: plan.template, below: Infinity });
+  const candidate = answer.values['candidate'];
+  if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
+  return act(
+    'switching',
+    { type: 'switchover', leader, candidate },
+    `${leader} runs another template; ${answer.because}`,
+    candidate,
+  );
+}
+
+/** Facts are never changed and a plan follows from them, so one answer for each pair is enough. */
+const stepsOf = oncePer((facts: Facts) => oncePer((plan: Plan) => nextStep(facts, plan)));
+
+/** The next step of the rollout on these facts. Asks nothing while nobody writes: then another procedure is at work. */
+export function rolloutStep({ facts, plan }: { readonly facts: Facts; readonly plan: Plan }): RolloutStep {
+  return stepsOf(facts)(plan);
+}
+
+function nextStep(facts: Facts, plan: Plan): RolloutStep {
+  const leader = leaderOf(facts);
+  if (!leader.writable || leader.name === null) return wait('configuring', leader.because);
+  const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
+  return (
+    configuring(scene) ??
+    restarting(scene) ??
+    replacing(scene) ?? { stage: 'done', act: none, because: 'every member runs what the spec says', awaited: null }
+  );
+}

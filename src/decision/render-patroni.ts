@@ -1,0 +1,83 @@
+/**
+ * Owns: what is asked of Patroni as complete requests. Configuration and switchover go through Patroni's own objects on
+ * the API server, where preconditions stop whoever is late; a restart has no such place and goes through the member's REST
+ * API, which does nothing unless a restart is pending.
+ */
+import { labels, labelValues } from '#machines/shared/names.ts';
+import type { Intent } from '#machines/cluster/intents.ts';
+import { resourcePath } from './paths.ts';
+import type { PatroniRequest, SqlRequest } from './record.ts';
+import { api, lookUp, merge, type RenderContext, type Rendered } from './requests.ts';
+
+const container = 'postgres';
+
+function place(context: RenderContext, pod: string): { namespace: string; pod: string; container: string } {
+  return { namespace: context.facts.world.cluster?.seen.namespace ?? '', pod, container };
+}
+
+/** The whole dynamic configuration, onto the object as it was read. */
+export function patroniConfig(
+  context: RenderContext,
+  intent: Extract<Intent, { type: 'PatchPatroniConfig' }>,
+): Rendered | null {
+  return merge(context, intent, { annotations: { config: JSON.stringify(intent.config) } });
+}
+
+/** The labels by which Patroni finds its objects. */
+function scopeLabels(cluster: string): Readonly<Record<string, string>> {
+  return {
+    [labels.managedBy]: labelValues.managedBy,
+    [labels.name]: labelValues.name,
+    [labels.component]: labelValues.database,
+    [labels.cluster]: cluster,
+  };
+}
+
+/** Leader and successor, on Patroni's object for that; made if Patroni never needed it. */
+export function switchover(
+  context: RenderContext,
+  intent: Extract<Intent, { type: 'RequestSwitchover' }>,
+): Rendered | null {
+  const { target, uid, leader, candidate } = intent;
+  const annotations = { leader, member: candidate };
+  if (uid !== null) return merge(context, { target, uid }, { annotations });
+  const cluster = context.facts.world.cluster?.seen;
+  const metadata = { name: target.name, labels: scopeLabels(cluster?.name ?? ''), annotations };
+  const request = api({
+    method: 'POST',
+    path: resourcePath(target.kind, cluster?.namespace ?? '', null),
+    query: {},
+    contentType: 'application/json',
+    body: JSON.stringify({ apiVersion: 'v1', kind: target.kind, metadata }),
+  });
+  return { request, reads: [] };
+}
+
+/** A restart of PostgreSQL by Patroni, only where one is pending. */
+export function restart(context: RenderContext, intent: Extract<Intent, { type: 'RestartPostgres' }>): Rendered | null {
+  const read = lookUp(context, intent);
+  if (read === null) return null;
+  const request: PatroniRequest = {
+    type: 'patroni',
+    ...place(context, intent.target.name),
+    method: 'POST',
+    path: '/restart',
+    body: JSON.stringify({ restart_pending: true, timeout: 120 }),
+  };
+  return { request, reads: [read] };
+}
+
+/** One question to pg_settings. */
+export function settings(
+  context: RenderContext,
+  intent: Extract<Intent, { type: 'VerifyParameters' }>,
+): Rendered | null {
+  const request: SqlRequest = {
+    type: 'sql',
+    ...place(context, intent.target.name),
+    procedure: 'read-settings',
+    arguments: { names: intent.names.join(',') },
+    secret: null,
+  };
+  return { request, reads: [] };
+}

@@ -1,0 +1,67 @@
+/**
+ * Owns: the parameters of one PostgreSQL: what Patroni's configuration asks, what is in force, and what waits for a start.
+ * Values are kept as pg_settings shows them.
+ */
+import type { Json } from '../json.ts';
+import { at } from '../json.ts';
+import { settingOf } from '#src/resources/parameters/settings.ts';
+import { effectiveValue } from '#src/resources/parameters/validation.ts';
+
+/** What Patroni takes where its configuration says nothing. */
+const patroniDefaults: Readonly<Record<string, string>> = {
+  max_connections: '100',
+  max_locks_per_transaction: '64',
+  max_prepared_transactions: '0',
+  max_wal_senders: '10',
+  max_worker_processes: '8',
+};
+
+export interface Parameters {
+  /** Starts with this configuration; false when PostgreSQL refuses to. */
+  readonly start: (config: Json) => boolean;
+  /** Takes what needs no start. */
+  readonly reload: (config: Json) => void;
+  readonly isRestartPending: () => boolean;
+  /** Lines of name, blank, value. */
+  readonly shown: (names: readonly string[]) => string;
+}
+
+/** What would be in force after a start with this configuration. */
+function wantedOf(major: string, config: Json): ReadonlyMap<string, string> {
+  const stated = Object.entries(at(config, 'postgresql', 'parameters')).map(([name, value]): [string, string] => {
+    const setting = settingOf(major, name);
+    const given = String(value);
+    return [name, setting === null ? given : (effectiveValue(setting, given) ?? given)];
+  });
+  return new Map([...Object.entries(patroniDefaults), ...stated]);
+}
+
+/** A PostgreSQL of this major that has not been started. */
+export function makeParameters(major: string): Parameters {
+  let inForce = new Map<string, string>();
+  let wanted: ReadonlyMap<string, string> = new Map();
+
+  function needsStart(name: string): boolean {
+    return settingOf(major, name)?.context === 'postmaster';
+  }
+
+  return {
+    start: (config) => {
+      wanted = wantedOf(major, config);
+      // No node of this world has huge pages.
+      if (wanted.get('huge_pages') === 'on') return false;
+      inForce = new Map(wanted);
+      return true;
+    },
+    reload: (config) => {
+      wanted = wantedOf(major, config);
+      const kept = [...inForce].filter(([name]) => needsStart(name));
+      inForce = new Map([...[...wanted].filter(([name]) => !needsStart(name)), ...kept]);
+    },
+    isRestartPending: () => {
+      const names = new Set([...wanted.keys(), ...inForce.keys()]);
+      return [...names].some((name) => needsStart(name) && wanted.get(name) !== inForce.get(name));
+    },
+    shown: (names) => names.map((name) => `${name} ${inForce.get(name) ?? ''}\n${name}/boot \n`).join(''),
+  };
+}
