@@ -4,7 +4,7 @@
  * Does not own: how they are learned (`learn.ts`) or produced (`src/stream`).
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import type { JsonRecord } from './plan.ts';
+import type { JsonRecord } from '../shared/json.ts';
 
 /** Kinds of objects around a cluster that are watched, besides the PostgresCluster itself. */
 export const watchedKinds = [

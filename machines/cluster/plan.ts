@@ -3,7 +3,10 @@
  * it asks for, completely rendered. Computed by the decision layer from facts, memoised, never stored.
  */
 import type { ComparedValue } from '../shared/answer.ts';
+import type { Json, JsonRecord } from '../shared/json.ts';
 import type { DcsMode, ObjectRef, WatchedKind } from './observations.ts';
+
+export type { Json, JsonRecord };
 
 /** A fault in the spec, for condition ConfigurationValid. */
 export interface Problem {
@@ -14,12 +17,6 @@ export interface Problem {
   /** The rule it breaks, as a clause: `must be an integer from 64 to 2147483647 kB`. */
   readonly rule: string;
 }
-
-/** JSON values with two additions: `{ "$effect": "" }` and friends are holes that the executor fills (`journal.md` §4). */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
-/** A JSON object. */
-export type JsonRecord = { readonly [key: string]: Json };
 
 /** A parameter of the spec that Patroni keeps in its dynamic configuration. */
 export interface DynamicParameter {

@@ -5,10 +5,11 @@ import type { Subject } from './database.ts';
 /** A file that takes the room a member's volume has left. */
 const filler = '/home/postgres/pgdata/filler';
 
-/** Kills processes of a member by the name of their program, at once. They must have been there. */
+/** Kills processes of a member by their command line, at once. @throws when it has none like that */
 export async function killProcesses(world: World, { namespace }: Subject, pod: string, pattern: string): Promise<void> {
-  const answer = await shell(world, namespace, pod, `pkill -KILL -f '${pattern}'`);
-  if (!answer.endsWith('exit 0')) throw new Error(`${pod} has no process like ${pattern}: ${answer}`);
+  const exec = ['--namespace', namespace, 'exec', pod, '--container', 'postgres', '--'];
+  // Not through a shell: its own command line would be like that too.
+  await world.kubectl(...exec, 'pkill', '-KILL', '--full', pattern);
 }
 
 /** Kills PostgreSQL's postmaster in a live pod; Patroni stays. */

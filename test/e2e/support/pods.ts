@@ -3,6 +3,7 @@
  * API server again and again, and what it says nothing of stays as it was.
  */
 import { request } from 'node:https';
+import { labels, labelValues } from '#machines/shared/names.ts';
 import { loadConnection } from '#src/kube/connection.ts';
 import type { World } from '../world.ts';
 import { monotonic } from './clock.ts';
@@ -53,7 +54,7 @@ function seen({ metadata, spec, status }: PodObject): PodSeen {
     uid: metadata.uid,
     node: spec.nodeName ?? '',
     address: status.podIP ?? '',
-    role: metadata.labels?.['postgres.example.com/role'] ?? '',
+    role: metadata.labels?.[labels.role] ?? '',
     isReady: status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false,
     isLeaving: metadata.deletionTimestamp !== undefined,
     containerRestarts: (status.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0),
@@ -86,14 +87,13 @@ function ask(world: World, path: string): Promise<string | null> {
 
 /** The members' pods now; null while the API server does not answer. */
 export async function podsOf(world: World, { namespace, name }: Subject): Promise<readonly PodSeen[] | null> {
-  const selector = `postgres.example.com/cluster=${name},app.kubernetes.io/component=database`;
+  const selector = `${labels.cluster}=${name},${labels.component}=${labelValues.database}`;
   const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
   const text = await ask(world, path);
   return text === null ? null : (JSON.parse(text) as { readonly items: readonly PodObject[] }).items.map(seen);
 }
 
 const everyMs = 300;
-const primaryRole = 'master';
 
 /** Records until it is stopped; returns once the pods have been seen. */
 export async function recordPods(world: World, subject: Subject): Promise<PodRecord> {
@@ -107,7 +107,7 @@ export async function recordPods(world: World, subject: Subject): Promise<PodRec
   const look = async (): Promise<void> => {
     const now = await podsOf(world, subject);
     const at = monotonic();
-    if (pods.filter(({ role }) => role === primaryRole).length > 1) twoLabelledMs += at - lastAt;
+    if (pods.filter(({ role }) => role === labelValues.leader).length > 1) twoLabelledMs += at - lastAt;
     lastAt = at;
     if (now === null || JSON.stringify(now) === JSON.stringify(pods)) return;
     pods = now;

@@ -22,6 +22,10 @@ export interface Measured {
   readonly recreations: Readonly<Record<string, number>>;
   readonly apiWrites: ApiWrites;
   readonly tookMs: number;
+  /** What the writer met meanwhile, by kind and code. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Load average of the machine at the end: how far the times can be trusted. */
+  readonly load: number;
 }
 
 const root = new URL('../../../', import.meta.url).pathname;
@@ -56,6 +60,7 @@ export function measuredTable(rows: readonly Measured[]): string {
     'pods made anew',
     'writes of the operator',
     'took, s',
+    'load of 2 cores',
   ];
   const line = (row: Measured): readonly string[] => [
     row.procedure,
@@ -69,6 +74,7 @@ export function measuredTable(rows: readonly Measured[]): string {
     counts(row.recreations),
     counts(row.apiWrites.operator),
     seconds(row.tookMs),
+    row.load.toFixed(0),
   ];
   return [head, head.map(() => '---'), ...rows.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

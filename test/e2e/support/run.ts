@@ -2,6 +2,7 @@
  * Owns: a cluster under watch: writer, probes and recorder together, and the measuring of one procedure after another.
  * Rules that hold in every procedure are expected here; what one of them allows is said by the caller.
  */
+import { loadavg } from 'node:os';
 import { expect } from 'vitest';
 import type { Balance } from '#test/support/day2/accounting.ts';
 import { phase, type World } from '../world.ts';
@@ -61,6 +62,7 @@ export async function openRun(
       starts: probes.starts(),
       recreations: pods.recreations(),
       twoLabelledMs: pods.twoLabelledMs(),
+      errors: writer.errors(),
     };
     await work();
     await writer.writesAgain();
@@ -83,6 +85,8 @@ export async function openRun(
       recreations: minus(pods.recreations(), before.recreations),
       apiWrites: apiWrites(before.audit, subject.namespace),
       tookMs: Math.round(monotonic() - before.at),
+      errors: minus(writer.errors(), before.errors),
+      load: loadavg()[0] ?? 0,
     };
     keepMeasured(measured);
     process.stdout.write(`day2 ${JSON.stringify(measured)}\n`);

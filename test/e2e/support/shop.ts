@@ -1,0 +1,85 @@
+/** Owns: the cluster that day-two tests work on: three members, one per node, in the setting the environment names. */
+import { operatorNamespace } from '#test/cluster/deploy.ts';
+import { eventually, manifest, namespace, phase, psql, type World } from '../world.ts';
+import type { Subject } from './database.ts';
+import { podsOf, type PodSeen } from './pods.ts';
+
+export interface Setting {
+  readonly version: string;
+  readonly dcs: 'Endpoints' | 'ConfigMaps';
+}
+
+/** DAY2_VERSION and DAY2_DCS, else what most users have. */
+export function settingOfEnvironment(): Setting {
+  const dcs = process.env['DAY2_DCS'] ?? 'Endpoints';
+  if (dcs !== 'Endpoints' && dcs !== 'ConfigMaps') throw new Error(`DAY2_DCS is ${dcs}: Endpoints or ConfigMaps`);
+  return { version: process.env['DAY2_VERSION'] ?? '17', dcs };
+}
+
+/** A setting in the words of reports. */
+export function settingName({ version, dcs }: Setting): string {
+  return `PostgreSQL ${version}, ${dcs}, 3 members`;
+}
+
+/** Makes a fresh namespace with one cluster and waits until it runs. */
+export async function createShop(
+  world: World,
+  where: string,
+  setting: Setting,
+  spec: Readonly<Record<string, unknown>> = {},
+): Promise<Subject> {
+  await namespace(world, where);
+  const subject = { namespace: where, name: 'shop' };
+  const full = { ...setting, replicas: 3, storage: { size: '600Mi' }, ...spec };
+  await world.apply(manifest({ namespace: where, name: subject.name, spec: full }));
+  await phase(world, where, subject.name, 'Running');
+  return subject;
+}
+
+/** The pod that bears the primary's label, when exactly one does. */
+export async function primaryPod(world: World, subject: Subject): Promise<PodSeen> {
+  return eventually('one pod bearing the label of the primary', async () => {
+    const labelled = (await podsOf(world, subject))?.filter(({ role }) => role === 'master') ?? [];
+    return labelled.length === 1 ? (labelled[0] ?? null) : null;
+  });
+}
+
+/** Waits until every replica streams to the primary: from then on a planned step loses nothing. */
+export async function allStreaming(world: World, subject: Subject, replicas = 2): Promise<void> {
+  await eventually(`${replicas} replicas streaming`, async () => {
+    const { name } = await primaryPod(world, subject);
+    const statement = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+    return (await psql(world, subject.namespace, name, statement)) === String(replicas);
+  });
+}
+
+/** Node of the operator's pod. */
+export async function operatorNode(world: World): Promise<string> {
+  return world.kubectl(
+    '--namespace',
+    operatorNamespace,
+    'get',
+    'pods',
+    '--selector',
+    'app.kubernetes.io/name=postgres-operator',
+    '--output',
+    'jsonpath={.items[0].spec.nodeName}',
+  );
+}
+
+/** Moves the primary off the operator's node, by asking its pod to end: what befalls that node shall not befall both. */
+export async function primaryApartFromOperator(world: World, subject: Subject): Promise<PodSeen> {
+  const node = await operatorNode(world);
+  return eventually(
+    'the primary being on another node than the operator',
+    async () => {
+      const primary = await primaryPod(world, subject);
+      if (primary.node !== node) return primary;
+      await world.kubectl('--namespace', subject.namespace, 'delete', 'pod', primary.name, '--timeout=120s');
+      await phase(world, subject.namespace, subject.name, 'Running');
+      await allStreaming(world, subject);
+      return null;
+    },
+    300_000,
+  );
+}
