@@ -41,7 +41,7 @@ export function singleFaults(calm: RunResult, fates: readonly Fate[] = requestFa
   );
 }
 
-const modes: readonly CrashMode[] = ['kill', 'kill', 'kill', 'pause', 'amnesia'];
+const modes: readonly CrashMode[] = ['kill', 'kill', 'kill', 'pause', 'amnesia', 'power', 'torn', 'rollback'];
 
 function stepsOf(chance: SimChance, operators: readonly string[]): readonly PlanStep[] {
   const step = stepOf(chance, operators);

@@ -115,7 +115,7 @@ function begun(scene: Scene, step: TimedStep): () => void {
     case 'crash-at':
       if (step.mode === 'pause') seat?.pause(step.ms);
       else if (seat?.isAlive() === true) {
-        seat.kill(step.mode === 'amnesia');
+        seat.kill(step.mode);
         scene.again(seat);
       }
       return nothing;

@@ -2,7 +2,7 @@
  * Owns: the simulator's command line.
  *
  *   --seed N [--count M] [--scenario NAME]   random faults, one plan for each seed from N on
- *   --crashes NAME [--mode kill|amnesia|pause] [--every K]   every single crash of a scenario
+ *   --crashes NAME [--mode kill|amnesia|pause|power|torn|rollback] [--every K]   every single crash of a scenario
  *   --faults NAME [--every K] [--late]       every fault of every single request of a scenario; or only its arrival too late
  *   --plan FILE                              one plan again; --log shows what the operators said
  *   --first                                  stops at the first failure
@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lateRequest, planOf, requestFates, singleCrashes, singleFaults } from './exploration.ts';
-import { quiet, readPlan, type CrashMode, type Plan } from './plan.ts';
+import { crashModes, quiet, readPlan, type CrashMode, type Plan } from './plan.ts';
 import { runPlan, type RunResult } from './run.ts';
 import { makeScratch } from './scratch.ts';
 import { shrunk } from './shrink.ts';
@@ -38,8 +38,9 @@ const { values } = parseArgs({
 });
 
 function modeOf(text: string): CrashMode {
-  if (text === 'kill' || text === 'amnesia' || text === 'pause') return text;
-  throw new Error(`--mode ${text} is none of kill, amnesia, pause`);
+  const found = crashModes.find((mode) => mode === text);
+  if (found !== undefined) return found;
+  throw new Error(`--mode ${text} is none of ${crashModes.join(', ')}`);
 }
 
 const { folder: scratch, remove } = makeScratch();

@@ -5,8 +5,6 @@
  *     dies at the next crash point, and its journal is read from where it stood in that moment.
  * I2. A life that stands still sends nothing and hears nothing; all of it comes when it goes on, in order.
  */
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import pino from 'pino';
 import type { Actors } from '#src/actor/actor.ts';
 import { readConfig } from '#src/config.ts';
@@ -16,6 +14,7 @@ import { startOperator, type Operator } from '#src/operator/operator.ts';
 import type { OperatorOptions, Skipped } from '#src/operator/options.ts';
 import type { CrashPoint, Ports } from '#src/ports.ts';
 import type { SimChance } from './chance.ts';
+import { makeDisk, type Ending } from './disk.ts';
 import type { LineFate } from './lines.ts';
 import { makeNetwork, type Fate, type Network, type NetworkPorts, type Sender } from './network.ts';
 import type { View } from './past.ts';
@@ -25,11 +24,12 @@ import type { Schedule } from './schedule.ts';
 /** Thrown through the code of a process that was killed. */
 export class Killed extends Error {}
 
-/** What happens to a process at a passage; `amnesia` takes its journal too. */
+/** What happens to a process at a passage. */
 export type Verdict =
   | { readonly type: 'go' }
-  | { readonly type: 'kill' }
-  | { readonly type: 'amnesia' }
+  /** The journal is put aside, for a later rollback. */
+  | { readonly type: 'keep' }
+  | { readonly type: 'end'; readonly ending: Ending; readonly cut: number }
   | { readonly type: 'pause'; readonly ms: number };
 
 export interface SeatPorts {
@@ -49,8 +49,8 @@ export interface SeatPorts {
   readonly onLeaving: (request: ApiRequest, auditId: string | null, journal: Journal | null) => void;
   /** Told when a process ended by itself because going on would have been wrong. */
   readonly onFatal: (because: string) => void;
-  /** Told when a process died, with what its journal held. */
-  readonly onDeath: (journal: Journal | null) => void;
+  /** Told when a process died, with what its journal held; `unfinished`: without its last commit. */
+  readonly onDeath: (journal: Journal | null, unfinished: boolean) => void;
   /** Told of every observation that an operator skips. */
   readonly onSkipped: (skipped: Skipped) => void;
   readonly log: (line: string) => void;
@@ -62,8 +62,7 @@ export interface Seat {
   readonly name: string;
   /** Starts a process; it goes on with the journal that the last one left. */
   readonly start: () => void;
-  /** `forgets` takes the journal too. */
-  readonly kill: (forgets?: boolean) => void;
+  readonly kill: (ending?: Ending) => void;
   /** Stands still for a while: SIGSTOP, a blocked event loop. */
   readonly pause: (ms: number) => void;
   /** Its wall clock jumps, forwards or back. */
@@ -98,8 +97,6 @@ interface Life {
   readonly lanes: Network[];
 }
 
-const suffixes = ['', '-wal'] as const;
-
 function portsOf(
   life: Life,
   schedule: Schedule,
@@ -133,17 +130,7 @@ export function makeSeat(ports: SeatPorts): Seat {
   let lives = 0;
   let life: Life | null = null;
 
-  const folderOf = (number: number): string => join(ports.folder, `life-${number}`);
-  const pathOf = (number: number): string => join(folderOf(number), 'journal.db');
-
-  /** The disk as the next life finds it: what was written up to now. */
-  function inherit(from: number, forgets = false): void {
-    mkdirSync(folderOf(from + 1), { recursive: true });
-    for (const suffix of suffixes)
-      if (!forgets && existsSync(pathOf(from) + suffix)) copyFileSync(pathOf(from) + suffix, pathOf(from + 1) + suffix);
-    // Takes up no room here, where nothing is ever full.
-    writeFileSync(`${pathOf(from + 1)}.ballast`, '');
-  }
+  const disk = makeDisk(ports.folder);
 
   function journalOf(of: Life | null): Journal | null {
     try {
@@ -153,11 +140,13 @@ export function makeSeat(ports: SeatPorts): Seat {
     }
   }
 
-  function bury(of: Life, forgets = false): void {
+  function bury(of: Life, ending: Ending = 'kill', cut = 0): void {
     of.dead = true;
-    inherit(lives, forgets);
+    // Only the commit whose end is being reported is not synced yet.
+    const unfinished = (ending === 'power' || ending === 'torn') && passages.at(-1) === 'after-commit';
+    disk.pass(lives, ending === 'power' || ending === 'torn' ? (unfinished ? ending : 'kill') : ending, cut);
     const journal = journalOf(of);
-    ports.onDeath(journal);
+    ports.onDeath(journal, unfinished);
     of.buried = true;
     journal?.close();
     for (const lane of of.lanes) void lane.close();
@@ -191,8 +180,9 @@ export function makeSeat(ports: SeatPorts): Seat {
     passages.push(point);
     const verdict = ports.onPassage(point, passages.length - 1);
     if (verdict.type === 'go') return;
+    if (verdict.type === 'keep') return disk.keep(lives);
     if (verdict.type === 'pause') return pause(of, verdict.ms);
-    bury(of, verdict.type === 'amnesia');
+    bury(of, verdict.ending, verdict.cut);
     throw new Killed(point);
   }
 
@@ -220,14 +210,14 @@ export function makeSeat(ports: SeatPorts): Seat {
 
   function start(): void {
     if (life !== null) return;
-    if (lives === 0) inherit(0);
+    if (lives === 0) disk.pass(0, 'amnesia');
     lives += 1;
     const mine: Life = { operator: null, actors: () => null, dead: false, buried: false, held: null, lanes: [] };
     life = mine;
     const crash = { hit: (point: CrashPoint) => passed(mine, point) };
     const timestamp = (): string => `,"time":"${new Date(schedule.nowMs()).toISOString()}"`;
     startOperator({
-      config: config(ports.name, pathOf(lives)),
+      config: config(ports.name, disk.pathOf(lives)),
       ports: portsOf(mine, schedule, gateOf(mine), {
         chance: ports.chance.stream(`life-${lives}`),
         crash,
@@ -275,8 +265,8 @@ export function makeSeat(ports: SeatPorts): Seat {
   return {
     name: ports.name,
     start,
-    kill: (forgets = false) => {
-      if (life !== null) bury(life, forgets);
+    kill: (ending) => {
+      if (life !== null) bury(life, ending);
     },
     pause: (ms) => {
       if (life !== null && life.held === null) pause(life, ms);
@@ -292,14 +282,14 @@ export function makeSeat(ports: SeatPorts): Seat {
       if (mine === null) return;
       await mine.operator?.stop();
       mine.dead = true;
-      inherit(lives);
+      disk.pass(lives, 'kill');
       life = null;
     },
     isAlive: () => life !== null,
     journal: () => journalOf(life),
     actors: () => life?.actors() ?? null,
     underway: () => (life?.lanes ?? []).flatMap((lane) => lane.underway()).sort(),
-    path: () => pathOf(life === null ? lives + 1 : lives),
+    path: () => disk.pathOf(life === null ? lives + 1 : lives),
     passages,
     requests: () => requests,
     lines: () => Object.fromEntries(lines),

@@ -3,18 +3,22 @@
  * themselves, so that a run can be repeated from a file and shrunk by leaving steps out.
  */
 import { readFileSync } from 'node:fs';
+import type { Ending } from './disk.ts';
 import { isJson, list, number, parsed, text } from './json.ts';
 import type { LineFate } from './lines.ts';
 import type { Fate } from './network.ts';
 
-/** How a process dies, or stands still, at a passage of a crash point. */
-export type CrashMode =
-  /** Memory is lost. */
-  | 'kill'
-  /** Memory and journal are lost. */
-  | 'amnesia'
-  /** SIGSTOP, and SIGCONT after a while. */
-  | 'pause';
+/** How a process ends (`disk.ts`), or stands still (SIGSTOP, and SIGCONT after a while), at a passage of a crash point. */
+export type CrashMode = Ending | 'pause';
+
+export const crashModes = [
+  'kill',
+  'amnesia',
+  'pause',
+  'power',
+  'torn',
+  'rollback',
+] as const satisfies readonly CrashMode[];
 
 export type PlanStep =
   /** At the `passage`-th passage of any crash point, counted over all lives of the operator. */
@@ -24,6 +28,8 @@ export type PlanStep =
       readonly passage: number;
       readonly mode: CrashMode;
       readonly ms: number;
+      /** Of a torn commit: which of `cuts` (`disk.ts`). */
+      readonly cut?: number;
     }
   /** To the `nth` request of the operator, counted over all its lives. */
   | { readonly type: 'request'; readonly operator: string; readonly nth: number; readonly fate: Fate }

@@ -80,11 +80,13 @@ function eventsOf(court: () => Court, log: (line: string) => void): Events {
     onSkipped: (sender, skipped) => {
       for (const watcher of court().watchers) watcher.onSkipped?.(sender, skipped);
     },
-    onDeath: (sender, journal) => {
-      for (const watcher of court().watchers) watcher.onDeath?.(sender, journal);
+    onDeath: (sender, journal, unfinished) => {
+      for (const watcher of court().watchers) watcher.onDeath?.(sender, journal, unfinished);
     },
     onFatal: (sender, because) => court().tell('F', `${sender} ended by itself: ${because}`),
-    onPassage: () => undefined,
+    onPassage: (sender, point) => {
+      for (const watcher of court().watchers) watcher.onPassage?.(sender, point);
+    },
     log: (line) => {
       // A decision that cannot be made costs its observation: a bug, even where nothing comes of it.
       if (line.includes('"trouble":')) court().tell('decide', line);

@@ -37,7 +37,7 @@ export interface Events {
   /** A request of an operator is about to leave. */
   readonly onLeaving: (sender: string, request: ApiRequest, auditId: string | null, journal: Journal | null) => void;
   readonly onHandled: (handled: Handled) => void;
-  readonly onDeath: (sender: string, journal: Journal | null) => void;
+  readonly onDeath: (sender: string, journal: Journal | null, unfinished: boolean) => void;
   /** A process ended because going on would have been wrong. */
   readonly onFatal: (sender: string, because: string) => void;
   readonly onPassage: (sender: string, point: CrashPoint) => void;
@@ -115,13 +115,18 @@ function seatOf(shared: Shared, name: string): Seat {
   );
   const chance = habitat.chance.stream(name);
   const again = (): void => void schedule.after(restartMs, () => seat.start(), true);
+  // What a rollback brings back is the journal as it stood half way.
+  const kept = new Set(
+    [...crashes.values()].flatMap(({ mode, passage }) => (mode === 'rollback' ? [passage >> 1] : [])),
+  );
   const verdictAt = (passage: number): Verdict => {
     const step = crashes.get(passage);
+    if (kept.has(passage)) return { type: 'keep' };
     if (step === undefined || trouble.disarmed) return { type: 'go' };
     crashes.delete(passage);
     if (step.mode === 'pause') return { type: 'pause', ms: step.ms };
     again();
-    return { type: step.mode };
+    return { type: 'end', ending: step.mode, cut: step.cut ?? 0 };
   };
   const seat: Seat = makeSeat({
     name,
@@ -157,7 +162,7 @@ function seatOf(shared: Shared, name: string): Seat {
       events.onFatal(name, because);
       again();
     },
-    onDeath: (journal) => events.onDeath(name, journal),
+    onDeath: (journal, unfinished) => events.onDeath(name, journal, unfinished),
     onSkipped: (skipped) => events.onSkipped?.(name, skipped),
     log: events.log,
     serve: options.serve,

@@ -2,6 +2,7 @@
  * Owns: what an invariant is: something that watches a world from outside and says when it is broken. One file each; each
  * knows the world only by its API server, its members, and what leaves and enters the operators.
  */
+import type { CrashPoint } from '#src/ports.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { Skipped } from '#src/operator/options.ts';
 import type { Handled } from '../network.ts';
@@ -22,7 +23,9 @@ export interface Watcher {
   readonly onLeaving?: (leaving: Leaving) => void;
   readonly onHandled?: (handled: Handled) => void;
   readonly onSkipped?: (sender: string, skipped: Skipped) => void;
-  readonly onDeath?: (sender: string, journal: Journal | null) => void;
+  readonly onPassage?: (sender: string, point: CrashPoint) => void;
+  /** `unfinished`: what was being committed does not count. */
+  readonly onDeath?: (sender: string, journal: Journal | null, unfinished: boolean) => void;
   /** After the world has come to rest, with the journals still open. */
   readonly atEnd?: () => void;
 }

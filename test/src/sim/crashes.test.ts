@@ -1,5 +1,6 @@
 /** A sample of what `npm run sim -- --crashes` and `--seed` run in full. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { cuts } from '#src/sim/disk.ts';
 import { planOf, requestFates, singleCrashes } from '#src/sim/exploration.ts';
 import { quiet, type CrashMode, type Plan } from '#src/sim/plan.ts';
 import { runPlan, type RunResult } from '#src/sim/run.ts';
@@ -31,12 +32,27 @@ const modes: readonly (readonly [CrashMode, string, number])[] = [
   ['kill', 'vandal', 150],
   ['amnesia', 'delete-volumes', 200],
   ['pause', 'two-operators', 250],
+  ['rollback', 'delete', 210],
 ];
 
 describe('operators that die, forget or stand still', () => {
   it.each(modes)('%s in %s, at every %i-th passage of a crash point', async (mode, scenario, every) => {
     const plans = singleCrashes(await calm(scenario), mode).filter((_, index) => index % every === every >> 2);
     expect(plans.length).toBeGreaterThan(3);
+    expect(await violationsOf(plans)).toEqual([]);
+  });
+
+  it('loses no acknowledged row when power fails within a commit, wherever its log is cut', async () => {
+    const { passages } = await calm('delete');
+    const commits = (passages['operator-0'] ?? []).flatMap((point, passage) =>
+      point === 'after-commit' ? [passage] : [],
+    );
+    const steps = cuts.map((_, cut) => {
+      const passage = commits[(cut * 7) % commits.length] ?? 0;
+      return { type: 'crash', operator: 'operator-0', passage, mode: 'torn', cut, ms: 0 } as const;
+    });
+    const power = { type: 'crash', operator: 'operator-0', passage: commits[20] ?? 0, mode: 'power', ms: 0 } as const;
+    const plans = [...steps, power].map((step): Plan => ({ seed: 3, scenario: 'delete', steps: [step] }));
     expect(await violationsOf(plans)).toEqual([]);
   });
 
