@@ -5,6 +5,7 @@ import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import type { RecordRow } from '#src/journal/record.ts';
+import type { Standing } from '#src/replay/snapshot-text.ts';
 
 /** Flags of every verb that reads a source. */
 export interface Flags {
@@ -104,6 +105,8 @@ export interface Recorded {
   readonly blobs: ReadonlyMap<string, string>;
   /** @throws when the source does not hold the text: it is damaged */
   readonly getBlob: (hash: string) => string;
+  /** How the cluster stood before the first of the rows. */
+  readonly from: Standing | null;
 }
 
 /** Rows of a cluster as they are, in order. */
@@ -124,7 +127,22 @@ export async function recorded(
       });
     return bytes;
   };
-  return { rows, blobs, getBlob };
+  return { rows, blobs, getBlob, from: source.standing };
+}
+
+/** As `recorded`, to decide the rows again. @throws Refused when they are not the ones that were written */
+export async function replayable(
+  source: Source,
+  cluster: ClusterSummary,
+  filter: Pick<RowFilter, 'untilSeq' | 'untilMs'> = {},
+): Promise<Recorded> {
+  if (source.unreplayable !== null)
+    throw new Refused(source.unreplayable, {
+      operation: 'replay',
+      subject: source.describe,
+      hint: 'use the journal or the whole export that it was made from',
+    });
+  return recorded(source, cluster, filter);
 }
 
 /** Decisions of a cluster, decoded, in order. */

@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
+import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addJournal } from './verbs/journal.ts';
 import { addCompareVersions, addReplay } from './verbs/replay.ts';
 import { addStatus } from './verbs/status.ts';
@@ -28,6 +29,8 @@ for (const add of [
   addJournal,
   addReplay,
   addCompareVersions,
+  addPostmortem,
+  addIncident,
 ])
   add(program);
 

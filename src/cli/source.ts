@@ -9,12 +9,17 @@ import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/re
 import type { RecordRow } from '#src/journal/record.ts';
 import { verifyJournal, type Anchor, type VerifyReport } from '#src/journal/verify.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
+import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
 import { readExport } from './export-file.ts';
 
 export interface Source {
   readonly describe: string;
   /** True when no rows can be added any more. */
   readonly finished: boolean;
+  /** Why its rows cannot be decided again; null when they are the ones that were written. */
+  readonly unreplayable: string | null;
+  /** How the cluster stood before the first row that there is; null when that is the first of all, or a `base`. */
+  readonly standing: Standing | null;
   readonly clusters: () => Promise<readonly ClusterSummary[]>;
   readonly rows: (filter: RowFilter) => Promise<readonly RecordRow[]>;
   /** Texts of blobs by hash, for everything that `rows` mention. */
@@ -40,6 +45,8 @@ export function databaseSource(path: string): Source {
   return {
     describe: path,
     finished: false,
+    unreplayable: null,
+    standing: null,
     clusters: async () => reader.clusters(),
     rows: async (filter) => reader.rows(filter),
     blobs: async (rows) => new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])),
@@ -51,7 +58,14 @@ export function databaseSource(path: string): Source {
 
 /** An exported incident. Its chain is verified as it is read. */
 export function exportSource(path: string): Source {
-  const { cluster, rows, blobs, damage } = readExport(readFileSync(path, 'utf8'));
+  const { cluster, rows, blobs, damage, standing, redacted } = readExport(readFileSync(path, 'utf8'));
+  const before = standing === null ? null : decodeStanding(standing.bytes);
+  if (standing !== null && before === null)
+    throw new Refused('it begins with a standing that this build cannot read', {
+      operation: 'read',
+      subject: path,
+      hint: 'use the pgc of the build that wrote it, or export the cluster as a whole',
+    });
   const last = rows.at(-1);
   const head = { epoch: last?.epoch ?? 0, seq: last?.seq ?? 0, head: last?.hash ?? '' };
   const summary: ClusterSummary = {
@@ -69,6 +83,8 @@ export function exportSource(path: string): Source {
   return {
     describe: path,
     finished: true,
+    unreplayable: redacted?.label ?? null,
+    standing: before,
     clusters: async () => {
       const [first] = damage;
       if (first === undefined) return [summary];
@@ -137,6 +153,8 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
   return {
     describe: base,
     finished: false,
+    unreplayable: null,
+    standing: null,
     clusters,
     rows: async (filter) => {
       const cluster = (await clusters()).find((each) => each.uid === filter.uid);

@@ -7,6 +7,26 @@ import type { RecordRow } from '#src/journal/record.ts';
 /** Format of the lines. Released formats are read for ever. */
 export const exportFormat = 1;
 
+/** What a redacted export was made from; its own chain is another one. */
+export interface Redacted {
+  readonly label: 'redacted: readable, not replayable';
+  /** Head of the chain that it was made from. */
+  readonly original: { readonly epoch: number; readonly seq: number; readonly head: string };
+  /** Whether that chain was found as it was written, when it was made. */
+  readonly verified: boolean;
+}
+
+export const redactedLabel: Redacted['label'] = 'redacted: readable, not replayable';
+
+/** How the cluster stood before the first row of an export that does not begin with the first: what replay starts from. */
+export interface ExportedStanding {
+  /** seq and hash of the row it stood after. */
+  readonly seq: number;
+  readonly head: string;
+  /** Text of the standing (`src/replay/snapshot-text.ts`). */
+  readonly bytes: string;
+}
+
 export interface ExportSource {
   readonly cluster: { readonly uid: string; readonly namespace: string; readonly name: string };
   /** codeHash of the build that exports. */
@@ -14,6 +34,8 @@ export interface ExportSource {
   readonly rows: Iterable<RecordRow>;
   readonly blob: (hash: string) => string;
   readonly sha256: (text: string) => string;
+  readonly redacted?: Redacted;
+  readonly standing?: ExportedStanding;
 }
 
 /** The lines of an export, without line ends. The trailer's hash is a chain over all lines before it. */
@@ -28,7 +50,9 @@ export function* exportLines(source: ExportSource): IterableIterator<string> {
     digest = sha256(`${digest}\n${text}`);
     return text;
   };
-  yield line({ line: 'header', format: exportFormat, cluster, build });
+  const { redacted, standing } = source;
+  yield line({ line: 'header', format: exportFormat, cluster, build, ...(redacted === undefined ? {} : { redacted }) });
+  if (standing !== undefined) yield line({ line: 'standing', ...standing });
   for (const row of source.rows) {
     for (const match of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)) {
       const hash = match[1] ?? '';

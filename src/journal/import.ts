@@ -14,6 +14,10 @@ export interface Imported {
   readonly blobs: ReadonlyMap<string, string>;
   /** What reading the export found; any refuses it. */
   readonly damage: readonly Damage[];
+  /** Not null when it begins in the midst of a chain. */
+  readonly standing: object | null;
+  /** Not null when the rows are not the ones that were written. */
+  readonly redacted: object | null;
 }
 
 function refuse(damage: readonly Damage[]): void {
@@ -63,6 +67,16 @@ function fill(path: string, { cluster, rows, blobs }: Imported): readonly Damage
  */
 export function importJournal(imported: Imported, path: string): number {
   refuse(imported.damage);
+  if (imported.redacted !== null)
+    throw new JournalRefused(
+      'a redacted export is for reading: its rows are not the ones that were written',
+      'read it as it is, with --file; import the export that it was made from',
+    );
+  if (imported.standing !== null)
+    throw new JournalRefused(
+      'the export begins in the midst of a chain, and a journal cannot',
+      'read it as it is, with --file; or export the cluster as a whole, without --since',
+    );
   if (imported.rows.length === 0)
     throw new JournalRefused('the export holds no rows', 'export a cluster that has some');
   if (existsSync(path)) throw new JournalRefused(`${path} is there already`, 'name a file that does not exist yet');

@@ -6,13 +6,24 @@ import { buildId } from '#src/build-id.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { Refused } from '#src/errors.ts';
 import type { DecidedRow } from '#src/export/decided.ts';
-import { exportLines } from '#src/export/ndjson.ts';
+import {
+  exportLines,
+  redactedLabel,
+  type ExportedStanding,
+  type ExportSource,
+  type Redacted,
+} from '#src/export/ndjson.ts';
+import { redactRows } from '#src/export/redact.ts';
+import type { ClusterIdentity } from '#src/journal/record.ts';
 import { timeWords } from '#src/export/time.ts';
 import { decisionLines, tellerOf } from '#src/export/why.ts';
 import { observationWords } from '#src/export/words.ts';
 import { importJournal } from '#src/journal/import.ts';
 import type { Anchor } from '#src/journal/verify.ts';
-import { clusterOf, decided, print, verb } from '../command.ts';
+import { makeCore } from '#src/replay/core.ts';
+import { encodeStanding } from '#src/replay/snapshot-text.ts';
+import { standAt } from '#src/replay/walk.ts';
+import { clusterOf, decided, momentOf, print, recorded, verb, type Recorded } from '../command.ts';
 import { readExport } from '../export-file.ts';
 
 function rowJson({ row, decision }: DecidedRow): string {
@@ -90,18 +101,70 @@ function addVerify(journal: Command): void {
   }).option('--anchor <uid:epoch:seq:head>', 'a place that the journal must have reached');
 }
 
+/** The standing before the rows from `sinceMs` on, as this build decides the rows before them. */
+function standingBefore({ rows, getBlob, from }: Recorded, firstSeq: number): ExportedStanding | null {
+  const before = rows.filter(({ seq }) => seq < firstSeq);
+  const last = before.at(-1);
+  if (last === undefined) return null;
+  const stood = standAt(makeCore(), { rows: before, getBlob, from });
+  if (stood === null) return null;
+  if (stood.divergedAt !== null)
+    throw new Refused(`this build decides row ${stood.divergedAt} otherwise than was recorded`, {
+      operation: 'export',
+      subject: 'part of the rows',
+      hint: 'export them all, without --since; or use the pgc of the build that wrote them',
+    });
+  return { seq: last.seq, head: last.hash, bytes: encodeStanding(stood.standing) };
+}
+
+interface Wanted {
+  readonly since: number | null;
+  readonly redact: boolean;
+  /** Head of the whole chain, and whether all of it is as it was written. */
+  readonly original: Redacted['original'];
+  readonly verified: boolean;
+}
+
+function exportOf(
+  cluster: ClusterIdentity,
+  all: Recorded,
+  { since, redact, original, verified }: Wanted,
+): ExportSource {
+  const build = buildId();
+  const rows = since === null ? all.rows : all.rows.filter(({ at }) => at >= since);
+  const first = rows[0]?.seq ?? 0;
+  if (redact) {
+    const redacted: Redacted = { label: redactedLabel, original, verified };
+    return { ...redactRows(cluster, rows, all.getBlob), build, blob: all.getBlob, sha256, redacted };
+  }
+  const source = { cluster, build, rows, blob: all.getBlob, sha256 };
+  const standing = rows.length === all.rows.length ? null : standingBefore(all, first);
+  return standing === null ? source : { ...source, standing };
+}
+
 function addExport(journal: Command): void {
-  verb(journal, 'export <name>', 'the rows as NDJSON', async (source, flags, [name = ''], own) => {
-    const { uid, namespace } = await clusterOf(source, flags, name);
-    const rows = await source.rows({ uid });
-    const blobs = await source.blobs(rows);
-    const cluster = { uid, namespace, name };
-    const lines = exportLines({ cluster, build: buildId(), rows, blob: (hash) => blobs.get(hash) ?? '', sha256 });
-    const text = `${[...lines].join('\n')}\n`;
-    if (typeof own['out'] === 'string') writeFileSync(own['out'], text);
-    else process.stdout.write(text);
+  const description = 'the rows as NDJSON: all, those since a time, or such that strangers may read them';
+  verb(journal, 'export <name>', description, async (source, flags, [name = ''], own) => {
+    const summary = await clusterOf(source, flags, name);
+    const { uid, namespace, head } = summary;
+    const all = await recorded(source, summary);
+    const redact = own['redact'] === true;
+    const verified = redact && (await source.verify([])).damage.length === 0;
+    const since = momentOf('since', own['since'], summary.lastAt);
+    if (since !== null && !all.rows.some(({ at }) => at >= since))
+      throw new Refused('there are no rows since then', {
+        operation: 'export',
+        subject: `${namespace}/${name}`,
+        hint: `its last row is of ${timeWords(summary.lastAt)}`,
+      });
+    const text = [...exportLines(exportOf({ uid, namespace, name }, all, { since, redact, original: head, verified }))];
+    if (typeof own['out'] === 'string') writeFileSync(own['out'], `${text.join('\n')}\n`);
+    else process.stdout.write(`${text.join('\n')}\n`);
     return 0;
-  }).option('--out <path>', 'file to write');
+  })
+    .option('--since <time>', 'rows from then on, with how the cluster stood before them')
+    .option('--redact', 'names, addresses and what users wrote taken out; readable, not replayable')
+    .option('--out <path>', 'file to write');
 }
 
 function addImport(journal: Command): void {

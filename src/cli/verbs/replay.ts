@@ -17,7 +17,7 @@ import { differenceClasses, type DifferenceClass } from '#src/replay/differences
 import { verifyRows, type VerifyReport } from '#src/replay/verify.ts';
 import { standAt, walk } from '#src/replay/walk.ts';
 import { loadBuild, type LoadedBuild } from '../build-file.ts';
-import { clusterOf, momentOf, recorded, tell, verb, type Flags } from '../command.ts';
+import { clusterOf, momentOf, replayable, tell, verb, type Flags } from '../command.ts';
 import { predicateOf } from '../predicate.ts';
 import { sourceOfFile, type Source } from '../source.ts';
 
@@ -68,8 +68,8 @@ async function verify(source: Source, flags: Flags, name: string | undefined): P
   const core = makeCore();
   const all: Verified[] = [];
   for (const cluster of await clustersOf(source, flags, name)) {
-    const { rows, getBlob } = await recorded(source, cluster);
-    const report = verifyRows(core, { rows, getBlob, from: null });
+    const { rows, getBlob, from } = await replayable(source, cluster);
+    const report = verifyRows(core, { rows, getBlob, from });
     all.push({ cluster: nameOf(cluster), ...report, writtenBy: writersOf(rows) });
   }
   tell(flags, { value: all, lines: () => verifiedLines(all), items: all });
@@ -80,8 +80,8 @@ async function until(source: Source, flags: Flags, cluster: ClusterSummary, plac
   const filter = /^\d+$/.test(place)
     ? { untilSeq: Number(place) }
     : { untilMs: momentOf('until', place, cluster.lastAt) ?? 0 };
-  const { rows, getBlob } = await recorded(source, cluster, filter);
-  const stood = standAt(makeCore(), { rows, getBlob, from: null });
+  const { rows, getBlob, from } = await replayable(source, cluster, filter);
+  const stood = standAt(makeCore(), { rows, getBlob, from });
   if (stood === null)
     throw new Refused('nothing had been decided by then', {
       operation: 'replay',
@@ -95,9 +95,9 @@ async function until(source: Source, flags: Flags, cluster: ClusterSummary, plac
 
 async function bisect(source: Source, flags: Flags, cluster: ClusterSummary, expression: string): Promise<number> {
   const holds = predicateOf(expression);
-  const { rows, getBlob } = await recorded(source, cluster);
+  const { rows, getBlob, from } = await replayable(source, cluster);
   let count = 0;
-  for (const { row, after, again } of walk(makeCore(), { rows, getBlob, from: null })) {
+  for (const { row, after, again } of walk(makeCore(), { rows, getBlob, from })) {
     count += 1;
     if (
       after === null ||
@@ -161,8 +161,8 @@ async function compareSource(
   const all: Compared[] = [];
   const reference = makeCore();
   for (const cluster of clusters) {
-    const { rows, getBlob } = await recorded(source, cluster);
-    const report = compareRows(reference, candidate.core, { rows, getBlob, from: null });
+    const { rows, getBlob, from } = await replayable(source, cluster);
+    const report = compareRows(reference, candidate.core, { rows, getBlob, from });
     all.push({ source: source.describe, cluster: nameOf(cluster), ...report });
   }
   return all;
@@ -223,7 +223,7 @@ export function addReplay(program: Command): void {
       return tellCompared(flags, compared, build, own['allow']);
     },
   )
-    .option('--verify', 'compare with what is recorded, byte for byte (the default)')
+    .option('--verify', 'compare with what is replayable, byte for byte (the default)')
     .option('--with <build>', 'compare with what another build decides: a core.cjs that its build made')
     .option('--allow <classes>', 'with --with: classes that are no reason to say no, with commas', classesOf)
     .option('--until <place>', 'how the cluster stood after a row, or at a time')

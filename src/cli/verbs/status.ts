@@ -5,7 +5,7 @@ import { membersOf } from '#machines/cluster/members.ts';
 import { timeWords } from '#src/export/time.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt } from '#src/replay/walk.ts';
-import { clusterOf, print, recorded, verb } from '../command.ts';
+import { clusterOf, print, replayable, verb } from '../command.ts';
 
 /** Adds `status`. */
 export function addStatus(program: Command): void {
@@ -22,8 +22,7 @@ export function addStatus(program: Command): void {
     }
     const cluster = await clusterOf(source, flags, name);
     const live = await source.snapshot(cluster.namespace, cluster.name);
-    const snapshot =
-      live ?? standAt(makeCore(), { ...(await recorded(source, cluster)), from: null })?.standing.snapshot ?? null;
+    const snapshot = live ?? standAt(makeCore(), await replayable(source, cluster))?.standing.snapshot ?? null;
     if (flags.output !== 'table') {
       print(JSON.stringify({ cluster, snapshot }));
       return 0;

@@ -27,6 +27,7 @@ function pgc(args: readonly string[]): Promise<string> {
         .replaceAll(dir, '.')
         .replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => `${hash.slice(0, 4)}…`)
         .replaceAll(/build [\w.+-]+/g, 'build BUILD')
+        .replaceAll(/(Build )`[0-9a-f]{16}`/g, '$1`BUILD`')
         .replaceAll(/("build": ?)"[0-9a-f]{16}"/g, '$1"BUILD"')
         .replaceAll(/(head \d+\.\d+ )[0-9a-f]{12}/g, '$1HASH');
       resolve(`$ pgc ${args.join(' ')}\n${masked}exit ${code}\n`);
@@ -68,6 +69,9 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'cut.db'), readFileSync(join(dir, 'operator-0.db')));
   truncateSync(join(dir, 'cut.db'), 100_000);
   await pgc(['journal', 'export', 'shop', '--file', 'operator-0.db', '--out', 'shop.ndjson']);
+  const exports = ['journal', 'export', 'shop', '--file', 'operator-0.db'];
+  await pgc([...exports, '--since', '50s', '--out', 'part.ndjson']);
+  await pgc([...exports, '--redact', '--out', 'redacted.ndjson']);
   const lines = readFileSync(join(dir, 'shop.ndjson'), 'utf8').split('\n');
   writeFileSync(join(dir, 'cut.ndjson'), lines.slice(0, 20).join('\n'));
 }, 120_000);
@@ -129,6 +133,21 @@ describe('pgc', () => {
     ['export-cut-verify', ['journal', 'verify', '--file', 'cut.ndjson']],
     ['import', ['journal', 'import', 'shop.ndjson', '--out', 'again.db']],
     ['import-cut', ['journal', 'import', 'cut.ndjson', '--out', 'cut-again.db']],
+    ['postmortem', ['postmortem', 'shop', ...file]],
+    ['postmortem-of-an-export', ['postmortem', 'shop', '--out', 'report.md', '--file', 'shop.ndjson']],
+    ['part-replay', ['replay', '--file', 'part.ndjson']],
+    ['part-state', ['state', 'shop', '--file', 'part.ndjson']],
+    ['part-verify', ['journal', 'verify', '--file', 'part.ndjson']],
+    ['part-import', ['journal', 'import', 'part.ndjson', '--out', 'part.db']],
+    ['export-since-the-future', ['journal', 'export', 'shop', '--since', '2027-01-01T00:00:00Z', ...file]],
+    ['redacted-why', ['why', 'cluster-1', '--at', '20s', '--file', 'redacted.ndjson']],
+    ['redacted-top', ['top', '--file', 'redacted.ndjson']],
+    ['redacted-verify', ['journal', 'verify', '--file', 'redacted.ndjson']],
+    ['redacted-replay', ['replay', '--file', 'redacted.ndjson']],
+    ['redacted-import', ['journal', 'import', 'redacted.ndjson', '--out', 'redacted.db']],
+    ['incident-to-test', ['incident', 'to-test', 'shop.ndjson', '--row', '76', '--out', 'incidents']],
+    ['incident-to-test-no-row', ['incident', 'to-test', 'shop.ndjson', '--row', '999', '--out', 'incidents']],
+    ['incident-to-test-redacted', ['incident', 'to-test', 'redacted.ndjson', '--out', 'incidents']],
     ['no-such-cluster', ['why', 'nobody', ...file]],
     ['no-such-file', ['why', 'shop', '--file', 'absent.db']],
     ['foreign-file', ['why', 'shop', '--file', 'notes.txt']],

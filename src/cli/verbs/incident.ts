@@ -1,0 +1,90 @@
+/** Owns: `pgc postmortem` and `pgc incident to-test`: the report of an incident, and the test that keeps it from coming back. */
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Command } from 'commander';
+import { buildId } from '#src/build-id.ts';
+import { decodeBody } from '#src/decision/codec.ts';
+import { Refused } from '#src/errors.ts';
+import { decidedRows } from '#src/export/decided.ts';
+import { incidentTest } from '#src/export/incident-test.ts';
+import { postmortem } from '#src/export/postmortem.ts';
+import { timelineOf } from '#src/export/timeline.ts';
+import { incidentRows, tellerOf } from '#src/export/why.ts';
+import { makeCore } from '#src/replay/core.ts';
+import { verifyRows } from '#src/replay/verify.ts';
+import { clusterOf, decided, print, recorded, verb } from '../command.ts';
+import { exportSource } from '../source.ts';
+
+/** Adds `postmortem`. */
+export function addPostmortem(program: Command): void {
+  const description = 'the report of the last incident, Markdown, with measured phases';
+  verb(program, 'postmortem <name>', description, async (source, flags, [name = ''], own) => {
+    const cluster = await clusterOf(source, flags, name);
+    const { rows, blobs, getBlob, from } = await recorded(source, cluster);
+    const entries = timelineOf((row) => decodeBody(row.body, getBlob));
+    const report =
+      source.unreplayable === null
+        ? verifyRows(makeCore(), { rows, getBlob, from })
+        : { rows: rows.length, verified: 0 };
+    const text = postmortem({
+      cluster,
+      all: decidedRows(rows, blobs),
+      entries: rows.flatMap((row) => entries(row)),
+      head: cluster.head,
+      replayed: { build: buildId(), rows: report.rows, verified: report.verified },
+    });
+    if (text === null)
+      throw new Refused('it has not left Running', {
+        operation: 'report on',
+        subject: `${cluster.namespace}/${cluster.name}`,
+        hint: "'pgc timeline' tells what happened all the same",
+      });
+    if (typeof own['out'] === 'string') writeFileSync(own['out'], text);
+    else print(text.trimEnd());
+    return 0;
+  }).option('--out <path>', 'file to write');
+}
+
+async function toTest(file: string, own: { readonly row?: string; readonly out: string }): Promise<void> {
+  const source = exportSource(file);
+  if (source.unreplayable !== null)
+    throw new Refused(source.unreplayable, {
+      operation: 'make a test of',
+      subject: file,
+      hint: 'use the export that it was made from',
+    });
+  const [cluster] = await source.clusters();
+  if (cluster === undefined) return;
+  const all = await decided(source, cluster);
+  const seq = own.row === undefined ? incidentRows(all)?.[0]?.row.seq : Number(own.row);
+  const found = all.find(({ row }) => row.seq === seq);
+  if (found === undefined)
+    throw new Refused(own.row === undefined ? 'it holds no incident' : `row ${own.row} holds no decision`, {
+      operation: 'make a test of',
+      subject: file,
+      hint: "name the row that was wrong with --row; 'pgc journal ls' lists them",
+    });
+  const name = basename(file).replace(/\.ndjson$/, '');
+  const target = join(own.out, `${name}.test.ts`);
+  if (existsSync(target))
+    throw new Refused('it is there already', {
+      operation: 'write',
+      subject: target,
+      hint: 'name another folder with --out, or give the export another name',
+    });
+  mkdirSync(own.out, { recursive: true });
+  copyFileSync(file, join(own.out, `${name}.ndjson`));
+  writeFileSync(target, incidentTest({ cluster, told: tellerOf(all, cluster.uid)(found), file: `./${name}.ndjson` }));
+  print(`${target} is red until row ${found.row.seq} is decided otherwise`);
+}
+
+/** Adds `incident` and the verb below it. */
+export function addIncident(program: Command): void {
+  const incident = program.command('incident').description('exported incidents');
+  incident
+    .command('to-test <file>')
+    .description('a regression test that is red until a decision of the incident changes')
+    .option('--row <seq>', 'the decision in question; the first of the last incident unless named')
+    .option('--out <folder>', 'where the test and the export go', 'test/incidents')
+    .action(toTest);
+}
