@@ -10,6 +10,7 @@ import { killPostgres, killProcesses } from './support/members.ts';
 import { apiServer, requireNodes } from './support/nodes.ts';
 import { patroniState } from './support/patroni.ts';
 import { openRun, type Run } from './support/run.ts';
+import { longer, longerSuite } from './support/selection.ts';
 import { eventually, openWorld, phase, statusOf, type World } from './world.ts';
 
 const where = 'e2e-day2';
@@ -67,7 +68,7 @@ describe('a member', () => {
     expect(starts(measured)).toBe(1);
   });
 
-  it('that is the primary and dies without a word is followed by one primary', async () => {
+  longer('that is the primary and dies without a word is followed by one primary', async () => {
     const { name } = await primaryPod(world, shop);
     await run.measure({ name: 'primary killed with its pod', isPlanned: false }, async () => {
       await world.kubectl('--namespace', where, 'delete', 'pod', name, '--grace-period=0', '--force');
@@ -76,7 +77,7 @@ describe('a member', () => {
     });
   });
 
-  it('whose Patroni and PostgreSQL are both killed is a member again', async () => {
+  longer('whose Patroni and PostgreSQL are both killed is a member again', async () => {
     const { name } = await primaryPod(world, shop);
     await run.measure({ name: 'Patroni and PostgreSQL killed', isPlanned: false }, async () => {
       await killProcesses(world, shop, name, 'patroni|postgres');
@@ -87,7 +88,7 @@ describe('a member', () => {
   });
 });
 
-describe('the control plane', () => {
+longerSuite('the control plane', () => {
   it('may be away for longer than the lock lives: the primary stays, writes go on', async () => {
     const primary = await primaryPod(world, shop);
     const measured = await run.measure(

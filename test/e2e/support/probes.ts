@@ -57,7 +57,7 @@ export async function startProbes(world: World, subject: Subject, pods: PodRecor
     probe.onMessage((message) => {
       if (message.type === 'attempts') attempts.push(...message.attempts);
     });
-    probe.send({ type: 'start', config: { probe: name, user: 'postgres', password, everyMs: 150, answerMs: 1000 } });
+    probe.send({ type: 'start', config: { probe: name, user: 'postgres', password, everyMs: 150, answerMs: 3000 } });
   }
   pods.onChange((now) => {
     for (const { sees, probe } of all) {

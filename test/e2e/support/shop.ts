@@ -46,11 +46,16 @@ export async function primaryPod(world: World, subject: Subject): Promise<PodSee
 
 /** Waits until every replica streams to the primary: from then on a planned step loses nothing. */
 export async function allStreaming(world: World, subject: Subject, replicas = 2): Promise<void> {
-  await eventually(`${replicas} replicas streaming`, async () => {
-    const { name } = await primaryPod(world, subject);
-    const statement = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
-    return (await psql(world, subject.namespace, name, statement)) === String(replicas);
-  });
+  const statement = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+  await eventually(
+    `${replicas} replicas streaming`,
+    async () => {
+      const { name } = await primaryPod(world, subject);
+      return (await psql(world, subject.namespace, name, statement)) === String(replicas);
+    },
+    // A member that was cut off or killed is rewound first.
+    300_000,
+  );
 }
 
 /** Node of the operator's pod. */

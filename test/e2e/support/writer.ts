@@ -57,7 +57,7 @@ export async function startWriter(world: World, subject: Subject, settings: Writ
   });
   const host = await serviceAddress(world, subject, subject.name);
   const password = await secretValue(world, subject, `${subject.name}-app`, 'password');
-  const defaults = { sessions: 2, pauseMs: 20, connectMs: 1000, answerMs: 2000 };
+  const defaults = { sessions: 2, pauseMs: 20, connectMs: 3000, answerMs: 5000 };
   const config = { host, port: 5432, database: 'app', user: 'app', password, ...defaults, ...settings };
   child.send({ type: 'start', config });
   const lastAnswer = (): number =>

@@ -1,0 +1,120 @@
+/**
+ * Failures of nodes under a continuous writer, on three nodes: drained, killed, cut off from all or from the API server
+ * alone; and a replica promoted by hand, which shows that the probes are not blind.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Subject } from './support/database.ts';
+import { cut, healAll, kill, requireNodes, revive } from './support/nodes.ts';
+import { openRun, type Run } from './support/run.ts';
+import { longer, longerSuite } from './support/selection.ts';
+import {
+  allStreaming,
+  createShop,
+  primaryApartFromOperator,
+  primaryPod,
+  settingName,
+  settingOfEnvironment,
+} from './support/shop.ts';
+import { eventually, openWorld, phase, shell, type World } from './world.ts';
+
+const where = 'e2e-day2-nodes';
+let world: World;
+let shop: Subject;
+let run: Run;
+
+/** Waits until another pod than `name` takes writes by both probes. */
+function successor(name: string): Promise<string> {
+  return eventually(
+    `another primary than ${name}`,
+    async () => {
+      const primary = await run.probes.primary();
+      return primary === name ? null : primary;
+    },
+    180_000,
+  );
+}
+
+beforeAll(async () => {
+  world = await openWorld();
+  requireNodes(world, 3);
+  const setting = settingOfEnvironment();
+  shop = await createShop(world, where, setting);
+  await allStreaming(world, shop);
+  run = await openRun(world, shop, settingName(setting));
+});
+
+afterAll(async () => {
+  await healAll(world);
+  await run.close();
+});
+
+describe('the node of the primary', () => {
+  longer(
+    'is cordoned and drained: the primary hands over, nothing is lost, and back open it has its member again',
+    async () => {
+      const primary = await primaryApartFromOperator(world, shop);
+      const measured = await run.measure({ name: 'node of the primary drained', isPlanned: true }, async () => {
+        await world.kubectl('cordon', primary.node);
+        await world.kubectl('drain', primary.node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=180s');
+        await successor(primary.name);
+        await phase(world, where, shop.name, 'Degraded');
+        await world.kubectl('uncordon', primary.node);
+        await phase(world, where, shop.name, 'Running');
+        await allStreaming(world, shop);
+      });
+      expect(measured.recreations[primary.name]).toBe(1);
+    },
+  );
+
+  it('is cut off from everything: one primary takes over, and the old one comes back as a replica', async () => {
+    const primary = await primaryApartFromOperator(world, shop);
+    await run.measure({ name: 'node of the primary cut off', isPlanned: false }, async () => {
+      await cut(primary.node);
+      await successor(primary.name);
+      await run.writer.writesAgain();
+      await healAll(world);
+      await allStreaming(world, shop);
+    });
+    expect((await primaryPod(world, shop)).name).not.toBe(primary.name);
+  });
+
+  longer(
+    'is cut off from the API server alone: with failsafe mode it stays the primary, and its label stays with it',
+    async () => {
+      const primary = await primaryApartFromOperator(world, shop);
+      await run.measure({ name: 'node of the primary cut off from the API server', isPlanned: false }, async () => {
+        await cut(primary.node, 'apiserver');
+        await world.kubectl('wait', '--for=condition=Ready=Unknown', `node/${primary.node}`, '--timeout=120s');
+        await run.writer.writesAgain();
+        await healAll(world);
+        await allStreaming(world, shop);
+      });
+    },
+  );
+
+  longer('dies: one primary takes over, and the old one comes back with its volume as a replica', async () => {
+    const primary = await primaryApartFromOperator(world, shop);
+    await run.measure({ name: 'node of the primary killed', isPlanned: false }, async () => {
+      await kill(primary.node);
+      await successor(primary.name);
+      await run.writer.writesAgain();
+      await revive(world, primary.node);
+      await allStreaming(world, shop);
+    });
+  });
+});
+
+longerSuite('a replica', () => {
+  it('promoted by hand is seen by the probes, and Patroni makes it a replica of the primary again', async () => {
+    await allStreaming(world, shop);
+    const primary = await primaryPod(world, shop);
+    const replica = run.pods.now().find(({ name }) => name !== primary.name) ?? primary;
+    expect(run.probes.twoPrimaries()).toEqual([]);
+    const promote = '/usr/lib/postgresql/*/bin/pg_ctl promote -D /home/postgres/pgdata/pgroot/data';
+    expect(await shell(world, where, replica.name, promote)).toContain('exit 0');
+    await eventually('the probes seeing it', () => Promise.resolve(run.probes.twoPrimaries().length > 0));
+    expect(run.probes.twoPrimaries().join('\n')).toContain(replica.name);
+    await allStreaming(world, shop);
+    await phase(world, where, shop.name, 'Running');
+  });
+});
