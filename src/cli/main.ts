@@ -8,6 +8,7 @@ import { messageOf } from '#src/errors.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addJournal } from './verbs/journal.ts';
 import { addCompareVersions, addReplay } from './verbs/replay.ts';
+import { addSimulate } from './verbs/simulate.ts';
 import { addStatus } from './verbs/status.ts';
 import { addState } from './verbs/state.ts';
 import { addTimeline } from './verbs/timeline.ts';
@@ -31,6 +32,7 @@ for (const add of [
   addCompareVersions,
   addPostmortem,
   addIncident,
+  addSimulate,
 ])
   add(program);
 

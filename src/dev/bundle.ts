@@ -1,5 +1,6 @@
 /** Owns: how a bundle is made, the same for a release, for development and for tests. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { build, context, type BuildOptions, type Plugin } from 'esbuild';
 
 const root = new URL('../../', import.meta.url);
@@ -57,6 +58,8 @@ export async function programBundle(entry: string, out: string, buildName: strin
     alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
     define: {
       BUILD_ID: JSON.stringify(buildName),
+      // pgc simulate brings up a world of its own.
+      CRD_YAML: JSON.stringify(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8')),
       'import.meta.url': '"file:///app/"',
       'import.meta.main': 'false',
     },

@@ -30,17 +30,29 @@ export function movedLine(line: string): string | null {
   return `${text(entry, 'from')} → ${text(entry, 'to')}: ${text(entry, 'signal')}`;
 }
 
-/** Steps of a script, without comments and empty lines. */
-export function stepsOf(script: string): readonly string[] {
-  return script
+export interface Script {
+  /** Null when the script does not say. */
+  readonly seed: number | null;
+  readonly operators: number | null;
+  readonly steps: readonly string[];
+}
+
+/** A script without comments and empty lines, its header apart from its steps. */
+export function readScript(source: string): Script {
+  const lines = source
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
+  return {
+    seed: header(lines, 'seed'),
+    operators: header(lines, 'operators'),
+    steps: lines.filter((line) => !/^(seed|operators) \d+$/.test(line)),
+  };
 }
 
-function header(steps: readonly string[], name: string, otherwise: number): number {
-  const found = steps.map((line) => new RegExp(`^${name} (\\d+)$`).exec(line)?.[1]).find((each) => each !== undefined);
-  return Number(found ?? otherwise);
+function header(lines: readonly string[], name: string): number | null {
+  const found = lines.map((line) => new RegExp(`^${name} (\\d+)$`).exec(line)?.[1]).find((each) => each !== undefined);
+  return found === undefined ? null : Number(found);
 }
 
 /** Tells a story. @returns the screen. @throws StoryRefused naming the step that could not be done */
@@ -48,16 +60,15 @@ export async function screenOf(
   story: string,
   { scratch, root }: { readonly scratch: string; readonly root: URL },
 ): Promise<string> {
-  const all = stepsOf(story);
-  const steps = all.filter((line) => !/^(seed|operators) \d+$/.test(line));
+  const { seed, operators, steps } = readScript(story);
   const none: readonly PlanStep[] = [];
   const nothing = (): void => undefined;
   const lines: string[] = [];
   const say = (what: readonly string[]): void => void lines.push(...screenLines(world, what));
   const world = openWorld({
-    plan: { seed: header(all, 'seed', 1), scenario: 'story', steps: none },
+    plan: { seed: seed ?? 1, scenario: 'story', steps: none },
     scratch,
-    operators: Array.from({ length: header(all, 'operators', 1) }, (_, index) => `operator-${index}`),
+    operators: Array.from({ length: operators ?? 1 }, (_, index) => `operator-${index}`),
     events: {
       onLeaving: nothing,
       onHandled: nothing,

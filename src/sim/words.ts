@@ -150,8 +150,22 @@ function leading({ world }: Telling): Seat | undefined {
   return world.operators.find((seat) => seat.journal() !== null) ?? world.operators.find((seat) => seat.isAlive());
 }
 
-function kill(telling: Telling, [one = '', two = '', three = '']: readonly string[]): void {
+function killNode({ world }: Telling, node: string, ms: number): void {
+  const pods = world.user.list('Pod', null);
+  const there = pods.filter((pod) => text(pod, 'spec', 'nodeName') === node);
+  if (there.length === 0) {
+    const nodes = [...new Set(pods.map((pod) => text(pod, 'spec', 'nodeName')))].filter((each) => each !== '').sort();
+    throw new StoryRefused(`nothing runs on ${node || 'no node'}; nodes with pods are ${nodes.join(', ') || 'none'}`);
+  }
+  world.kubelets.loseNode(
+    there.map((pod) => `${namespaceOf(pod)}/${nameOf(pod)}`),
+    ms,
+  );
+}
+
+function kill(telling: Telling, [one = '', two = '', three = '', four = '']: readonly string[]): void {
   const { world } = telling;
+  if (one === 'node') return killNode(telling, two, durationMs(four));
   if (one !== 'operator')
     return world.happen({ type: 'kill-member', atMs: 0, pod: podOf(telling, one), ms: durationMs(three) });
   const seat = leading(telling);
@@ -266,8 +280,8 @@ export const words: Readonly<Record<string, Word>> = {
     run: async ({ run }, [duration = '']) => void (await run(durationMs(duration))),
   },
   kill: {
-    usage: 'kill POD|leader for DURATION, kill operator [for DURATION]',
-    does: 'SIGKILL; the container, or the operator, is down that long (the operator 2 s)',
+    usage: 'kill POD|leader|node NODE for DURATION, kill operator [for DURATION]',
+    does: 'the container, the node or the operator is down that long (the operator 2 s)',
     run: kill,
   },
   cut: {

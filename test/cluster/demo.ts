@@ -1,10 +1,12 @@
 /**
  * Owns: `make demo`: from nothing to a highly available PostgreSQL whose primary was killed, and the operator's own words
- * about it. Picks its world: the context in KUBE_CONTEXT, else a real Kubernetes of one node on this machine.
+ * about it. Picks its world: the context in KUBE_CONTEXT, else a real Kubernetes of one node on this machine, else the
+ * simulated one; WORLD names it outright.
  */
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { targetCluster, type TargetCluster } from './context.ts';
+import { sandboxDemo } from './demo-sandbox.ts';
 import { deployOperator, kubectl, localSettings, pgc } from './deploy.ts';
 import { ensureImages } from './images/build.ts';
 import { ensureOperatorImage } from './images/operator.ts';
@@ -41,7 +43,7 @@ async function localWorld(): Promise<void> {
     'start one Kubernetes node in a network namespace of its own (make cluster-down removes it)',
     'deploy the operator, create a cluster of three members, kill its primary, and ask why',
   ];
-  if (!(await agreed(plan))) throw new Error('nothing was done');
+  if (!(await agreed(plan))) throw new Error('nothing was done; WORLD=sandbox make demo installs nothing');
   await clusterUp(environmentCluster(), async () => (await ensureImages(log)).map((image) => image.archive), log);
 }
 
@@ -197,18 +199,45 @@ async function story(target: TargetCluster): Promise<void> {
   );
 }
 
+interface Picked {
+  readonly world: 'context' | 'local' | 'sandbox';
+  readonly because: string;
+}
+
+/** The world that is named, or the most real one that this machine can have. @throws when one is named that cannot be */
+async function picked(): Promise<Picked> {
+  const [named, context] = [process.env['WORLD'] ?? '', process.env['KUBE_CONTEXT'] ?? ''];
+  if (named === '' && context !== '') return { world: 'context', because: `KUBE_CONTEXT names ${context}` };
+  if (named === '') {
+    const { blocking } = await needs('node');
+    const [first] = blocking;
+    return first === undefined
+      ? { world: 'local', because: 'this machine can run one; KUBE_CONTEXT or WORLD=sandbox pick another' }
+      : { world: 'sandbox', because: `no KUBE_CONTEXT names a cluster, and for one of its own: ${first}` };
+  }
+  if (named === 'context' && context === '') throw new Error('WORLD=context needs KUBE_CONTEXT=…, the context to use');
+  if (named !== 'context' && named !== 'local' && named !== 'sandbox')
+    throw new Error(`WORLD=${named} is none of context, local, sandbox`);
+  if (named === 'local' && context !== '')
+    throw new Error(`WORLD=local and KUBE_CONTEXT=${context} name two worlds; leave one out`);
+  return { world: named, because: 'WORLD says so' };
+}
+
+const worldWords: Readonly<Record<Picked['world'], string>> = {
+  context: 'a cluster of yours',
+  local: 'a local Kubernetes on this machine',
+  sandbox: 'simulated',
+};
+
 async function main(): Promise<void> {
-  if ((process.env['WORLD'] ?? '') === 'sandbox')
-    throw new Error('the simulated world is not built yet; WORLD=local or KUBE_CONTEXT=… work');
-  const context = process.env['KUBE_CONTEXT'] ?? '';
-  if (context === '') {
-    log('world: a local Kubernetes on this machine (KUBE_CONTEXT names another)');
-    await localWorld();
-  } else log(`world: context ${context}, as KUBE_CONTEXT says`);
+  const { world, because } = await picked();
+  log(`world: ${worldWords[world]} (${because})`);
+  if (world === 'sandbox') return sandboxDemo((line) => void process.stdout.write(`${line}\n`));
+  if (world === 'local') await localWorld();
   const target = await targetCluster();
   await deployOperator(target, await operatorImage(target), target.type === 'local' ? localSettings : {});
   log('the operator is ready');
-  await story(target);
+  return story(target);
 }
 
 main().catch((error: unknown) => {

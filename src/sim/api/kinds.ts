@@ -166,10 +166,13 @@ function ofDefinition(definition: unknown): Kind {
   };
 }
 
+/** Put in by the bundler, which leaves no file to read. */
+declare const CRD_YAML: string | undefined;
+
 /** Our CRD. */
 export function definition(): Json {
   const file = new URL('../../../crds/postgrescluster.yaml', import.meta.url);
-  return at(parse(readFileSync(file, 'utf8')));
+  return at(parse(typeof CRD_YAML === 'string' ? CRD_YAML : readFileSync(file, 'utf8')));
 }
 
 let known: readonly Kind[] | null = null;

@@ -13,6 +13,9 @@ import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, t
 const delays = [100, 1500] as const;
 const nodes = 3;
 const readinessMs = 5000;
+/** Until a silent node is called so (node-monitor-grace-period), and then until its pods are evicted (their tolerations). */
+const nodeGraceMs = 40_000;
+const evictionMs = 300_000;
 
 interface Running {
   readonly uid: string;
@@ -33,6 +36,8 @@ export interface Kubelets {
   readonly killContainer: (key: string, downMs: number) => void;
   /** Cuts the way between a pod's node and the API server, or mends it. */
   readonly cut: (key: string, isCut: boolean) => void;
+  /** The node of these pods is gone for `downMs`: what runs on it ends, and nobody there answers for the pods. */
+  readonly loseNode: (keys: readonly string[], downMs: number) => void;
   /** Fills the volume of a member. @returns how to make room on it */
   readonly fill: (key: string) => () => void;
   readonly onRole: (listener: () => void) => void;
@@ -44,6 +49,8 @@ interface Desk {
   readonly running: Map<string, Running>;
   readonly volumes: Map<string, DataDirectory>;
   readonly cut: Set<string>;
+  /** Pods whose node is gone. */
+  readonly lost: Set<string>;
   readonly listeners: (() => void)[];
   readonly roles: () => void;
   queue: Queue;
@@ -181,7 +188,7 @@ function round(desk: Desk, key: string): void {
     if (pod !== null) desk.queue.nudge(key);
     return;
   }
-  if (pod === null) return;
+  if (pod === null || desk.lost.has(key)) return;
   if (isDeleting(pod)) {
     if (known !== undefined) end(desk, key, known);
     else desk.client.remove(pod, { gracePeriodSeconds: 0 });
@@ -192,6 +199,45 @@ function round(desk: Desk, key: string): void {
   if (text(pod, 'spec', 'nodeName') === '') bind(desk, pod);
   else if (known === undefined) admit(desk, key, pod, settings);
   else if (known.member !== null || known.restarts > 0 || known.heldDown) writeStatus(desk, pod, known);
+}
+
+/** What the node controller does for a pod whose node has been silent: first it says so, later it evicts. */
+function missed(desk: Desk, key: string, evict: boolean): void {
+  const pod = desk.client.get('Pod', ...keyParts(key));
+  if (pod === null || !desk.lost.has(key)) return;
+  if (evict) return desk.client.remove(pod);
+  const conditions = list(pod, 'status', 'conditions').map((each) =>
+    text(each, 'type') === 'Ready' ? { ...at(each), status: 'False', reason: 'NodeNotReady' } : each,
+  );
+  desk.client.patch(pod, { status: { conditions } }, 'status');
+  return undefined;
+}
+
+/** The node is back: it starts what it had, and lets go of what was evicted meanwhile. */
+function found(desk: Desk, key: string): void {
+  desk.lost.delete(key);
+  const running = desk.running.get(key);
+  if (running === undefined) return;
+  running.heldDown = false;
+  running.restarts += 1;
+  const pod = desk.client.get('Pod', ...keyParts(key));
+  if (pod !== null && !isDeleting(pod) && !running.stopping) startContainer(desk, key, running);
+  desk.queue.nudge(key);
+}
+
+function loseNode(desk: Desk, keys: readonly string[], downMs: number): void {
+  const { schedule } = desk.habitat;
+  for (const key of keys) {
+    const running = desk.running.get(key);
+    if (running === undefined) continue;
+    desk.lost.add(key);
+    running.member?.kill();
+    running.member = null;
+    running.heldDown = true;
+    schedule.after(nodeGraceMs, () => missed(desk, key, false));
+    schedule.after(nodeGraceMs + evictionMs, () => missed(desk, key, true));
+    schedule.after(downMs, () => found(desk, key));
+  }
 }
 
 /** Commands in containers as far as the operator uses them: psql, and Python that asks Patroni. */
@@ -239,6 +285,7 @@ export function runKubelets(habitat: Habitat): Kubelets {
     running: new Map(),
     volumes: new Map(),
     cut: new Set(),
+    lost: new Set(),
     listeners,
     roles: () => {
       for (const listener of listeners) listener();
@@ -277,6 +324,7 @@ export function runKubelets(habitat: Habitat): Kubelets {
       });
     },
     cut: (key, isCut) => void (isCut ? desk.cut.add(key) : desk.cut.delete(key)),
+    loseNode: (keys, downMs) => loseNode(desk, keys, downMs),
     fill: (key) => {
       const member = desk.running.get(key)?.member;
       if (member === null || member === undefined) return () => undefined;

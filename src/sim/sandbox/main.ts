@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline/promises';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { makeScratch } from '../scratch.ts';
-import { stepsOf } from '../story.ts';
+import { readScript, type Script } from '../story.ts';
 import { StoryRefused } from '../words.ts';
 import { exportsOf, openSandbox, type Sandbox } from './sandbox.ts';
 
@@ -16,8 +16,8 @@ interface Flags {
   readonly script?: string;
   readonly stay: boolean;
   readonly speed: string;
-  readonly seed: string;
-  readonly operators: string;
+  readonly seed?: string;
+  readonly operators?: string;
   readonly port: string;
   readonly apiPort: string;
   readonly folder: string;
@@ -28,8 +28,8 @@ const program = new Command('sandbox')
   .option('--script <file>', 'do these lines, then end; - reads them from standard input')
   .option('--stay', 'after a script, stay until interrupted', false)
   .option('--speed <factor>', 'virtual seconds for each real one', '1')
-  .option('--seed <number>', 'what chance begins with', '1')
-  .option('--operators <number>', 'operator processes that compete for the Lease', '1')
+  .option('--seed <number>', 'what chance begins with; as the script says, or 1')
+  .option('--operators <number>', 'operator processes that compete for the Lease; as the script says, or 1')
   .option('--port <number>', 'port of the API server on loopback; 0 takes any', '0')
   .option('--api-port <number>', 'port of the operator’s journal API; 0 takes any', '0')
   .option('--folder <path>', 'where the kubeconfig is written', '.cache/sandbox')
@@ -76,8 +76,18 @@ function introduction(sandbox: Sandbox): readonly string[] {
   ];
 }
 
-async function script(sandbox: Sandbox, path: string): Promise<void> {
-  for (const line of stepsOf(readFileSync(path === '-' ? 0 : path, 'utf8'))) {
+/** What is to be done; null when somebody sits at the prompt. @throws StoryRefused when it cannot be read */
+function scriptOf({ script: path }: Flags): Script | null {
+  if (path === undefined && process.stdin.isTTY) return null;
+  try {
+    return readScript(readFileSync(path === undefined || path === '-' ? 0 : path, 'utf8'));
+  } catch (error) {
+    throw new StoryRefused(`the script cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function follow(sandbox: Sandbox, { steps }: Script): Promise<void> {
+  for (const line of steps) {
     print(`> ${line}`);
     await done(sandbox, line);
   }
@@ -107,10 +117,9 @@ function interrupted(): Promise<void> {
   });
 }
 
-async function live(sandbox: Sandbox, { script: path, stay }: Flags): Promise<void> {
-  if (path !== undefined) await script(sandbox, path);
-  else if (process.stdin.isTTY) return Promise.race([prompt(sandbox), interrupted()]);
-  else await script(sandbox, '-');
+async function live(sandbox: Sandbox, script: Script | null, stay: boolean): Promise<void> {
+  if (script === null) return Promise.race([prompt(sandbox), interrupted()]);
+  await follow(sandbox, script);
   return stay ? interrupted() : undefined;
 }
 
@@ -124,12 +133,13 @@ async function main(): Promise<number> {
   const flags = program.parse().opts<Flags>();
   const { folder: scratch, remove } = makeScratch();
   try {
+    const script = scriptOf(flags);
     const sandbox = await openSandbox({
       scratch,
       folder: flags.folder,
       root: pathToFileURL(`${process.cwd()}/`),
-      seed: numberOf('seed', flags.seed),
-      operators: numberOf('operators', flags.operators),
+      seed: numberOf('seed', flags.seed ?? String(script?.seed ?? 1)),
+      operators: numberOf('operators', flags.operators ?? String(script?.operators ?? 1)),
       speed: numberOf('speed', flags.speed),
       kubePort: numberOf('port', flags.port),
       journalPort: numberOf('api-port', flags.apiPort),
@@ -139,7 +149,7 @@ async function main(): Promise<number> {
     });
     try {
       introduction(sandbox).forEach(print);
-      await live(sandbox, flags);
+      await live(sandbox, script, flags.stay);
     } finally {
       await sandbox.close();
     }

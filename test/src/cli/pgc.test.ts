@@ -148,6 +148,8 @@ describe('pgc', () => {
     ['incident-to-test', ['incident', 'to-test', 'shop.ndjson', '--row', '76', '--out', 'incidents']],
     ['incident-to-test-no-row', ['incident', 'to-test', 'shop.ndjson', '--row', '999', '--out', 'incidents']],
     ['incident-to-test-redacted', ['incident', 'to-test', 'redacted.ndjson', '--out', 'incidents']],
+    ['simulate-no-fault', ['simulate', 'shop', ...file]],
+    ['simulate-no-such-node', ['simulate', 'shop', '--kill-node', 'node-9', ...file]],
     ['no-such-cluster', ['why', 'nobody', ...file]],
     ['no-such-file', ['why', 'shop', '--file', 'absent.db']],
     ['foreign-file', ['why', 'shop', '--file', 'notes.txt']],
