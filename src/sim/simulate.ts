@@ -159,7 +159,7 @@ async function bringUp(stage: Stage): Promise<void> {
   if ((await world.schedule.run(bringUpMs, () => leads() && isRunning(stage))) !== 'over')
     throw cannot(present, `${leader ?? 'nobody'} does not lead in the model`);
   // Two of Patroni's loops: everybody has told of the timeline.
-  await world.schedule.run(20_000);
+  await world.schedule.run(2 * loopMs);
   for (const member of present.members.filter(({ ready }) => !ready))
     world.kubelets.killContainer(`${namespace}/${member.name}`, bringUpMs + settleMs + afterMs + 86_400_000);
   await world.schedule.run(settleMs);
@@ -212,9 +212,22 @@ function watchWriters({ world, log }: Stage): () => number {
   return () => gapMs + (last === '' ? schedule.elapsedMs() - sinceMs : 0);
 }
 
+/** One play's share of chance. */
+interface Take {
+  readonly seed: number;
+  /** Where in Patroni's loop the fault falls. */
+  readonly offsetMs: number;
+}
+
+const loopMs = 10_000;
 const quietPath = /\/(status|events|leases)\b/;
 
-async function played(present: Present, fault: Fault, options: SimulateOptions, seed: number): Promise<Play> {
+async function played(
+  present: Present,
+  fault: Fault,
+  options: SimulateOptions,
+  { seed, offsetMs }: Take,
+): Promise<Play> {
   const events: SeenEvent[] = [];
   const changed = new Set<string>();
   let beganMs = Infinity;
@@ -246,8 +259,7 @@ async function played(present: Present, fault: Fault, options: SimulateOptions, 
   const stage: Stage = { world, present, log };
   try {
     await bringUp(stage);
-    // Where in Patroni's loops the fault falls is chance too.
-    await world.schedule.run(seed % 10_000);
+    await world.schedule.run(offsetMs);
     const [before, phase] = [incarnations(stage), phaseNow(stage)];
     beganMs = world.schedule.elapsedMs();
     const gapMs = watchWriters(stage);
@@ -286,9 +298,10 @@ export interface SimulateOptions {
 export async function simulate(present: Present, fault: Fault, options: SimulateOptions): Promise<Simulated> {
   struck(present, fault);
   const plays: Play[] = [];
-  // Seeds far apart in where they let the fault fall.
-  for (let index = 0; index < options.plays; index += 1)
-    plays.push(await played(present, fault, options, 1 + index * 1_237));
+  for (let index = 0; index < options.plays; index += 1) {
+    const offsetMs = Math.floor((index * loopMs) / options.plays);
+    plays.push(await played(present, fault, options, { seed: index + 1, offsetMs }));
+  }
   const sorted = plays.toSorted((one, other) => one.gapMs - other.gapMs);
   const [typical, first, last] = [sorted[sorted.length >> 1], sorted[0], sorted.at(-1)];
   if (typical === undefined || first === undefined || last === undefined) throw new Error('there is no play');

@@ -19,7 +19,7 @@ function durationOf(flag: string, given: string): number {
   });
 }
 
-type Own = Readonly<Record<string, string | boolean | undefined>>;
+type Own = Readonly<Record<string, unknown>>;
 
 /** The one fault that the flags name. @throws Refused when they name none, or several */
 function faultOf(own: Own): Fault {
@@ -30,7 +30,10 @@ function faultOf(own: Own): Fault {
       subject: 'the cluster',
       hint: 'name one of --kill-pod POD, --kill-node NODE, --api-down DURATION',
     });
-  const given = (flag: string): string => String(own[flag] ?? '');
+  const given = (flag: string): string => {
+    const value = own[flag];
+    return typeof value === 'string' ? value : '';
+  };
   const lasts = (otherwise: string): number =>
     durationOf('for', typeof own['for'] === 'string' ? own['for'] : otherwise);
   if (named[0] === 'killPod') return { type: 'kill-pod', pod: given('killPod'), ms: lasts('10s') };
