@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { chartPage } from '#src/dev/chart-page.ts';
 import { eventsTable, metricsTable, settingsTable } from '#src/dev/tables.ts';
+import { words } from '#src/sim/words.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -69,4 +70,15 @@ it('every make target that is not built says so and fails, and every npm script 
   const makefile = text('Makefile');
   for (const target of ['docker-push', 'proof', 'soak', 'bench-check', 'docs'])
     expect(makefile).toMatch(new RegExp(`NOT_YET :=.*\\b${target}\\b`));
+});
+
+it('docs/sandbox.md lists every word', () => {
+  const page = text('docs/sandbox.md');
+  const row = ({ usage, does }: { readonly usage: string; readonly does: string }): string =>
+    `| \`${usage.replaceAll('|', '\\|')}\` | ${does.replaceAll('|', '\\|')} |`;
+  expect(
+    Object.values(words)
+      .map(row)
+      .filter((each) => !page.includes(each)),
+  ).toEqual([]);
 });

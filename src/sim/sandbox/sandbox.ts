@@ -3,7 +3,7 @@
  * its time is real time, kubectl and pgc reach it over loopback, and the words of stories make things happen.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { definition } from '../api/kinds.ts';
 import { text } from '../json.ts';
 import { movedLine, screenLines } from '../story.ts';
@@ -122,7 +122,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const kube = await openKubeServer({ world, pace, definition: definition() }, options.kubePort);
   const http = await journals.open(world, options.journalPort);
   mkdirSync(options.folder, { recursive: true });
-  const kubeconfig = join(options.folder, 'kubeconfig');
+  const kubeconfig = resolve(options.folder, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigOf(kube.url), { mode: 0o600 });
   const telling: Telling = { world, say, run: pace.run, root: options.root, namespace: sandboxNamespace };
   const table = wordsOf(pace);
