@@ -193,8 +193,17 @@ export interface ControlPlane {
   readonly stop: () => Promise<void>;
 }
 
-/** A control plane for one test file: no root, loopback, about five seconds. It ends with `stop` or with the process. */
-export async function startControlPlane(log: (line: string) => void = () => undefined): Promise<ControlPlane> {
+/** What a control plane consists of. */
+export type Component = keyof ReturnType<typeof controlPlaneCommands>;
+
+/**
+ * A control plane for one test file: no root, loopback, about five seconds. It ends with `stop` or with the process.
+ * @param components beside etcd and the API server, which there always are
+ */
+export async function startControlPlane(
+  log: (line: string) => void = () => undefined,
+  components: readonly Component[] = ['controllers', 'scheduler'],
+): Promise<ControlPlane> {
   const { bed } = await ensurePrograms(log);
   const dir = mkdtempSync(join(tmpdir(), 'pgo-'));
   const [api = 0, etcd = 0, etcdPeer = 0, controllers = 0, scheduler = 0] = await freePorts(5);
@@ -204,7 +213,7 @@ export async function startControlPlane(log: (line: string) => void = () => unde
   const commands = controlPlaneCommands({ dir, bed, address, ports, services: '10.96.0.0/16' });
   const children = [startChild(dir, 'etcd', commands.etcd), startChild(dir, 'apiserver', commands.apiserver)];
   await waitFor('the API server being ready', () => isApiReady(dir, address, api), 60_000);
-  children.push(startChild(dir, 'controllers', commands.controllers), startChild(dir, 'scheduler', commands.scheduler));
+  for (const name of components) children.push(startChild(dir, name, commands[name]));
   return {
     dir,
     bed,

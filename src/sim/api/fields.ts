@@ -2,14 +2,11 @@
  * Owns: objects as sets of fields, in the notation of `managedFields`: `f:name`, `k:{…}`, `v:…`; and merging one object
  * into another along them.
  */
-import { at, isJson, parsed, same, type Json } from '../json.ts';
+import { at, isJson, same, type Json } from '../json.ts';
 import type { Kind, Merge } from './kinds.ts';
 
 /** Steps of a path joined by line feeds, which no step contains. */
 export type FieldPath = string;
-
-/** What stands for an item of a keyed list itself. */
-const present = '.';
 
 /** Fields that no manager owns. */
 const unowned: ReadonlySet<string> = new Set([
@@ -21,14 +18,12 @@ const unowned: ReadonlySet<string> = new Set([
   'metadata.resourceVersion',
   'metadata.generation',
   'metadata.creationTimestamp',
-  'metadata.deletionTimestamp',
-  'metadata.deletionGracePeriodSeconds',
   'metadata.managedFields',
 ]);
 
 interface Walk {
   readonly kind: Kind;
-  readonly leaf: (path: FieldPath, value: unknown) => void;
+  readonly member: (path: FieldPath) => void;
 }
 
 function mergeOf(kind: Kind, type: string, value: unknown): Merge | 'granular' {
@@ -53,27 +48,27 @@ function walk(into: Walk, value: unknown, path: FieldPath, type: string): void {
   if (unowned.has(type)) return;
   const merge = mergeOf(into.kind, type, value);
   if (Array.isArray(value) && merge === 'set') {
-    for (const item of value) into.leaf(joined(path, `v:${JSON.stringify(item)}`), item);
+    for (const item of value) into.member(joined(path, `v:${JSON.stringify(item)}`));
   } else if (Array.isArray(value) && typeof merge !== 'string') {
     for (const item of value) {
       const here = joined(path, keyStep(item, merge));
-      into.leaf(joined(here, present), present);
-      walk(into, item, here, `${type}[]`);
+      into.member(here);
+      if (mergeOf(into.kind, `${type}[]`, item) === 'granular') walk(into, item, here, `${type}[]`);
     }
   } else if (isJson(value) && merge === 'granular' && (Object.keys(value).length > 0 || type === '')) {
     for (const [key, below] of Object.entries(value))
       walk(into, below, joined(path, `f:${key}`), type === '' ? key : `${type}.${key}`);
-  } else if (path !== '' && type !== 'metadata') into.leaf(path, value);
+  } else if (path !== '') into.member(path);
 }
 
-/** Every field of an object that a manager could own. */
+/** Every field of an object that a manager owns who states it. */
 export function fieldsOf(kind: Kind, object: unknown): ReadonlySet<FieldPath> {
   const found = new Set<FieldPath>();
-  walk({ kind, leaf: (path) => found.add(path) }, object, '', '');
+  walk({ kind, member: (path) => found.add(path) }, object, '', '');
   return found;
 }
 
-/** What a write changes: fields that are new or have another value, and fields that are gone. */
+/** What a write changes: fields that are new or have another value, and fields that are gone; maps and lists among them. */
 export interface Difference {
   readonly changed: ReadonlySet<FieldPath>;
   readonly removed: ReadonlySet<FieldPath>;
@@ -85,22 +80,46 @@ interface Comparing {
   readonly removed: Set<FieldPath>;
 }
 
+/** The children of a list by their steps; null when it is one value. */
+function childrenOf(value: unknown, merge: Merge | 'granular'): ReadonlyMap<string, unknown> | null {
+  if (merge === 'atomic') return null;
+  if (isJson(value)) return new Map(Object.entries(value).map(([key, below]) => [`f:${key}`, below]));
+  if (!Array.isArray(value)) return null;
+  if (merge === 'set') return new Map(value.map((item: unknown) => [`v:${JSON.stringify(item)}`, item]));
+  return typeof merge === 'string' ? null : new Map(value.map((item: unknown) => [keyStep(item, merge), item]));
+}
+
+function typeBelow(type: string, step: string): string {
+  if (!step.startsWith('f:')) return `${type}[]`;
+  return type === '' ? step.slice(2) : `${type}.${step.slice(2)}`;
+}
+
+function isNothing(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
 /** Fields of both sides of one place; most of an object is one and the same on both, and is not looked into. */
 function compare(into: Comparing, before: unknown, after: unknown, path: FieldPath, type: string): void {
   if (before === after || unowned.has(type)) return;
-  const granular = (value: unknown): value is Json =>
-    isJson(value) && mergeOf(into.kind, type, value) === 'granular' && (Object.keys(value).length > 0 || type === '');
-  if (granular(before) && granular(after)) {
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
-      compare(into, before[key], after[key], joined(path, `f:${key}`), type === '' ? key : `${type}.${key}`);
+  const merge = mergeOf(into.kind, type, before ?? after);
+  const [old, now] = [childrenOf(before, merge), childrenOf(after, merge)];
+  const isEmpty = isNothing(before) && isNothing(after);
+  if ((!isNothing(before) && old === null) || (!isNothing(after) && now === null) || isEmpty) {
+    const isThere = path !== '' && !(isEmpty && into.kind.structs.has(type));
+    if (isThere && before === undefined) into.changed.add(path);
+    else if (isThere && after === undefined) into.removed.add(path);
+    else if (isThere && !same(before, after)) into.changed.add(path);
     return;
   }
-  if (same(before, after)) return;
-  const [old, now] = [new Map<FieldPath, unknown>(), new Map<FieldPath, unknown>()];
-  if (before !== undefined) walk({ kind: into.kind, leaf: (leaf, value) => old.set(leaf, value) }, before, path, type);
-  if (after !== undefined) walk({ kind: into.kind, leaf: (leaf, value) => now.set(leaf, value) }, after, path, type);
-  for (const [leaf, value] of now) if (!old.has(leaf) || !same(old.get(leaf), value)) into.changed.add(leaf);
-  for (const leaf of old.keys()) if (!now.has(leaf)) into.removed.add(leaf);
+  if (!into.kind.structs.has(type) && path !== '') {
+    if (before === undefined) into.changed.add(path);
+    if (after === undefined) into.removed.add(path);
+  }
+  for (const [step, below] of now ?? [])
+    compare(into, old?.get(step), below, joined(path, step), typeBelow(type, step));
+  for (const [step, below] of old ?? [])
+    if (now?.has(step) !== true) compare(into, below, undefined, joined(path, step), typeBelow(type, step));
 }
 
 /** The difference between two objects of a kind. */
@@ -110,79 +129,88 @@ export function differenceOf(kind: Kind, before: unknown, after: unknown): Diffe
   return into;
 }
 
-interface Tree {
-  [key: string]: Tree;
+interface Node {
+  readonly children: Map<string, Node>;
+  isMember: boolean;
+}
+
+function spelled({ children, isMember }: Node): Json {
+  const below = [...children].map(([step, child]): [string, Json] => [step, spelled(child)]);
+  return Object.fromEntries(isMember && below.length > 0 ? [['.', {}], ...below] : below);
 }
 
 /** The set as `fieldsV1`. */
 export function nested(paths: Iterable<FieldPath>): Json {
-  const root: Tree = {};
+  const root: Node = { children: new Map(), isMember: false };
   for (const path of [...paths].sort()) {
     let here = root;
-    for (const step of path.split('\n')) here = here[step] ??= {};
+    for (const step of path.split('\n')) {
+      const child = here.children.get(step) ?? { children: new Map<string, Node>(), isMember: false };
+      here.children.set(step, child);
+      here = child;
+    }
+    here.isMember = true;
   }
-  return root;
+  return spelled(root);
 }
 
-function mergedItems(live: readonly unknown[], wanted: readonly unknown[], below: MergeBelow): readonly unknown[] {
-  const left = new Map(wanted.map((item) => [keyStep(item, below.keys), item]));
-  const kept = live.map((item) => {
-    const key = keyStep(item, below.keys);
-    const change = left.get(key);
-    left.delete(key);
-    return change === undefined ? item : mergedInto(below.kind, item, change, `${below.type}[]`);
-  });
-  return [...kept, ...left.values()];
+interface Lists {
+  readonly live: readonly unknown[];
+  readonly wanted: readonly unknown[];
+  readonly stepOf: (item: unknown) => string;
+  readonly merge: (live: unknown, wanted: unknown) => unknown;
 }
 
-interface MergeBelow {
-  readonly kind: Kind;
-  readonly type: string;
-  readonly keys: readonly string[];
+/**
+ * Items of both lists, in the order of `wanted`; what only `live` has keeps its place before what it stood before, as far as
+ * the two orders allow it.
+ */
+function mergedItems({ live, wanted, stepOf, merge }: Lists): readonly unknown[] {
+  const [left, right] = [live.map(stepOf), wanted.map(stepOf)];
+  const shared = right.filter((step) => left.includes(step));
+  const taken = new Set<string>();
+  const out: unknown[] = [];
+  let [here, there] = [0, 0];
+  const take = (step: string): void => {
+    taken.add(step);
+    if (shared[0] === step) shared.shift();
+    const before = live[left.indexOf(step)];
+    out.push(before === undefined ? wanted[there] : merge(before, wanted[there]));
+    there += 1;
+  };
+  while (here < live.length || there < wanted.length) {
+    const [mine, theirs] = [left[here], right[there]];
+    if (mine !== undefined && mine === theirs) {
+      take(mine);
+      here += 1;
+    } else if (mine !== undefined && !right.includes(mine)) {
+      out.push(live[here]);
+      here += 1;
+    } else if (
+      mine !== undefined &&
+      (taken.has(mine) || (theirs !== undefined && shared[0] !== undefined && shared[0] !== mine))
+    )
+      here += 1;
+    else if (theirs !== undefined) take(theirs);
+  }
+  return out;
 }
 
 /** `live` with everything that `wanted` states. */
 export function mergedInto(kind: Kind, live: unknown, wanted: unknown, type = ''): unknown {
   const merge = mergeOf(kind, type, wanted);
   if (Array.isArray(live) && Array.isArray(wanted) && merge === 'set')
-    return [...live, ...wanted.filter((item) => !live.some((other) => same(other, item)))];
+    return mergedItems({ live, wanted, stepOf: JSON.stringify, merge: (_, item) => item });
   if (Array.isArray(live) && Array.isArray(wanted) && typeof merge !== 'string')
-    return mergedItems(live, wanted, { kind, type, keys: merge });
+    return mergedItems({
+      live,
+      wanted,
+      stepOf: (item) => keyStep(item, merge),
+      merge: (item, change) => mergedInto(kind, item, change, `${type}[]`),
+    });
   if (!isJson(live) || !isJson(wanted) || merge !== 'granular') return wanted;
   const result: Record<string, unknown> = { ...live };
   for (const [key, value] of Object.entries(wanted))
     result[key] = mergedInto(kind, live[key], value, type === '' ? key : `${type}.${key}`);
   return result;
-}
-
-function holds(item: unknown, step: string): boolean {
-  const wanted = parsed(step.slice(2));
-  if (step.startsWith('v:')) return same(item, wanted);
-  return Object.entries(at(wanted)).every(([key, value]) =>
-    same(at(item)[key] ?? (key === 'protocol' ? 'TCP' : undefined), value),
-  );
-}
-
-function without(value: unknown, [step = '', ...rest]: readonly string[]): unknown {
-  if (Array.isArray(value)) {
-    const gone = step.startsWith('v:') || rest[0] === present;
-    return gone
-      ? value.filter((item) => !holds(item, step))
-      : value.map((item: unknown) => (holds(item, step) ? without(item, rest) : item));
-  }
-  if (!isJson(value)) return value;
-  const key = step.slice(2);
-  if (!(key in value)) return value;
-  const { [key]: child, ...others } = value;
-  if (rest.length === 0) return others;
-  const left = without(child, rest);
-  const empty = isJson(left) ? Object.keys(left).length === 0 : Array.isArray(left) && left.length === 0;
-  return empty ? others : { ...value, [key]: left };
-}
-
-/** The object without these fields; what becomes empty by it goes too. */
-export function pruned(object: unknown, paths: Iterable<FieldPath>): unknown {
-  // Items go first: without the fields that are its key an item could not be found any more.
-  const ordered = [...paths].sort((one, other) => Number(other.endsWith(present)) - Number(one.endsWith(present)));
-  return ordered.reduce<unknown>((here, path) => without(here, path.split('\n')), object);
 }

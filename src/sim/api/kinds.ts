@@ -19,10 +19,22 @@ export interface Kind {
   readonly hasGeneration: boolean;
   /** Deletion waits for the kubelet. */
   readonly graceful: boolean;
+  /** Ways to delete add finalizers for the garbage collector. */
+  readonly collects: boolean;
+  /** A deletion is answered with what was deleted, not with a Status. */
+  readonly returnsDeleted: boolean;
+  /** An update of what is not there creates it. */
+  readonly createsOnUpdate: boolean;
+  /** An update has to name the version it was made from. */
+  readonly needsVersion: boolean;
+  /** The first write after its creation moves its version, even if nothing changes; so it was found on the real one. */
+  readonly settlesLate: boolean;
   /** Finalizers that admission adds. */
   readonly finalizers: readonly string[];
   /** Path of fields → how it merges; whatever is not named is granular when a map, atomic when a list. */
   readonly merges: Readonly<Record<string, Merge>>;
+  /** Path of fields that are never absent in the server's own form of the object, so that no update brings them. */
+  readonly structs: ReadonlySet<string>;
   /** Schema of a custom resource; null for built-in kinds. */
   readonly schema: Json | null;
 }
@@ -42,6 +54,7 @@ const podSpec: Readonly<Record<string, Merge>> = {
   imagePullSecrets: ['name'],
   nodeSelector: 'atomic',
   topologySpreadConstraints: ['topologyKey', 'whenUnsatisfiable'],
+  'topologySpreadConstraints[].labelSelector': 'atomic',
 };
 
 function below(path: string, merges: Readonly<Record<string, Merge>>): Readonly<Record<string, Merge>> {
@@ -50,6 +63,7 @@ function below(path: string, merges: Readonly<Record<string, Merge>>): Readonly<
 
 const metadata: Readonly<Record<string, Merge>> = {
   'metadata.ownerReferences': ['uid'],
+  'metadata.ownerReferences[]': 'atomic',
   'metadata.finalizers': 'set',
 };
 
@@ -57,9 +71,23 @@ interface Row {
   readonly kind: string;
   readonly root: string;
   readonly resource: string;
-  readonly traits?: Partial<Pick<Kind, 'namespaced' | 'hasStatus' | 'hasGeneration' | 'graceful' | 'finalizers'>>;
+  readonly traits?: Partial<Omit<Kind, 'kind' | 'apiVersion' | 'root' | 'resource' | 'merges' | 'structs' | 'schema'>>;
   readonly merges?: Readonly<Record<string, Merge>>;
+  readonly structs?: readonly string[];
 }
+
+const usual = {
+  namespaced: true,
+  hasStatus: false,
+  hasGeneration: false,
+  graceful: false,
+  collects: true,
+  returnsDeleted: false,
+  createsOnUpdate: false,
+  needsVersion: false,
+  settlesLate: false,
+  finalizers: [],
+} as const;
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
@@ -74,59 +102,94 @@ const builtIn: readonly Row[] = [
       ...below('spec.template.spec', podSpec),
       'spec.template.metadata.finalizers': 'set',
     },
+    structs: [
+      'spec.template',
+      'spec.template.metadata',
+      'spec.template.spec',
+      'spec.template.spec.containers',
+      'spec.updateStrategy',
+    ],
   },
   {
     kind: 'Pod',
     root: '/api/v1',
     resource: 'pods',
-    traits: { hasStatus: true, graceful: true },
+    traits: { hasStatus: true, hasGeneration: true, graceful: true, returnsDeleted: true },
     merges: { ...below('spec', podSpec), 'status.conditions': ['type'], 'status.podIPs': ['ip'] },
+    structs: ['spec.containers'],
   },
   {
     kind: 'Service',
     root: '/api/v1',
     resource: 'services',
-    traits: { hasStatus: true },
+    traits: { hasStatus: true, returnsDeleted: true, createsOnUpdate: true },
     merges: { 'spec.ports': ['port', 'protocol'], 'spec.selector': 'atomic', 'status.conditions': ['type'] },
   },
-  { kind: 'Endpoints', root: '/api/v1', resource: 'endpoints' },
+  { kind: 'Endpoints', root: '/api/v1', resource: 'endpoints', traits: { createsOnUpdate: true } },
   { kind: 'ConfigMap', root: '/api/v1', resource: 'configmaps' },
   { kind: 'Secret', root: '/api/v1', resource: 'secrets' },
   {
     kind: 'PersistentVolumeClaim',
     root: '/api/v1',
     resource: 'persistentvolumeclaims',
-    traits: { hasStatus: true, finalizers: ['kubernetes.io/pvc-protection'] },
+    traits: {
+      hasStatus: true,
+      returnsDeleted: true,
+      settlesLate: true,
+      finalizers: ['kubernetes.io/pvc-protection'],
+    },
+    structs: ['spec.resources'],
     merges: { 'spec.selector': 'atomic', 'status.conditions': ['type'] },
   },
-  { kind: 'ServiceAccount', root: '/api/v1', resource: 'serviceaccounts', merges: { secrets: ['name'] } },
-  { kind: 'Event', root: '/api/v1', resource: 'events', merges: { involvedObject: 'atomic' } },
+  {
+    kind: 'ServiceAccount',
+    root: '/api/v1',
+    resource: 'serviceaccounts',
+    traits: { returnsDeleted: true },
+    merges: { secrets: ['name'] },
+  },
+  {
+    kind: 'Event',
+    root: '/api/v1',
+    resource: 'events',
+    traits: { collects: false, createsOnUpdate: true },
+    merges: { involvedObject: 'atomic' },
+    structs: ['source'],
+  },
   {
     kind: 'PodDisruptionBudget',
     root: '/apis/policy/v1',
     resource: 'poddisruptionbudgets',
-    traits: { hasStatus: true, hasGeneration: true },
+    traits: { hasStatus: true, hasGeneration: true, needsVersion: true },
     merges: { 'spec.selector': 'atomic', 'status.conditions': ['type'] },
   },
-  { kind: 'Role', root: rbac, resource: 'roles' },
-  { kind: 'RoleBinding', root: rbac, resource: 'rolebindings', merges: { roleRef: 'atomic' } },
-  { kind: 'Lease', root: '/apis/coordination.k8s.io/v1', resource: 'leases' },
+  { kind: 'Role', root: rbac, resource: 'roles', traits: { createsOnUpdate: true }, structs: ['rules'] },
+  {
+    kind: 'RoleBinding',
+    root: rbac,
+    resource: 'rolebindings',
+    traits: { createsOnUpdate: true },
+    merges: { roleRef: 'atomic' },
+  },
+  {
+    kind: 'Lease',
+    root: '/apis/coordination.k8s.io/v1',
+    resource: 'leases',
+    traits: { createsOnUpdate: true, needsVersion: true },
+  },
   { kind: 'Namespace', root: '/api/v1', resource: 'namespaces', traits: { namespaced: false, hasStatus: true } },
 ];
 
-function ofRow({ kind, root, resource, traits = {}, merges = {} }: Row): Kind {
+function ofRow({ kind, root, resource, traits = {}, merges = {}, structs = [] }: Row): Kind {
   return {
     kind,
     root,
     resource,
     apiVersion: root.replace(/^\/apis?\//, ''),
-    namespaced: true,
-    hasStatus: false,
-    hasGeneration: false,
-    graceful: false,
-    finalizers: [],
+    ...usual,
     ...traits,
     merges: { ...metadata, ...merges },
+    structs: new Set(['metadata', 'spec', 'status', ...structs]),
     schema: null,
   };
 }
@@ -156,12 +219,12 @@ function ofDefinition(definition: unknown): Kind {
     apiVersion,
     root: `/apis/${apiVersion}`,
     resource: text(spec, 'names', 'plural'),
-    namespaced: true,
+    ...usual,
     hasStatus: 'status' in at(version, 'subresources'),
     hasGeneration: true,
-    graceful: false,
-    finalizers: [],
+    needsVersion: true,
     merges,
+    structs: new Set(['metadata']),
     schema,
   };
 }

@@ -11,6 +11,8 @@ export interface Entry {
   readonly kind: Kind;
   readonly object: Json;
   readonly managers: readonly Manager[];
+  /** Its next write is one, even if it changes nothing. */
+  readonly unsettled?: boolean;
 }
 
 export interface Change {

@@ -12,6 +12,8 @@ import type { ApiServer } from './server.ts';
 import type { Change } from './store.ts';
 
 const bookmarkMs = 60_000;
+/** So long before its end a watch is told once more where it stands. */
+const lastBookmarkMs = 2_000;
 
 export interface WatchSink {
   readonly line: (event: Json) => void;
@@ -62,6 +64,13 @@ export function makeWatches(api: ApiServer, schedule: Schedule): Watches {
     for (const watch of open) tell(watch, change);
   });
 
+  function additions({ kind, namespace }: Place): readonly Change[] {
+    const version = api.store.version();
+    return api.store
+      .list(kind, namespace)
+      .map(({ object }): Change => ({ version, type: 'ADDED', kind, object, before: null }));
+  }
+
   function close(watch: Open): void {
     for (const tick of watch.ticks) tick.cancel();
     open.delete(watch);
@@ -73,11 +82,20 @@ export function makeWatches(api: ApiServer, schedule: Schedule): Watches {
       close(watch);
       watch.sink.end();
     });
+    if (watch.query['allowWatchBookmarks'] !== 'true') {
+      watch.ticks = [over];
+      return;
+    }
+    const lastMs = schedule.elapsedMs() + seconds * 1000 - lastBookmarkMs;
+    const next = (): readonly ArmedTick[] => {
+      const leftMs = lastMs - schedule.elapsedMs();
+      return leftMs <= 0 ? [over] : [over, schedule.after(Math.min(bookmarkMs, leftMs), mark)];
+    };
     const mark = (): void => {
       watch.sink.line(bookmark(watch.place, api.store.version()));
-      watch.ticks = [over, schedule.after(bookmarkMs, mark)];
+      watch.ticks = next();
     };
-    watch.ticks = [over, schedule.after(bookmarkMs, mark)];
+    watch.ticks = next();
   }
 
   return {
@@ -85,7 +103,9 @@ export function makeWatches(api: ApiServer, schedule: Schedule): Watches {
       const place = addressed(api.kinds, path);
       if (place === null || place.name !== null) return statusReply(404, 'NotFound', 'nothing to watch there');
       const watch: Open = { place, query, sink, ticks: [] };
-      const missed = api.store.since(Number(query['resourceVersion'] ?? '0'));
+      const from = Number(query['resourceVersion'] ?? '0');
+      // From nowhere in particular: what there is comes first, as additions.
+      const missed = from === 0 ? additions(place) : api.store.since(from);
       if (missed === null) {
         sink.line({ type: 'ERROR', object: statusReply(410, 'Expired', 'too old resource version').body });
         sink.end();

@@ -41,7 +41,7 @@ export function clientOf(api: ApiServer, user: string): Client {
   const send = (method: 'POST' | 'PATCH' | 'DELETE', path: string, body: Json): Json | null => {
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const reply = api.handle({ method, path, query: {}, contentType, body: JSON.stringify(body), user });
-    return reply.status === 200 ? reply.body : null;
+    return reply.status < 300 ? reply.body : null;
   };
   const path = (object: Json): string => pathOf(kindOf(api, text(object, 'kind')), namespaceOf(object), nameOf(object));
   return {

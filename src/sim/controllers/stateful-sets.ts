@@ -88,15 +88,22 @@ function writeStatus(client: Client, set: Json, pods: readonly Json[]): void {
   const alive = pods.filter((pod) => !isDeleting(pod));
   const updated = alive.filter((pod) => text(pod, 'metadata', 'labels', 'controller-revision-hash') === revision);
   const ready = alive.filter(isReady).length;
+  // Only a rolling update is ever over; members replaced by hand leave the current revision what it was.
+  const rolls = text(set, 'spec', 'updateStrategy', 'type') !== 'OnDelete';
+  const former = text(set, 'status', 'currentRevision') || revision;
+  const currentRevision = rolls && updated.length === alive.length ? revision : former;
+  const current = alive.filter(
+    (pod) => text(pod, 'metadata', 'labels', 'controller-revision-hash') === currentRevision,
+  );
   const status = {
     observedGeneration: number(set, 0, 'metadata', 'generation'),
     replicas: alive.length,
     readyReplicas: ready,
     availableReplicas: ready,
-    currentReplicas: updated.length,
+    currentReplicas: current.length,
     updatedReplicas: updated.length,
     updateRevision: revision,
-    currentRevision: updated.length === alive.length ? revision : text(set, 'status', 'currentRevision') || revision,
+    currentRevision,
     collisionCount: 0,
   };
   if (stable(status) !== stable(at(set, 'status'))) client.patch(set, { status }, 'status');

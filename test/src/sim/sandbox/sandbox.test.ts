@@ -175,7 +175,7 @@ describe('what a server of its kind says', () => {
     const strict = await ask(`${path}?fieldValidation=Strict`, json, misspelt);
     expect([strict.status, strict.body]).toEqual([400, expect.stringContaining('unknown field \\"spec.replicsa\\"')]);
     const warned = await ask(`${path}?dryRun=All`, json, misspelt);
-    expect([warned.status, warned.headers['warning']]).toEqual([200, '299 - "unknown field \\"spec.replicsa\\""']);
+    expect([warned.status, warned.headers['warning']]).toEqual([201, '299 - "unknown field \\"spec.replicsa\\""']);
   });
 
   it.each([
