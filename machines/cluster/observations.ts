@@ -26,6 +26,13 @@ export type WatchedKind = (typeof watchedKinds)[number];
 /** How Patroni keeps its state: annotations on Endpoints or on ConfigMaps. Never both. */
 export type DcsMode = 'Endpoints' | 'ConfigMaps';
 
+/** A field of a spec that has not the shape it must have: what kind of thing stands there (null: nothing), what must. */
+export interface Misfit {
+  readonly field: string;
+  readonly value: string | null;
+  readonly rule: string;
+}
+
 /** The PostgresCluster as the door lets it through: everything but status and managedFields. */
 export interface ClusterProjection {
   readonly uid: string;
@@ -38,6 +45,11 @@ export interface ClusterProjection {
   /** Only annotations under postgres.example.com/. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: PostgresClusterSpec;
+  /**
+   * Fields whose shape no schema of ours allows; absent when there are none. `spec` then holds what could be read, and is
+   * never accepted.
+   */
+  readonly misfits?: readonly Misfit[];
 }
 
 /** What our own status said when it was read, once, at first sight: the part of memory that lives in the API. */

@@ -90,11 +90,12 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
     return before === memory.accepted ? facts : { ...facts, memory: { ...memory, accepted: before } };
   }
   const newest = { generation: seen.generation, spec: seen.spec };
+  const isReadable = seen.misfits === undefined;
   if (before === null || !created) {
-    const valid = judge.creation(seen.spec, config).length === 0;
+    const valid = isReadable && judge.creation(seen.spec, config).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
-  if (judge.edit(before.spec, seen.spec, config).length > 0) return holding(facts, before);
+  if (!isReadable || judge.edit(before.spec, seen.spec, config).length > 0) return holding(facts, before);
   const forgiven = {
     ...memory,
     failedRollout: null,

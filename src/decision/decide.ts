@@ -54,6 +54,7 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   const { accepted } = facts.memory;
   const { config } = facts.world;
   if (seen === undefined || config === null) return [];
+  if (seen.misfits !== undefined) return seen.misfits;
   if (accepted === null) return builders.creation(seen.spec, config);
   const failed = facts.memory.failedRollout;
   if (failed !== null && failed.generation === seen.generation) return [failed.problem];

@@ -3,9 +3,10 @@
  * Does not own: the projections (`door/`), the order of letters (`mailboxes.ts`), repetition (`sights.ts`).
  *
  * I1. Nothing is told to an actor before the ClusterSeen of its cluster.
- * I2. An item that cannot be read, or whose reading fails, costs only itself.
+ * I2. An item that cannot be read, or whose reading fails, costs only itself; of a PostgresCluster what is wrong is told.
  * I3. Another uid under a known name is the end of one object and the beginning of another.
  */
+import { problemText } from '#machines/cluster/conditions.ts';
 import type { ClusterObservation, WatchedKind } from '#machines/cluster/observations.ts';
 import type { Versions } from '#src/decision/record.ts';
 import { type Desk, type ObserverPorts, rooms, tell, tellAll, tellSight } from './desk.ts';
@@ -64,10 +65,12 @@ function clusterSeen(desk: Desk, item: ObjectItem, address: Address): void {
   tenant.resourceVersion = address.resourceVersion;
   const projected = projectCluster(item.object);
   if (projected.type === 'undecodable') return reportUnreadable(desk, item, { address, problems: projected.problems });
-  if (desk.unreadable.delete(address.uid)) desk.ports.reports.decodable(address.uid);
   const text = JSON.stringify(projected.value);
   const repeated = tenant.text === text;
   tenant.text = text;
+  const { misfits } = projected.value;
+  if (misfits === undefined && desk.unreadable.delete(address.uid)) desk.ports.reports.decodable(address.uid);
+  if (misfits !== undefined && !repeated) reportUnreadable(desk, item, { address, problems: misfits.map(problemText) });
   const seen: ClusterObservation = { type: 'ClusterSeen', cluster: projected.value };
   if (!tenant.introduced)
     introduce(desk, desk.roster.roomOf(address.namespace, address.name), { object: item.object, seen });

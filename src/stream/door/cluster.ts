@@ -2,11 +2,12 @@
  * Owns: the door for the PostgresCluster itself: its spec and the metadata that matters, and its status as it is read once.
  *
  * I1. Equal clusters give equal texts, whatever the order in which the API server wrote their keys.
- * I2. A PostgresCluster whose fields do not have their shapes is refused whole, with the paths: half a spec is no wish.
+ * I2. A PostgresCluster whose fields do not have their shapes is told with what is wrong: half a spec is no wish, and
+ *     nothing of it is accepted, but its condition can say so and a cluster that runs goes on with the spec it has.
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { apiGroup } from '#machines/shared/names.ts';
-import type { ClusterProjection, DcsMode, PublishedStatus } from '#machines/cluster/observations.ts';
+import type { ClusterProjection, DcsMode, Misfit, PublishedStatus } from '#machines/cluster/observations.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import { statusTextHash } from '#src/decision/status.ts';
 import { addressOf } from './metadata.ts';
@@ -32,14 +33,30 @@ function specOf(spec: JsonRecord): PostgresClusterSpec {
   return sorted(Object.fromEntries(known)) as PostgresClusterSpec;
 }
 
-/** Projects a live PostgresCluster. Undecodable when it has no identity or a field of its spec has another shape. */
+/**
+ * The fields that have their shapes, and harmless ones for those that must be there; never accepted. Protection that cannot
+ * be read counts as protection.
+ */
+function safeSpec(spec: unknown, problems: readonly Misfit[]): PostgresClusterSpec {
+  const isSound = (field: string): boolean =>
+    !problems.some(
+      (problem) =>
+        problem.field === `spec.${field}` ||
+        problem.field.startsWith(`spec.${field}.`) ||
+        problem.field.startsWith(`spec.${field}[`),
+    );
+  const sound = Object.fromEntries(Object.entries(recordOf(spec)).filter(([field]) => isSound(field)));
+  const guarded = isSound('deletionProtection') ? {} : { deletionProtection: true };
+  return specOf({ version: '', storage: { size: '' }, ...sound, ...guarded });
+}
+
+/** Projects a live PostgresCluster. Undecodable when it has no identity. */
 export function projectCluster(object: unknown): Decoded<ClusterProjection> {
   const address = addressOf(object);
   if (address.type === 'undecodable') return address;
   const metadata = recordOf(recordOf(object)['metadata']);
   const spec = recordOf(object)['spec'];
   const problems = misfits(spec, specShape, 'spec');
-  if (problems.length > 0 || !isRecord(spec)) return { type: 'undecodable', problems };
   return {
     type: 'decoded',
     value: {
@@ -50,7 +67,9 @@ export function projectCluster(object: unknown): Decoded<ClusterProjection> {
       deleting: textOf(metadata['deletionTimestamp']) !== null,
       finalizers: textsOf(metadata['finalizers']),
       annotations: textMapOf(metadata['annotations'], (key) => key.startsWith(`${apiGroup}/`)),
-      spec: specOf(spec),
+      ...(problems.length === 0 && isRecord(spec)
+        ? { spec: specOf(spec) }
+        : { spec: safeSpec(spec, problems), misfits: problems }),
     },
   };
 }

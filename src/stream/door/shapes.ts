@@ -4,6 +4,7 @@
  * text where a map should be, which an API server with another schema may let in.
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import type { Misfit } from '#machines/cluster/observations.ts';
 import { isRecord } from './reading.ts';
 
 /** `open` is any JSON object: Kubernetes types that are passed on as they are. */
@@ -82,8 +83,15 @@ export const specShapes: { readonly [Field in keyof Required<PostgresClusterSpec
 
 const words = { text: 'a text', number: 'a number', flag: 'true or false', open: 'an object' } as const;
 
-function wrong(path: string, expected: string): readonly string[] {
-  return [`${path} is not ${expected}`];
+/** What a value is, without the value: it may be anything, in a place where nobody expected it. */
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'string' ? 'a text' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function wrong(path: string, value: unknown, expected: string): readonly Misfit[] {
+  return [{ field: path, value: kindOf(value), rule: `must be ${expected}` }];
 }
 
 function fits(value: unknown, shape: keyof typeof words): boolean {
@@ -100,21 +108,23 @@ function fits(value: unknown, shape: keyof typeof words): boolean {
 }
 
 /**
- * What keeps `value` from having `shape`, as clauses with the path and never the value; empty when it fits.
+ * What keeps `value` from having `shape`: the path, what kind of thing stands there, what must; empty when it fits.
  * A field that is absent fits unless it is needed; a field without a shape is not looked at.
  */
-export function misfits(value: unknown, shape: Shape, path: string): readonly string[] {
-  if (typeof shape === 'string') return fits(value, shape) ? [] : wrong(path, words[shape]);
+export function misfits(value: unknown, shape: Shape, path: string): readonly Misfit[] {
+  if (typeof shape === 'string') return fits(value, shape) ? [] : wrong(path, value, words[shape]);
   switch (shape.type) {
     case 'list':
-      if (!Array.isArray(value)) return wrong(path, 'a list');
+      if (!Array.isArray(value)) return wrong(path, value, 'a list');
       return value.flatMap((each: unknown, index) => misfits(each, shape.of, `${path}[${index}]`));
     case 'map':
-      if (!isRecord(value)) return wrong(path, 'a map');
+      if (!isRecord(value)) return wrong(path, value, 'a map');
       return Object.entries(value).flatMap(([key, each]) => misfits(each, shape.of, `${path}.${key}`));
     case 'object': {
-      if (!isRecord(value)) return wrong(path, 'an object');
-      const missing = shape.needs.filter((key) => value[key] === undefined).map((key) => `${path}.${key} is missing`);
+      if (!isRecord(value)) return wrong(path, value, 'an object');
+      const missing = shape.needs
+        .filter((key) => value[key] === undefined)
+        .map((key) => ({ field: `${path}.${key}`, value: null, rule: 'must be given' }));
       const inside = Object.entries(shape.fields).flatMap(([key, of]) =>
         value[key] === undefined ? [] : misfits(value[key], of, `${path}.${key}`),
       );

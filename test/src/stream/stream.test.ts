@@ -423,7 +423,23 @@ describe('what cannot be read', () => {
   it('costs only itself, and says what is wrong without the value', () => {
     const line = bench();
     line.tell(settings, seen('PostgresCluster', broken), seen('PostgresCluster', aCluster()), ...allListed);
-    expect(line.news()).toEqual(['OperatorConfigSeen', 'ClusterSeen', 'PublishedStatusSeen', 'Synced']);
+    expect(line.news()).toHaveLength(2 * 4);
+    const told = line.taken.find(
+      ({ cluster, observation }) => cluster.uid === 'broken' && observation.type === 'ClusterSeen',
+    );
+    expect(told?.observation).toMatchObject({
+      type: 'ClusterSeen',
+      cluster: {
+        name: 'broken',
+        spec: { version: '', storage: { size: '' } },
+        misfits: [
+          { field: 'spec.version', value: 'a number' },
+          { field: 'spec.storage', value: 'a text' },
+          { field: 'spec.postgresqlParams', value: 'a list' },
+          { field: 'spec.env[0].name', value: null },
+        ],
+      },
+    });
     expect(line.undecodable).toEqual([
       {
         kind: 'PostgresCluster',
@@ -431,29 +447,40 @@ describe('what cannot be read', () => {
         name: 'broken',
         uid: 'broken',
         problems: [
-          'spec.version is not a text',
-          'spec.storage is not an object',
-          'spec.postgresqlParams is not a map',
-          'spec.env[0].name is missing',
+          'spec.version is "a number": must be a text',
+          'spec.storage is "a text": must be an object',
+          'spec.postgresqlParams is "a list": must be a map',
+          'spec.env[0].name is null: must be given',
         ],
       },
     ]);
   });
 
-  it('is introduced once it can be read', () => {
+  it('is told without misfits once it can be read, and reported once however often it is seen', () => {
     const line = running();
-    line.tell(seen('PostgresCluster', broken), seen('PostgresCluster', aCluster({ uid: 'broken', name: 'broken' })));
-    expect(line.news()).toEqual(['OperatorConfigSeen', 'ClusterSeen', 'PublishedStatusSeen', 'Synced']);
+    line.tell(seen('PostgresCluster', broken), seen('PostgresCluster', broken));
+    expect(line.undecodable).toHaveLength(1);
+    line.tell(seen('PostgresCluster', aCluster({ uid: 'broken', name: 'broken' })));
+    const last = line.taken.findLast(({ observation }) => observation.type === 'ClusterSeen');
+    expect(JSON.stringify(last)).not.toContain('misfits');
     expect(line.decodable).toEqual(['broken']);
   });
 
-  it('leaves a cluster that was readable before with what was read', () => {
+  it('counts protection that cannot be read as protection, and a volume policy as none', () => {
+    const line = bench();
+    const spec = { deletionProtection: 'yes', volumePolicy: ['Delete'], replicas: 2 };
+    line.tell(settings, seen('PostgresCluster', aCluster({ spec })));
+    expect(line.taken[1]?.observation).toMatchObject({ cluster: { spec: { deletionProtection: true, replicas: 2 } } });
+    expect(JSON.stringify(line.taken[1])).not.toContain('"volumePolicy"');
+  });
+
+  it('is told of a cluster that was readable before', () => {
     const line = running();
     line.tell(
       seen('PostgresCluster', aCluster({ spec: { version: null } })),
       seen('Pod', aPod({ ordinal: 1, report: null })),
     );
-    expect(line.news()).toEqual(['ObjectSeen Pod/shop-1']);
+    expect(line.news()).toEqual(['ClusterSeen', 'ObjectSeen Pod/shop-1']);
     expect(line.undecodable).toHaveLength(1);
   });
 
