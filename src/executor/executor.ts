@@ -11,6 +11,7 @@ import type { Outcome } from '#machines/cluster/observations.ts';
 import { effectKey, type IntentRecord, type RowStamp } from '#src/decision/record.ts';
 import { messageOf } from '#src/errors.ts';
 import { effects } from './effects/send.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
 import type { ExecutorPorts } from './ports.ts';
 
 /** Whose intent it is and where it stands in the journal. */
@@ -73,7 +74,8 @@ export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (
         ports.crash.hit('before-send');
         return send(request);
       };
-    const guardedPorts = { ...ports, send: guarded(ports.send), runInPod: guarded(ports.runInPod) };
+    const runInPod: RunInPod = (request) => ports.runInPod({ ...request, auditId: fillings.effectKey });
+    const guardedPorts = { ...ports, send: guarded(ports.send), runInPod: guarded(runInPod) };
     const outcome = await effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, guardedPorts).catch(
       (error: unknown): Outcome => ({ type: 'unknown', reason: messageOf(error) }),
     );

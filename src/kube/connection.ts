@@ -1,6 +1,6 @@
 /**
  * Owns: who we are and whom we speak to: kubeconfig or service account, TLS, token. The only importer of the official
- * client besides exec; its request layer is not used (one agent per request, watches that end for good: `docs/libraries`).
+ * client in the operator; its request layer is not used (one agent per request, watches that end for good: `docs/libraries`).
  */
 import { readFileSync, statSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';

@@ -1,6 +1,6 @@
 /** Owns: running a command in a container, with text on its standard input. Needs the verb create on pods/exec. */
-import { PassThrough, Readable } from 'node:stream';
-import { Exec, type KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
+import WebSocket, { type ClientOptions } from 'ws';
 
 export interface ExecRequest {
   readonly namespace: string;
@@ -9,6 +9,11 @@ export interface ExecRequest {
   /** Never a secret: arguments are visible to everyone on the node. */
   readonly command: readonly string[];
   readonly input: string;
+  /** Name of the request in the API server's audit log; the executor gives it. */
+  readonly auditId?: string;
+  /** Longest time until the command has its input; as long as all of it when it is not said. */
+  readonly connectMs?: number;
+  /** Longest time until its end is known. */
   readonly timeoutMs: number;
 }
 
@@ -21,13 +26,6 @@ export interface ExecResult {
 /** Runs commands in pods. */
 export type RunInPod = (request: ExecRequest) => Promise<ExecResult>;
 
-function collected(): { readonly stream: PassThrough; readonly text: () => string } {
-  const stream = new PassThrough();
-  const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return { stream, text: () => Buffer.concat(chunks).toString('utf8') };
-}
-
 function exitCodeOf(status: {
   readonly status?: string;
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
@@ -37,48 +35,71 @@ function exitCodeOf(status: {
   return cause?.message === undefined ? null : Number(cause.message);
 }
 
-/** Makes the runner over a connection. The promise fails when the API server refuses, or the time is up. */
+/** Which stream a frame belongs to, in its first byte. */
+const channel = { input: 0, output: 1, errors: 2, status: 3, close: 255 } as const;
+
+/** The one version of the protocol in which the input can end while the output goes on; Kubernetes 1.30 and later. */
+const protocol = 'v5.channel.k8s.io';
+
+function frame(...parts: readonly (number | string)[]): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.of(part) : Buffer.from(part))));
+}
+
+async function open(config: KubeConfig, request: ExecRequest): Promise<WebSocket> {
+  const { namespace, pod, container, command, auditId } = request;
+  const options: ClientOptions = {};
+  // Written for another client, but what it fills in are the same: certificates and the Authorization header.
+  await config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0]);
+  const query = new URLSearchParams({ container, stdin: 'true', stdout: 'true', stderr: 'true' });
+  for (const word of command) query.append('command', word);
+  const server = config.getCurrentCluster()?.server ?? '';
+  const uri = `${server.replace(/^http/, 'ws')}/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query.toString()}`;
+  return new WebSocket(uri, protocol, {
+    ...options,
+    headers: { ...options.headers, ...(auditId === undefined ? {} : { 'audit-id': auditId }) },
+  });
+}
+
+/** Runs one command on a connection that is being made; `end` is called once, with the result or why there is none. */
+function converse(socket: WebSocket, input: string, end: (result: ExecResult | Error) => void): void {
+  const texts: Record<'output' | 'errors', Buffer[]> = { output: [], errors: [] };
+  const textOf = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
+  socket.on('open', () => {
+    socket.send(frame(channel.input, input));
+    socket.send(frame(channel.close, channel.input));
+  });
+  socket.on('message', (data: Buffer) => {
+    const content = data.subarray(1);
+    if (data[0] === channel.output) texts.output.push(content);
+    if (data[0] === channel.errors) texts.errors.push(content);
+    if (data[0] !== channel.status) return;
+    const exitCode = exitCodeOf(JSON.parse(content.toString('utf8')) as Parameters<typeof exitCodeOf>[0]);
+    end({ exitCode, output: textOf(texts.output), errors: textOf(texts.errors) });
+  });
+  socket.on('error', end);
+  socket.on('close', () => end(new Error('the connection was lost')));
+}
+
+/**
+ * Makes the runner over a connection. The promise fails when the API server refuses, the connection breaks, or the time is
+ * up; the connection is closed in each case. A command gets its input only while there is time for it to end.
+ */
 export function makeRunInPod(config: KubeConfig): RunInPod {
-  return ({ namespace, pod, container, command, input, timeoutMs }) =>
-    new Promise((resolve, reject) => {
-      const output = collected();
-      const errors = collected();
-      let close = (): void => undefined;
-      let over = false;
-      const timer = setTimeout(() => {
-        over = true;
-        close();
-        reject(new Error(`${command[0] ?? 'a command'} in ${namespace}/${pod} gave no answer in ${timeoutMs} ms`));
-      }, timeoutMs);
-      new Exec(config)
-        .exec(
-          namespace,
-          pod,
-          container,
-          [...command],
-          output.stream,
-          errors.stream,
-          Readable.from([input]),
-          false,
-          (status) => {
-            clearTimeout(timer);
-            resolve({
-              exitCode: exitCodeOf(status as Parameters<typeof exitCodeOf>[0]),
-              output: output.text(),
-              errors: errors.text(),
-            });
-          },
-        )
-        .then(
-          (socket) => {
-            close = () => socket.close();
-            // A connection that came too late would stay open, with its command running.
-            if (over) close();
-          },
-          (error: unknown) => {
-            clearTimeout(timer);
-            reject(error instanceof Error ? error : new Error(String(error)));
-          },
-        );
+  return async (request) => {
+    const { namespace, pod, command, input, timeoutMs, connectMs = timeoutMs } = request;
+    const where = `${command[0] ?? 'a command'} in ${namespace}/${pod}`;
+    const socket = await open(config, request);
+    return new Promise<ExecResult>((resolve, reject) => {
+      const end = (result: ExecResult | Error): void => {
+        for (const timer of timers) clearTimeout(timer);
+        socket.terminate();
+        if (result instanceof Error) reject(new Error(`${where}: ${result.message}`));
+        else resolve(result);
+      };
+      const connecting = setTimeout(() => end(new Error(`not begun in ${connectMs} ms`)), connectMs);
+      const timers = [connecting, setTimeout(() => end(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)];
+      socket.on('open', () => clearTimeout(connecting));
+      converse(socket, input, end);
     });
+  };
 }

@@ -413,12 +413,31 @@ const requestRows: readonly FaultRow[] = [
   },
   {
     fault: 'a command in a pod is accepted after its deadline',
-    protection: 'the late connection is closed',
-    off: { file: 'src/kube/exec.ts', find: 'if (over) close();', replace: '' },
+    protection: 'its connection is ended with the deadline, and never gets its input',
+    off: { file: 'src/kube/exec.ts', find: 'socket.terminate();', replace: '' },
     test: [
       'test/src/kube/exec.test.ts',
       'a connection that comes after the deadline is closed and not left with its command',
     ],
+  },
+  {
+    fault: 'a command in a pod is connected late, and would end after the Lease',
+    protection: 'connecting has a deadline of its own',
+    off: { file: 'src/kube/exec.ts', find: 'end(new Error(`not begun in ${connectMs} ms`))', replace: 'undefined' },
+    test: [
+      'test/src/kube/exec.test.ts',
+      'a connection that is too long in coming is not waited for as long as its answer would be',
+    ],
+  },
+  {
+    fault: 'the connection of a command breaks without an end',
+    protection: 'its close is heard',
+    off: {
+      file: 'src/kube/exec.ts',
+      find: "socket.on('close', () => end(new Error('the connection was lost')));",
+      replace: '',
+    },
+    test: ['test/src/kube/exec.test.ts', 'a connection that breaks is heard at once'],
   },
 ];
 

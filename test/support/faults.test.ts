@@ -43,5 +43,5 @@ it('the layers of the official client that are not used are not imported', () =>
   );
   expect(
     imports.flatMap((names) => names.split(',').map((name) => name.replace('type ', '').trim())).toSorted(),
-  ).toEqual(['Exec', 'KubeConfig', 'KubeConfig']);
+  ).toEqual(['KubeConfig', 'KubeConfig']);
 });

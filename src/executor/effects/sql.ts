@@ -2,7 +2,8 @@
  * Owns: class E as far as the application database needs it: probe, act, probe, through the local socket of the primary,
  * SQL on standard input. The password reaches the server only as a SCRAM verifier computed here.
  * Recovery: the procedure begins with a probe and is idempotent; after an unknown outcome it is run again, later than
- * the server's own statement timeout.
+ * the server's own statement timeout. All of it is over within the longest life of a change, however slow the way: a term
+ * that has ended does not set a password.
  */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Outcome } from '#machines/cluster/observations.ts';
@@ -12,7 +13,14 @@ import type { RunInPod } from '#src/kube/exec.ts';
 import type { Chance } from '#src/ports.ts';
 
 const iterations = 4096;
-const execTimeoutMs = 45_000;
+/** Until the command has its input. */
+const connectMs = 3_000;
+/** From its start to its end, held by the pod itself. */
+const runSeconds = 3;
+/** Until its end is known: no longer than any other change (held to `kube/deadlines.ts` by a test). */
+const timeoutMs = 7_000;
+/** Each statement ends before the command does: what the server still does for nobody is over with it. */
+const statementMs = 2_500;
 
 /** A PostgreSQL SCRAM-SHA-256 verifier for a password of letters and digits. */
 export function scramVerifier(password: string, salt: Uint8Array): string {
@@ -34,7 +42,8 @@ function literal(text: string): string {
 /** The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards. */
 export function databaseScript(database: string, owner: string, verifier: string): string {
   return [
-    'SET statement_timeout = 30000;',
+    `SET statement_timeout = ${statementMs};`,
+    "SET client_connection_check_interval = '250ms';",
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role \\gset",
     '\\if :{?role}',
     `SELECT (:'role' = 'primary') AS writable \\gset`,
@@ -129,9 +138,11 @@ export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlP
       namespace: request.namespace,
       pod: request.pod,
       container: request.container,
-      command: psql,
+      // Whatever becomes of the connection, the command ends by itself.
+      command: ['timeout', '-s', 'KILL', String(runSeconds), ...psql],
       input: databaseScript(database, owner, verifier),
-      timeoutMs: execTimeoutMs,
+      connectMs,
+      timeoutMs,
     });
     return verdict(request, result);
   } catch (error) {

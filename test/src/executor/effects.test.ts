@@ -4,6 +4,8 @@ import { failedOutcome } from '#src/executor/outcomes.ts';
 import { filled } from '#src/executor/holes.ts';
 import { generatePassword, generateValues, withData } from '#src/executor/effects/secret.ts';
 import { databaseScript, ensureApplicationDatabase, scramVerifier } from '#src/executor/effects/sql.ts';
+import { actingMs, leaseDurationMs } from '#src/kube/deadlines.ts';
+import type { ExecRequest } from '#src/kube/exec.ts';
 import { makeExecutor, type Ended } from '#src/executor/executor.ts';
 import type { ExecutorPorts } from '#src/executor/ports.ts';
 import type { IntentRecord } from '#src/decision/record.ts';
@@ -98,6 +100,38 @@ describe('the application database', () => {
     const script = databaseScript('a"b', "o'x", 'SCRAM$v');
     expect(script).toContain('CREATE ROLE "o\'\'x" LOGIN');
     expect(script).toContain('CREATE DATABASE "a""b" OWNER "o\'\'x"');
+  });
+
+  it('is over before anybody else may hold the Lease, wherever it hangs', async () => {
+    const asked: ExecRequest[] = [];
+    const secret = { name: 's', key: 'password' };
+    const place = { namespace: 'n', pod: 'p', container: 'postgres' };
+    await ensureApplicationDatabase(
+      {
+        type: 'sql',
+        ...place,
+        procedure: 'ensure-application-database',
+        arguments: { database: 'app', owner: 'app' },
+        secret,
+      },
+      {
+        chance,
+        secretValue: async () => 'x',
+        runInPod: async (request) => {
+          asked.push(request);
+          return { exitCode: 0, output: '', errors: '' };
+        },
+      },
+    );
+    const { connectMs, timeoutMs, command, input } = asked[0] ?? expect.fail('nothing ran');
+    expect(timeoutMs).toBeLessThanOrEqual(leaseDurationMs - actingMs);
+    const [timeout, , signal, seconds] = command;
+    expect([timeout, signal]).toEqual(['timeout', 'KILL']);
+    expect(connectMs + Number(seconds) * 1000).toBeLessThan(leaseDurationMs - actingMs);
+    const statementMs = Number(/statement_timeout = (\d+)/.exec(input)?.[1]);
+    expect(statementMs).toBeLessThan(Number(seconds) * 1000);
+    expect(input.indexOf('statement_timeout')).toBeLessThan(input.indexOf('ALTER ROLE'));
+    expect(input).toContain('client_connection_check_interval');
   });
 
   it.each([
