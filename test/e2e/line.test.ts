@@ -1,6 +1,7 @@
 /** The line, end to end on real Kubernetes, Patroni and PostgreSQL: creation, failure, drift, restart. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
+import { keepRunning } from '#test/support/running-journals.ts';
 import {
   auditMark,
   eventually,
@@ -368,6 +369,8 @@ describe('amnesia', () => {
       readonly spec: { readonly accessModes: readonly string[]; readonly resources: unknown };
     };
     await proof('before');
+    const kept = auditMark();
+    await keepRunning(world.target, 'e2e-before-amnesia');
     await world.kubectl(...ns, 'scale', 'deployment/postgres-operator', '--replicas=0');
     await world.kubectl(
       ...ns,
@@ -378,6 +381,8 @@ describe('amnesia', () => {
       'app.kubernetes.io/name=postgres-operator',
       '--timeout=60s',
     );
+    // What was kept is all there was.
+    expect(operatorWrites(kept)).toEqual([]);
     await world.kubectl(...ns, 'delete', 'pvc', 'postgres-operator-journal', '--timeout=60s');
     const { accessModes, resources } = claim.spec;
     await world.apply(

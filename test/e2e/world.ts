@@ -9,6 +9,7 @@ import { targetCluster, type TargetCluster } from '#test/cluster/context.ts';
 import { kubectl, operatorNamespace, pgc } from '#test/cluster/deploy.ts';
 import { auditLogPath } from '#test/cluster/control-plane.ts';
 import { clusterOptions } from '#test/cluster/options.ts';
+import { changesIn, describeChange, operatorEvents } from '#test/support/audit-join.ts';
 
 export interface World {
   readonly target: TargetCluster;
@@ -157,44 +158,18 @@ export async function phasesSeen(world: World, where: string, name: string): Pro
     .map((line) => (JSON.parse(line) as { readonly to: string }).to);
 }
 
-interface AuditEvent {
-  readonly verb: string;
-  readonly user: { readonly username: string };
-  readonly requestURI: string;
-  readonly objectRef?: {
-    readonly resource: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-  readonly auditID: string;
+function auditLog(): string {
+  return auditLogPath(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' }).dir);
 }
 
 /** Lines in the audit log so far. Only the local cluster has one. */
 export function auditMark(): number {
-  return readFileSync(auditLogPath(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' }).dir), 'utf8').split('\n')
-    .length;
+  return readFileSync(auditLog(), 'utf8').split('\n').length;
 }
 
-/** Changes the operator asked for since a mark: Lease, reviews and dry-runs apart. */
+/** Changes the operator asked for since a mark, as text whose last word is the Audit-ID; exceptions of the join apart. */
 export function operatorWrites(since: number): readonly string[] {
-  const lines = readFileSync(auditLogPath(clusterOptions({ name: process.env['CLUSTER_NAME'] ?? '' }).dir), 'utf8')
-    .split('\n')
-    .slice(since - 1);
-  return lines
-    .filter((line) => line.includes(`system:serviceaccount:${operatorNamespace}:postgres-operator`))
-    .map((line) => JSON.parse(line) as AuditEvent)
-    .filter(
-      (event) =>
-        event.verb !== 'get' &&
-        event.objectRef?.resource !== 'leases' &&
-        !event.requestURI.includes('dryRun') &&
-        !/reviews?$/.test(event.objectRef?.resource ?? ''),
-    )
-    .map(
-      (event) =>
-        `${event.verb} ${event.objectRef?.resource ?? ''}/${event.objectRef?.subresource ?? ''} ${event.objectRef?.namespace ?? ''}/${event.objectRef?.name ?? ''} ${event.auditID}`,
-    );
+  return changesIn(operatorEvents(auditLog(), since - 1)).map(describeChange);
 }
 
 /** Restarts the operator's pod and waits until the new one is ready. */

@@ -64,6 +64,8 @@ export interface Clusters {
   readonly consider: (manifest: Json) => Promise<Answer>;
   /** JSON merge patch of the spec; null takes a field out. */
   readonly edit: (name: string, spec: Json) => Promise<Answer>;
+  /** Deletes; what is left of it goes when its finalizers are off. */
+  readonly remove: (name: string) => Promise<Answer>;
   /** JSON merge patch of the whole status; null removes it. */
   readonly report: (name: string, status: Json | null) => Promise<Answer>;
   /** Forced server-side apply of the whole status, as the operator writes it. */
@@ -94,6 +96,15 @@ export function clustersOf(kube: Kube): Clusters {
   return {
     create: (manifest) => post(manifest, {}),
     consider: (manifest) => post(manifest, { dryRun: 'All' }),
+    remove: (name) =>
+      kube.send({
+        method: 'DELETE',
+        path: `${collection}/${name}`,
+        query: {},
+        contentType: null,
+        body: null,
+        auditId: null,
+      }),
     edit: (name, spec) => patch(name, { spec }),
     report: (name, status) => patch(`${name}/status`, { status }),
     applyStatus: (name, status) =>

@@ -5,13 +5,13 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Operator } from '#src/operator/operator.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { openApiSchema, type Schema } from '#test/crds/schema.ts';
 import { casesOf, placed, shown, type Case } from '#test/support/bad-values.ts';
+import { describeChange } from '#test/support/audit-join.ts';
 import { accepted, cluster, clustersOf, type Clusters, type Json } from './api-world.ts';
-import { describeChange, operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
+import { operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
 
 const golden = new URL('../golden/bad-input/', import.meta.url).pathname;
 const base: Schema = { version: '17', replicas: 2, dcs: 'Endpoints', storage: { size: '1Gi' } };
@@ -45,7 +45,6 @@ interface Status {
 }
 
 let world: LineWorld;
-let operator: Operator;
 let api: Clusters;
 const schema = (openApiSchema().properties['spec'] ?? {}) as Schema;
 const field = process.env['FIELD'];
@@ -203,12 +202,11 @@ function compareGolden(field: string, text: string): void {
 
 beforeAll(async () => {
   world = await startLineWorld('bad-input');
-  operator = await world.operator('journal.db');
+  await world.operator('journal.db');
   api = clustersOf(world.api.kube);
 });
 
 afterAll(async () => {
-  await operator.stop();
   await world.stop();
 });
 

@@ -79,9 +79,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await operator.stop();
-  await proxy.stop();
   await world.stop();
+  await proxy.stop();
 });
 
 it('creation, repair and deletion send what was journaled, byte for byte, and nothing else', async () => {

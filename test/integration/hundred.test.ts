@@ -5,15 +5,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
+import { describeChange } from '#test/support/audit-join.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
-import {
-  describeChange,
-  operatorChanges,
-  operatorReads,
-  phases,
-  startLineWorld,
-  type LineWorld,
-} from './line-world.ts';
+import { operatorChanges, operatorReads, phases, startLineWorld, type LineWorld } from './line-world.ts';
 
 const count = Number(process.env['CLUSTERS'] ?? '100');
 const idleMs = Number(process.env['IDLE_SECONDS'] ?? '20') * 1000;
@@ -56,7 +50,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await operator.stop();
   await world.stop();
 });
 

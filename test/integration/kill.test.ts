@@ -9,9 +9,11 @@ import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type JournalReader } from '#src/journal/read.ts';
 import { verifyJournal } from '#src/journal/verify.ts';
 import { waitFor } from '#test/cluster/shell.ts';
+import { orphans } from '#test/support/audit-join.ts';
+import { bundledProcess } from '#test/support/bundled-process.ts';
 import { seeded } from '#test/support/seeded.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
-import { joinAudit, operatorChanges, phases, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
+import { answered, joinWorld, phases, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
 
 const kills = Number(process.env['KILLS'] ?? '200');
 const seed = Number(process.env['SEED'] ?? '1');
@@ -20,6 +22,7 @@ const momentMax = 90;
 
 let world: LineWorld;
 let journal: string;
+let program: string;
 let acks: string;
 let last: ChildProcess | null = null;
 const wanted = new Set<string>();
@@ -27,15 +30,12 @@ const wanted = new Set<string>();
 function start(moment: number): ChildProcess {
   const child = spawn(
     process.execPath,
-    [
-      `${import.meta.dirname}/operator-process.ts`,
-      world.kubeconfig,
-      world.api.kubeconfig,
-      journal,
-      String(moment),
-      acks,
-    ],
-    { stdio: ['ignore', process.env['LINE_LOG'] === undefined ? 'ignore' : 'inherit', 'inherit'] },
+    [program, world.kubeconfig, world.api.kubeconfig, journal, String(moment), acks],
+    {
+      stdio: ['ignore', process.env['LINE_LOG'] === undefined ? 'ignore' : 'inherit', 'inherit'],
+      // Ten thousand starts need not compile the same text ten thousand times.
+      env: { ...process.env, NODE_COMPILE_CACHE: `${world.api.dir}/compiled` },
+    },
   );
   last = child;
   return child;
@@ -68,7 +68,7 @@ async function change(round: number, random: () => number): Promise<void> {
   const oldest = [...wanted][0];
   if (wanted.size >= 3 && oldest !== undefined) {
     wanted.delete(oldest);
-    await world.api.kubectl(['delete', 'postgrescluster', oldest, '--wait=false']);
+    accepted(await api.remove(oldest));
     return;
   }
   const name = `k${round}`;
@@ -85,6 +85,7 @@ function openReader(): JournalReader {
 
 beforeAll(async () => {
   world = await startLineWorld('kill');
+  program = await bundledProcess('test/integration/operator-process.ts', world.api.dir);
   journal = `${world.api.dir}/journal.db`;
   acks = `${world.api.dir}/acks`;
 });
@@ -105,15 +106,7 @@ describe(`${kills} times kill -9 (seed ${seed})`, () => {
     expect(deaths).toBeGreaterThan(kills * 0.9);
     start(0);
     await waitFor('all wanted clusters Running and the others gone', isSettled, 120_000);
-    const open = (): readonly string[] => {
-      const reader = openReader();
-      const { openIntents } = joinAudit(world.api, [reader]);
-      reader.close();
-      return openIntents;
-    };
-    // A failure shows which ones, not only that there were some.
-    await waitFor('the last intents answered', () => open().length === 0, 30_000).catch(() => undefined);
-    expect(open()).toEqual([]);
+    await answered(world.api);
   });
 
   it('no acknowledged record is lost, and the journal was never quarantined', () => {
@@ -140,12 +133,9 @@ describe(`${kills} times kill -9 (seed ${seed})`, () => {
   });
 
   it('no effect without its intent, and none twice', () => {
-    const reader = openReader();
-    const join = joinAudit(world.api, [reader]);
-    reader.close();
-    expect(join.unexplained).toEqual([]);
-    const ids = operatorChanges(world.api).map(({ auditID }) => auditID);
-    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+    const join = joinWorld(world.api);
+    expect(join.changes).toBeGreaterThan(kills / 4);
+    expect(orphans(join)).toEqual([]);
     expect(world.kubelet.troubles).toEqual([]);
   });
 

@@ -2,24 +2,31 @@
  * Owns: the operator in this process, under its own account, before a real control plane and the fake kubelet; and what
  * its tests ask: status, changes in the audit log, journal and audit log joined.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fieldManagers } from '#machines/shared/names.ts';
-import { decodeBody } from '#src/decision/codec.ts';
-import { effectKey } from '#src/decision/record.ts';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { readConfig } from '#src/config.ts';
-import type { JournalReader } from '#src/journal/read.ts';
+import { openForReading } from '#src/journal/database.ts';
+import { makeReader, type JournalReader } from '#src/journal/read.ts';
 import { makeLog } from '#src/log.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { contentOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { systemPorts } from '#src/system-ports.ts';
+import {
+  changesIn,
+  joinAudit,
+  operatorEvents,
+  orphans,
+  type AuditEvent,
+  type Join,
+  type Provoked,
+} from '#test/support/audit-join.ts';
 import { startFakeKubelet, type FakeKubelet } from '#test/support/fake-kubelet/kubelet.ts';
 import { collectedJournals } from '#test/collected.ts';
+import { waitFor } from '#test/cluster/shell.ts';
 import { startApiWorld, type ApiWorld, type Json } from './api-world.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
-export const operatorAccount = 'system:serviceaccount:postgres-operator-system:postgres-operator';
 
 export interface LineWorld {
   readonly api: ApiWorld;
@@ -27,7 +34,14 @@ export interface LineWorld {
   readonly kubeconfig: string;
   /** Starts an operator on a journal, and waits until it leads; a second start goes on with it. */
   readonly operator: (journal: string, kubeconfig?: string) => Promise<Operator>;
-  readonly stop: () => Promise<void>;
+  /** Keeps a journal whose file a test is about to take away: what it says still counts. */
+  readonly keep: (journal: string) => void;
+  /**
+   * Ends the last operator once its intents are answered, then everything else.
+   * @param provoked what the tests did that leaves intents open or lets changes come late
+   * @throws when audit log and journals do not explain each other
+   */
+  readonly stop: (provoked?: Provoked) => Promise<void>;
 }
 
 /** A kubeconfig that is the operator's own account and nothing more. */
@@ -45,11 +59,47 @@ async function operatorKubeconfig(api: ApiWorld): Promise<string> {
   return file;
 }
 
-/** Keeps the journals of a test file: `npm run replay:collected` decides all of them again. */
-function collect(dir: string, label: string): void {
-  mkdirSync(collectedJournals, { recursive: true });
-  for (const file of readdirSync(dir).filter((name) => /^journal\.db(-wal|-shm)?$/.test(name)))
-    cpSync(`${dir}/${file}`, `${collectedJournals}/${label}-${file}`);
+const journalFile = /journal\.db$/;
+
+/** Copies the journals of a folder: `npm run replay:collected` decides all of them again. */
+function copyJournals(dir: string, target: string, prefix: string): void {
+  mkdirSync(target, { recursive: true });
+  for (const file of readdirSync(dir).filter((name) => /journal\.db(-wal|-shm)?$/.test(name)))
+    cpSync(`${dir}/${file}`, `${target}/${prefix}${file}`);
+}
+
+/** Every journal of a world, those that tests took away too. */
+function journalsOf(dir: string): readonly JournalReader[] {
+  return [dir, `${dir}/kept`]
+
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((file) => journalFile.test(file))
+        .map((file) => makeReader(openForReading(`${folder}/${file}`))),
+    );
+}
+
+/** Audit log and all journals of a world, joined. */
+export function joinWorld(api: ApiWorld): Join {
+  const readers = journalsOf(api.dir);
+  const join = joinAudit(operatorEvents(api.auditLog), readers);
+  for (const reader of readers) reader.close();
+  return join;
+}
+
+/** Waits until every intent has its outcome; a failure shows the open ones. */
+export async function answered(api: ApiWorld): Promise<void> {
+  await waitFor('every intent answered', async () => joinWorld(api).openIntents.length === 0, 30_000).catch(() => {
+    throw new Error(`intents without an outcome:\n${joinWorld(api).openIntents.join('\n')}`);
+  });
+}
+
+function tellJoin(label: string, join: Join, found: readonly string[]): void {
+  const exempt = Object.entries(join.exempt).map(([name, count]) => `${name} ${count}`);
+  process.stdout.write(
+    `join ${label}: ${join.changes} changes, ${join.intents} intents, ${found.length} orphans; by name: ${exempt.join(', ')}\n`,
+  );
 }
 
 /**
@@ -60,12 +110,14 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
   const api = await startApiWorld();
   const kubelet = await startFakeKubelet(api.kube);
   const kubeconfig = await operatorKubeconfig(api);
+  const running = new Set<Operator>();
+  let kept = 0;
   return {
     api,
     kubelet,
     kubeconfig,
     operator: async (journal, through = kubeconfig) => {
-      const operator = await startOperator({
+      const started = await startOperator({
         config: readConfig(
           [
             `--kubeconfig=${through}`,
@@ -86,62 +138,47 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
           throw new Error(`the operator ended: ${because}`);
         },
       });
+      const operator: Operator = {
+        ...started,
+        stop: async () => {
+          running.delete(operator);
+          await started.stop();
+        },
+      };
+      running.add(operator);
       await operator.leading;
       return operator;
     },
-    stop: async () => {
+    keep: (journal) => {
+      kept += 1;
+      copyJournals(dirname(`${api.dir}/${journal}`), `${api.dir}/kept`, `${kept}-`);
+    },
+    stop: async (provoked = {}) => {
+      if (running.size > 0 && provoked.open === undefined) await answered(api);
+      for (const operator of running) await operator.stop();
       kubelet.stop();
-      collect(api.dir, label);
+      const join = joinWorld(api);
+      const found = orphans(join, provoked);
+      tellJoin(label, join, found);
+      for (const folder of [api.dir, `${api.dir}/kept`])
+        if (existsSync(folder)) copyJournals(folder, collectedJournals, `${label}-`);
       await api.stop();
+      if (found.length > 0) throw new Error(`audit log and journals of ${label}:\n${found.join('\n')}`);
     },
   };
 }
 
-export interface AuditEvent {
-  readonly auditID: string;
-  readonly verb: string;
-  readonly stage: string;
-  readonly requestURI: string;
-  readonly requestReceivedTimestamp: string;
-  readonly user: { readonly username: string };
-  readonly responseStatus?: { readonly code?: number };
-  readonly objectRef?: {
-    readonly resource?: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-}
-
-function operatorRequests(api: ApiWorld): readonly AuditEvent[] {
-  return readFileSync(api.auditLog, 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(operatorAccount))
-    .map((line) => JSON.parse(line) as AuditEvent)
-    .filter(
-      ({ user, objectRef, requestURI }) =>
-        user.username === operatorAccount &&
-        objectRef?.resource !== 'leases' &&
-        !requestURI.includes('dryRun') &&
-        !requestURI.includes(`fieldManager=${fieldManagers.journal}`) &&
-        !/reviews?$/.test(objectRef?.resource ?? ''),
-    );
-}
-
-/** Every change the operator has asked for, in order: Lease, reviews, dry-runs and the journal's own notice apart. */
+/** Every change the operator has asked for and has an intent for, in order. */
 export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
-  return operatorRequests(api).filter(({ verb }) => verb !== 'get');
+  return changesIn(operatorEvents(api.auditLog));
 }
 
-/** Every object the operator has asked for by name: Lease and discovery apart. */
+/** Every object the operator has asked for by name: Lease, reviews and discovery apart. */
 export function operatorReads(api: ApiWorld): readonly AuditEvent[] {
-  return operatorRequests(api).filter(({ verb, objectRef }) => verb === 'get' && objectRef !== undefined);
-}
-
-/** One change as a line for a failed test to show. */
-export function describeChange({ verb, objectRef, auditID, responseStatus }: AuditEvent): string {
-  const { resource = '', subresource = '', namespace = '', name = '' } = objectRef ?? {};
-  return `${verb} ${resource}/${subresource} ${namespace}/${name} ${responseStatus?.code ?? 0} ${auditID}`;
+  return operatorEvents(api.auditLog).filter(
+    ({ verb, objectRef }) =>
+      verb === 'get' && objectRef !== undefined && !['leases', 'exec'].includes(objectRef.resource ?? ''),
+  );
 }
 
 /** PostgresClusters by name. */
@@ -159,65 +196,6 @@ export async function phases(api: ApiWorld): Promise<ReadonlyMap<string, string>
     return [name, status?.phase ?? ''];
   });
   return new Map(found);
-}
-
-export interface Join {
-  /** Changes in the audit log that no earlier durable intent explains. */
-  readonly unexplained: readonly string[];
-  /** Intents for the API server without an outcome. */
-  readonly openIntents: readonly string[];
-  readonly changes: number;
-  readonly intents: number;
-}
-
-interface RecordedIntent {
-  readonly at: number;
-  readonly type: string;
-  readonly isChange: boolean;
-}
-
-/** Joins the audit log with a journal: every change is one intent that was durable before it, every intent has an outcome. */
-export function joinAudit(api: ApiWorld, readers: readonly JournalReader[]): Join {
-  const intents = new Map<string, RecordedIntent>();
-  const ended = new Set<string>();
-  for (const reader of readers) {
-    for (const { uid } of reader.clusters()) {
-      const epochs = new Map<number, number>();
-      const ofTheCluster: string[] = [];
-      const everyIntent: string[] = [];
-      for (const row of reader.iterate({ uid })) {
-        epochs.set(row.seq, row.epoch);
-        // Whatever was under way is unknown from here on: others acted in between.
-        if (contentOf(row.kind) === 'gap') for (const key of everyIntent) ended.add(key);
-        if (contentOf(row.kind) !== 'decision') continue;
-        const { observation, intents: recorded } = decodeBody(row.body, reader.blob);
-        for (const { ordinal, type, target, request } of recorded) {
-          const key = effectKey(uid, row, ordinal);
-          intents.set(key, { at: row.at, type, isChange: request.type === 'api' && request.method !== 'GET' });
-          everyIntent.push(key);
-          if (target.kind === 'PostgresCluster' || target.kind === 'Event') ofTheCluster.push(key);
-        }
-        // Nobody is left to ask: that the object is gone is the outcome.
-        if (observation.type === 'ClusterGone') for (const key of ofTheCluster) ended.add(key);
-        if (observation.type === 'OutcomeArrived') {
-          const epoch = epochs.get(observation.seq) ?? 0;
-          ended.add(effectKey(uid, { epoch, seq: observation.seq }, observation.ordinal));
-        }
-      }
-    }
-  }
-  const changes = operatorChanges(api);
-  const unexplained = changes.filter(({ auditID, requestReceivedTimestamp }) => {
-    const intent = intents.get(auditID);
-    return intent === undefined || !intent.isChange || intent.at > Date.parse(requestReceivedTimestamp) + 1;
-  });
-  const open = [...intents].filter(([key]) => !ended.has(key)).map(([key, { type }]) => `${type} ${key}`);
-  return {
-    unexplained: unexplained.map(describeChange),
-    openIntents: open,
-    changes: changes.length,
-    intents: intents.size,
-  };
 }
 
 /** Decides every row of a journal again. @returns decisions, and those that came out with the same bytes */

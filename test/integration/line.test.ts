@@ -3,12 +3,13 @@ import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
+import { describeChange, orphans } from '#test/support/audit-join.ts';
 import { journalBytes, leaks, secretValues } from '#test/support/canary.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
 import {
   clusters,
-  describeChange,
-  joinAudit,
+  answered,
+  joinWorld,
   operatorChanges,
   phases,
   replayAll,
@@ -88,7 +89,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await operator.stop();
   await world.stop();
 });
 
@@ -104,10 +104,10 @@ describe('twenty clusters at once', () => {
 
   it('join: every change was one durable intent before it was sent, every intent has its outcome', async () => {
     await quiet();
-    const join = joinAudit(world.api, [operator.journal().reader]);
+    await answered(world.api);
+    const join = joinWorld(world.api);
     expect(join.changes).toBeGreaterThan(20 * 10);
-    expect(join.unexplained).toEqual([]);
-    expect(join.openIntents).toEqual([]);
+    expect(orphans(join)).toEqual([]);
   });
 
   it('no value of a Secret stands in journal, WAL, freelist, status, Events or audited bodies', async () => {
@@ -143,6 +143,7 @@ describe('twenty clusters at once', () => {
   it('a restart without its journal changes nothing, and each cluster has one recorded gap', async () => {
     const before = operatorChanges(world.api).length;
     await stopOperator();
+    world.keep('journal.db');
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${world.api.dir}/journal.db${suffix}`, { force: true });
     operator = await world.operator('journal.db');
     await takenUp();
