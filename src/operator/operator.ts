@@ -15,7 +15,7 @@ import { kubeOver, type Kube } from '#src/kube/api.ts';
 import { loadConnection } from '#src/kube/connection.ts';
 import { leaseRequestMs } from '#src/kube/deadlines.ts';
 import { makeRunInPod, type RunInPod } from '#src/kube/exec.ts';
-import { holdLease, type LeaseHandle, type LeasePorts } from '#src/kube/lease.ts';
+import { holdLease, type LeaseHandle, type LeasePorts, type OperatorHead } from '#src/kube/lease.ts';
 import { makeHttp, type Http } from '#src/kube/request.ts';
 import { makeMetrics, type Metrics } from '#src/status/metrics.ts';
 import { readAnchors, untilAnswered } from './anchors.ts';
@@ -57,19 +57,28 @@ function leasePorts({ ports }: OperatorOptions, lane: Http): LeasePorts {
 /** Terms one after the other: what begins waits for what ends. */
 interface Terms {
   readonly now: () => Term | null;
+  /** Head of the operator chain, also of a term that is just ending: what it wrote last must get into the Lease. */
+  readonly head: () => OperatorHead | null;
   readonly next: (step: (current: Term | null) => Promise<Term | null>) => Promise<void>;
 }
 
 function makeTerms(onFatal: (because: string) => void): Terms {
   let term: Term | null = null;
+  let ending: Term | null = null;
   let turn = Promise.resolve();
   return {
     now: () => term,
+    head: () => (term ?? ending)?.journal.writer.operatorHead() ?? null,
     next: (step) => {
       turn = turn.then(async () => {
         const current = term;
         term = null;
-        term = await step(current);
+        ending = current;
+        try {
+          term = await step(current);
+        } finally {
+          ending = null;
+        }
       });
       turn = turn.catch((error: unknown) => onFatal(error instanceof Error ? error.message : String(error)));
       return turn;
@@ -102,7 +111,7 @@ function compete(
   const lease: LeaseHandle = holdLease(leasePorts(options, at.lane), {
     ...config.lease,
     epochAtLeast: at.epochAtLeast,
-    operatorHead: () => terms.now()?.journal.writer.operatorHead() ?? null,
+    operatorHead: terms.head,
     onChange: (now, because) => {
       if (now === state && now !== 'held') return;
       state = now;
@@ -199,6 +208,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       isStopping = true;
       await terms.next(async (current) => {
         await current?.quiet();
+        current?.journal.writer.flush();
         await lease?.release();
         current?.close();
         return null;
