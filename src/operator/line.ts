@@ -188,7 +188,9 @@ export function startLine(opened: Opened, epoch: number): Pipeline {
           'moved',
         );
       }
-      if (decision.moves.length > 0) tellPhases(metrics, pipeline);
+      // A term in which nothing moves has clusters too, and one that is gone is none any more.
+      const isTold = ['Synced', 'ClusterGone'].includes(decision.observation.type);
+      if (isTold || decision.moves.length > 0) tellPhases(metrics, pipeline);
     },
     onEnded: ({ cluster, stamp, intent, outcome, ms }) => {
       metrics.effects.inc({ intent: intent.type, outcome: outcome.type });
