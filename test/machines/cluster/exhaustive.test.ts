@@ -8,6 +8,8 @@ import { signals } from '#machines/cluster/signals.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import type { View } from '#machines/cluster/view.ts';
 import { wants } from '#machines/cluster/wants.ts';
+import { severityOf } from '#src/decision/decide.ts';
+import { eventsTable } from '#src/dev/tables.ts';
 import { choices, viewOf, type Choice } from './worlds.ts';
 
 const states = [
@@ -33,10 +35,26 @@ const states = [
 ] as const;
 
 const all = [...choices()];
+/** Changes of phase that happened in some world, as docs/events.md writes them. */
+const changesOfPhase = new Set<string>();
 
 function rest(view: View): { readonly view: View; readonly moves: number } {
   const { view: at, steps } = settleState(view, (next, step) => entered(next, step, 1));
+  for (const { signal, from, to } of steps) {
+    const [was, is] = [phaseOf(from), phaseOf(to)];
+    if (was !== is) changesOfPhase.add(`| \`${signal}\` | ${severityOf(is)} | ${was} | ${is} |`);
+  }
   return { view: { ...at, facts: withTimers(at, 1) }, moves: steps.length };
+}
+
+/** The same with a StatefulSet of so many members. */
+function withMembers(view: View, replicas: number): View {
+  const key = 'StatefulSet/shop';
+  const held = view.facts.world.objects[key];
+  if (held === undefined || held.object.detail.type !== 'StatefulSet') return view;
+  const detail = { ...held.object.detail, replicas };
+  const objects = { ...view.facts.world.objects, [key]: { ...held, object: { ...held.object, detail } } };
+  return { ...view, facts: { ...view.facts, world: { ...view.facts.world, objects } } };
 }
 
 function named(state: string, choice: Choice): string {
@@ -54,6 +72,14 @@ describe('the cluster machine', () => {
           expect.fail(`moves again without news: ${named(state, choice)} → ${first.view.state} → ${second.view.state}`);
       }
     }
+  });
+
+  it('every Kubernetes Event of docs/events.md happens in some world, and none besides', () => {
+    for (const state of states)
+      for (const choice of all.filter((each) => each.known && each.generation === 'newer' && each.statefulSet))
+        rest(withMembers(viewOf(state, choice), 1));
+    const documented = eventsTable().split('\n').slice(2);
+    expect([...changesOfPhase].toSorted()).toEqual(documented.toSorted());
   });
 
   it('is total: every guard, wish, condition and sentence has an answer in every state', () => {
