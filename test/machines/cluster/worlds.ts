@@ -140,7 +140,13 @@ function objects(choice: Choice): readonly ObjectProjection[] {
 
 const expiredIds: Readonly<Record<Choice['expired'], readonly string[]>> = {
   nothing: [],
-  deadline: ['deadline/creating', 'deadline/recovering', 'deadline/scaling', 'deadline/updating', 'deadline/updating/replacing/shop-1'],
+  deadline: [
+    'deadline/creating',
+    'deadline/recovering',
+    'deadline/scaling',
+    'deadline/updating',
+    'deadline/updating/replacing/shop-1',
+  ],
   hold: ['hold'],
   recover: ['recover'],
 };

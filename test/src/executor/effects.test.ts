@@ -102,7 +102,7 @@ describe('the application database', () => {
     expect(script).toContain('CREATE DATABASE "a""b" OWNER "o\'\'x"');
   });
 
-  it('is over before anybody else may hold the Lease, wherever it hangs', async () => {
+  it('sets the password before anybody else may hold the Lease or not at all, and outlives nobody for long', async () => {
     const asked: ExecRequest[] = [];
     const secret = { name: 's', key: 'password' };
     const place = { namespace: 'n', pod: 'p', container: 'postgres' };
@@ -123,14 +123,19 @@ describe('the application database', () => {
         },
       },
     );
-    const { connectMs, timeoutMs, command, input } = asked[0] ?? expect.fail('nothing ran');
-    expect(timeoutMs).toBeLessThanOrEqual(leaseDurationMs - actingMs);
+    const { connectMs = Infinity, timeoutMs, command, input } = asked[0] ?? expect.fail('nothing ran');
+    const limits = [...input.matchAll(/statement_timeout = (\d+)/g)].map(([, ms]) => Number(ms));
+    const [passwordMs = Infinity, creationMs = Infinity] = limits;
+    expect(connectMs + passwordMs).toBeLessThan(leaseDurationMs - actingMs);
+    const places = ['statement_timeout', 'ALTER ROLE', `statement_timeout = ${creationMs}`, 'CREATE DATABASE'];
+    expect(places.map((each) => input.indexOf(each))).toEqual(
+      places.map((each) => input.indexOf(each)).toSorted((x, y) => x - y),
+    );
+    // The command ends by itself, later than its statements and before it is given up.
     const [timeout, , signal, seconds] = command;
     expect([timeout, signal]).toEqual(['timeout', 'KILL']);
-    expect(connectMs + Number(seconds) * 1000).toBeLessThan(leaseDurationMs - actingMs);
-    const statementMs = Number(/statement_timeout = (\d+)/.exec(input)?.[1]);
-    expect(statementMs).toBeLessThan(Number(seconds) * 1000);
-    expect(input.indexOf('statement_timeout')).toBeLessThan(input.indexOf('ALTER ROLE'));
+    expect(Number(seconds) * 1000).toBeGreaterThan(passwordMs + creationMs);
+    expect(timeoutMs).toBeGreaterThan(Number(seconds) * 1000);
     expect(input).toContain('client_connection_check_interval');
   });
 
