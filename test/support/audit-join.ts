@@ -70,12 +70,15 @@ export interface Join {
 
 /** Everything the operator's account asked for, in the order of the log; lists and watches are not in it. */
 export function operatorEvents(auditLog: string, fromLine = 0): readonly AuditEvent[] {
-  return readFileSync(auditLog, 'utf8')
-    .split('\n')
-    .slice(fromLine)
-    .filter((line) => line.includes(operatorAccount))
-    .map((line) => JSON.parse(line) as AuditEvent)
-    .filter(({ user }) => user.username === operatorAccount);
+  return (
+    readFileSync(auditLog, 'utf8')
+      .split('\n')
+      .slice(fromLine)
+      .filter((line) => line.includes(operatorAccount))
+      .map((line) => JSON.parse(line) as AuditEvent)
+      // What is long in coming, a command in a pod, is told of twice: when it starts, and when it has ended.
+      .filter(({ user, stage }) => user.username === operatorAccount && stage !== 'ResponseStarted')
+  );
 }
 
 /** A command in a pod is asked for with GET, and changes something nevertheless. */
@@ -105,8 +108,15 @@ interface Recorded {
   outcome: Outcome | string | null;
 }
 
-/** All intents of one cluster, by effect key, with what became of them. */
-function intentsOf(journal: JoinedJournal, uid: string): ReadonlyMap<string, Recorded> {
+interface History {
+  readonly intents: ReadonlyMap<string, Recorded>;
+  /** Highest term that began with a gap; 0 when none did. */
+  readonly gap: number;
+}
+
+/** All intents of one cluster in one journal, by effect key, with what became of them. */
+function historyOf(journal: JoinedJournal, uid: string): History {
+  let gap = 0;
   const found = new Map<string, Recorded>();
   const epochs = new Map<number, number>();
   const end = (why: string, which: (intent: IntentRecord) => boolean): void => {
@@ -115,7 +125,10 @@ function intentsOf(journal: JoinedJournal, uid: string): ReadonlyMap<string, Rec
   for (const row of journal.iterate({ uid })) {
     epochs.set(row.seq, row.epoch);
     // Whatever was under way is unknown from here on: others acted in between.
-    if (contentOf(row.kind) === 'gap') end('gap', () => true);
+    if (contentOf(row.kind) === 'gap') {
+      end('gap', () => true);
+      gap = row.epoch;
+    }
     if (contentOf(row.kind) !== 'decision') continue;
     const { observation, intents } = decodeBody(row.body, journal.blob);
     for (const intent of intents) found.set(effectKey(uid, row, intent.ordinal), { at: row.at, intent, outcome: null });
@@ -127,7 +140,25 @@ function intentsOf(journal: JoinedJournal, uid: string): ReadonlyMap<string, Rec
     const recorded = found.get(effectKey(uid, { epoch, seq: observation.seq }, observation.ordinal));
     if (recorded !== undefined) recorded.outcome = observation.outcome;
   }
-  return found;
+  return { intents: found, gap };
+}
+
+/** Intents of all journals; what a lost journal left open is ended by the gap with which another one went on. */
+function intentsOf(journals: readonly JoinedJournal[]): ReadonlyMap<string, Recorded> {
+  const histories = new Map<string, History[]>();
+  for (const journal of journals)
+    for (const { uid } of journal.clusters())
+      histories.set(uid, [...(histories.get(uid) ?? []), historyOf(journal, uid)]);
+  const all = new Map<string, Recorded>();
+  for (const ofTheCluster of histories.values()) {
+    const gap = Math.max(...ofTheCluster.map((history) => history.gap));
+    for (const [key, recorded] of ofTheCluster.flatMap(({ intents }) => [...intents])) {
+      if (clusterAndTerm(key).epoch < gap) recorded.outcome ??= 'gap';
+      // A copy of a journal may know more of an intent than another.
+      if (recorded.outcome !== null || !all.has(key)) all.set(key, recorded);
+    }
+  }
+  return all;
 }
 
 /** True when the outcome itself is the API server's answer to this very request. */
@@ -167,10 +198,7 @@ function repeated(events: readonly AuditEvent[]): readonly string[] {
 
 /** Joins what the operator's account asked for with the journals that led it. */
 export function joinAudit(events: readonly AuditEvent[], journals: readonly JoinedJournal[]): Join {
-  const intents = new Map<string, Recorded>();
-  for (const journal of journals)
-    for (const { uid } of journal.clusters())
-      for (const [key, recorded] of intentsOf(journal, uid)) intents.set(key, recorded);
+  const intents = intentsOf(journals);
   const changes = changesIn(events);
   const seen = new Set(events.map(({ auditID }) => auditID));
   const unexplained = changes.filter(({ auditID, requestReceivedTimestamp }) => {
