@@ -143,7 +143,9 @@ describe('a start over', () => {
     await work();
     // A status names a place that the copy has not reached.
     const status = async (): Promise<string> =>
-      JSON.stringify(((await clusters(world.api)).get('a')?.['status'] as { readonly journal: unknown }).journal);
+      JSON.stringify(
+        ((await clusters(world.api)).get('a')?.['status'] as { readonly journal: unknown } | undefined)?.journal,
+      );
     const before = await status();
     const set = (params: string): Promise<string> =>
       world.api.kubectl([

@@ -62,7 +62,7 @@ function named(state: string, choice: Choice): string {
 }
 
 describe('the cluster machine', () => {
-  it('comes to rest from every state on every combination of facts, and stays there', () => {
+  it('comes to rest from every state on every combination of facts, and stays there', { timeout: 60_000 }, () => {
     for (const state of states) {
       for (const choice of all) {
         const first = rest(viewOf(state, choice));
@@ -82,7 +82,7 @@ describe('the cluster machine', () => {
     expect([...changesOfPhase].toSorted()).toEqual(documented.toSorted());
   });
 
-  it('is total: every guard, wish, condition and sentence has an answer in every state', () => {
+  it('is total: every guard, wish, condition and sentence has an answer in every state', { timeout: 60_000 }, () => {
     for (const state of states) {
       for (const choice of all) {
         const view = viewOf(state, choice);
