@@ -23,6 +23,10 @@ export const sightMs = 15_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */
 export const recoverDeadlineMs = 300_000;
 
+/** Patroni has read a new configuration and said what must start anew: one of its loops, and two seconds. */
+export const settleMs = 12_000;
+/** Timer for that. */
+export const settlingTimer = 'await/settled';
 /** A watch shows what was just written well within this; then it is judged by what is there all the same. */
 export const shownMs = 5_000;
 /** A member's parameters are asked for again after this long: Patroni reads its configuration at the next loop. */

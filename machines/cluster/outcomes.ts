@@ -10,6 +10,8 @@ import {
   probeDelayMs,
   retryDelayMs,
   retryDelayMsMin,
+  settleMs,
+  settlingTimer,
   shownMs,
   sightMs,
   verifyAgainMs,
@@ -158,7 +160,8 @@ function asked(facts: Facts, closed: Closed, at: number): Facts {
   const delayMs = type === 'VerifyParameters' ? verifyAgainMs : awaitMs;
   const timers = armed(memory.timers, `await/${closed.key}`, at + delayMs, `${type}: its effect has not been seen yet`);
   if (type !== 'PatchPatroniConfig') return { ...facts, memory: { ...memory, timers } };
-  return { ...facts, memory: { ...memory, timers, configuring: true, verified: {} } };
+  const settling = armed(timers, settlingTimer, at + settleMs, 'Patroni has to notice what must start anew');
+  return { ...facts, memory: { ...memory, timers: settling, configuring: true, verified: {} } };
 }
 
 /** A member said which settings it has, or was told to start anew. */

@@ -148,8 +148,9 @@ export function rolloutFailed(view: View): Answer {
   const leader = leaderWritable(view);
   // A primary that was lost on the way may be unable to start with what was rolled out.
   if (leader.answer === 'no') return yes(`nobody writes: ${leader.because}`, { ...values, timer: late });
-  const { awaited } = rolloutStep(view);
+  const { awaited, because } = rolloutStep(view);
   if (awaited === null) return no('no member is waited for', values);
-  const trouble = membersOf(view.facts).find(({ name }) => name === awaited)?.trouble ?? 'it is not ready';
-  return yes(`${awaited} does not become ready: ${trouble}`, { ...values, timer: late, member: awaited, trouble });
+  const trouble = membersOf(view.facts).find(({ name }) => name === awaited)?.trouble ?? null;
+  const words = trouble === null ? `this took too long: ${because}` : `${awaited} does not become ready: ${trouble}`;
+  return yes(words, { ...values, timer: late, member: awaited, trouble });
 }

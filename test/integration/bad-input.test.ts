@@ -158,6 +158,11 @@ function restored(was: unknown, is: unknown): unknown {
   return { ...Object.fromEntries(names.map((name) => [name, null])), ...was };
 }
 
+/** Members that must be ready throughout: all, unless the value is rolled out; while one hands over to another none is. */
+function fewest({ running }: Tried): number {
+  return running.startsWith('taken') || running.startsWith('waits') ? 0 : 2;
+}
+
 /** One value on a running cluster, and back. */
 async function edit(name: string, each: Tried): Promise<void> {
   const wanted = specOf(each);
@@ -180,12 +185,13 @@ async function edit(name: string, each: Tried): Promise<void> {
   await waitFor(
     `${name} back from ${each.path} ${shown(each.value)}`,
     async () => (await settled()) === 'taken',
-    60_000,
+    // Members go one at a time.
+    each.path === 'replicas' ? 400_000 : 60_000,
   ).catch(async (error: unknown) => {
     throw new Error(`${String(error)}: ${JSON.stringify((await clusterOf(name))['status']).slice(-2600)}`);
   });
   const after = statusOf(await clusterOf(name));
-  if (Math.min(...ready) < 2) each.running += ` BUT readyReplicas fell to ${Math.min(...ready)}`;
+  if (Math.min(...ready) < fewest(each)) each.running += ` BUT readyReplicas fell to ${Math.min(...ready)}`;
   if (after.phase !== before.phase) each.running += ` BUT the phase stayed ${after.phase ?? ''}`;
 }
 

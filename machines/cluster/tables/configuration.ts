@@ -117,7 +117,7 @@ export function follows(setting: string | undefined, { effective }: DynamicParam
 }
 
 /** What Patroni takes for parameters that its configuration does not state. */
-const patroniDefaults: Readonly<Record<string, string>> = {
+export const patroniDefaults: Readonly<Record<string, string>> = {
   max_connections: '100',
   max_locks_per_transaction: '64',
   max_prepared_transactions: '0',

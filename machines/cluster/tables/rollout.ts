@@ -16,6 +16,7 @@
  */
 import { annotations, configObject, failoverObject, ordinalOf } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
+import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
 import type { JsonRecord, Plan } from '../plan.ts';
@@ -91,9 +92,13 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   const behind = Object.entries(plan.parameters).filter(
     ([name, parameter]) => stated[name] === parameter.value && !follows(settings[name], parameter),
   );
-  const left = Object.entries(plan.removed).filter(([name]) => !isUnset(settings, name));
+  // What left the spec may be set elsewhere, by the image for one: only a start is waited for, and not for ever.
+  const settling = facts.memory.timers[settlingTimer] !== undefined && !member.pendingRestart;
+  const left = Object.entries(plan.removed).filter(
+    ([name, { needsRestart }]) => needsRestart && !isUnset(settings, name),
+  );
   if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
-  if (left.some(([, { needsRestart }]) => !needsRestart || !member.pendingRestart)) return 'question';
+  if (left.length > 0 && settling) return 'question';
   return behind.length > 0 || member.pendingRestart ? 'restart' : 'nothing';
 }
 
@@ -118,6 +123,7 @@ function configuring(scene: Scene): RolloutStep | null {
     'configuring',
     { type: 'verify', members: asked },
     `${asked.join(', ')}: whether the new parameters are in force`,
+    asked[0] ?? null,
   );
 }
 

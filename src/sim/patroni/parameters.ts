@@ -4,17 +4,9 @@
  */
 import type { Json } from '../json.ts';
 import { at } from '../json.ts';
+import { patroniDefaults } from '#machines/cluster/tables/configuration.ts';
 import { settingOf } from '#src/resources/parameters/settings.ts';
 import { effectiveValue } from '#src/resources/parameters/validation.ts';
-
-/** What Patroni takes where its configuration says nothing. */
-const patroniDefaults: Readonly<Record<string, string>> = {
-  max_connections: '100',
-  max_locks_per_transaction: '64',
-  max_prepared_transactions: '0',
-  max_wal_senders: '10',
-  max_worker_processes: '8',
-};
 
 export interface Parameters {
   /** Starts with this configuration; false when PostgreSQL refuses to. */

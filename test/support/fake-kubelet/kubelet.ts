@@ -23,6 +23,7 @@ import {
   type ScopeSettings,
 } from './scope.ts';
 import type { ScopeState } from './patroni.ts';
+import { answered } from './psql.ts';
 import { provision, registerNode, storageClass } from './node.ts';
 
 const heartbeatMs = 8000;
@@ -41,6 +42,8 @@ export interface FakeKubelet {
 interface Scope {
   readonly settings: ScopeSettings;
   state: ScopeState | null;
+  /** Who was asked for as the new leader. */
+  candidate: string | null;
   busy: boolean;
   again: boolean;
 }
@@ -151,7 +154,15 @@ async function work(desk: Desk, scope: Scope): Promise<void> {
   const now = new Date(desk.ports.clock.nowMs()).toISOString();
   if (pods.some(({ alive }) => alive)) {
     const identifier = identifierOf(text(claim, 'metadata', 'uid'));
-    scope.state = await reconcileScope(desk.writer, settings, { before: scope.state, pods, identifier, now });
+    const { candidate } = scope;
+    scope.candidate = null;
+    scope.state = await reconcileScope(desk.writer, settings, {
+      before: scope.state,
+      pods,
+      identifier,
+      now,
+      candidate,
+    });
   } else {
     if (scope.state.leader !== null && pods.length === 0) await writeLeader(desk.writer, settings, null, now);
     scope.state = pods.length === 0 ? null : scope.state;
@@ -179,7 +190,8 @@ function takePod(desk: Desk, pod: unknown): void {
   if (settings === null) return;
   desk.pods.set(keyOf(pod), pod);
   const key = `${settings.namespace}/${settings.scope}`;
-  if (!desk.scopes.has(key)) desk.scopes.set(key, { settings, state: null, busy: false, again: false });
+  if (!desk.scopes.has(key))
+    desk.scopes.set(key, { settings, state: null, candidate: null, busy: false, again: false });
   nudge(desk, key);
 }
 
@@ -199,15 +211,26 @@ function beat(desk: Desk): void {
   }
 }
 
-/** psql, as far as the operator uses it: says whether the member leads, and that what was asked for is there. */
-function fakePsql(desk: Desk): RunInPod {
-  return ({ namespace, pod }) => {
+/** What runs in the pods of this node. */
+function fakeCommands(desk: Desk): RunInPod {
+  return (request) => {
+    const { namespace, pod } = request;
     const settings = settingsOf(desk.pods.get(`${namespace}/${pod}`));
     const scope = settings === null ? undefined : desk.scopes.get(`${namespace}/${settings.scope}`);
     if (settings === null || scope === undefined) return Promise.reject(new Error(`pod ${pod} is not on this node`));
-    const output = scope.state?.leader === pod ? `done ${settings.major}0004\n` : 'standby\n';
-    return Promise.resolve({ exitCode: 0, output, errors: '' });
+    return answered(desk.writer, settings, scope.state?.leader ?? null, request);
   };
+}
+
+/** A switchover that somebody asks Patroni for, on its own object. */
+function takeRequest(desk: Desk, object: unknown): void {
+  const name = text(object, 'metadata', 'name');
+  const candidate = text(object, 'metadata', 'annotations', 'member');
+  const key = `${text(object, 'metadata', 'namespace')}/${name.replace(/-failover$/, '')}`;
+  const scope = desk.scopes.get(key);
+  if (!name.endsWith('-failover') || candidate === '' || scope === undefined) return;
+  scope.candidate = candidate;
+  nudge(desk, key);
 }
 
 function source(kind: string, path: string, query: Readonly<Record<string, string>> = {}): Source {
@@ -235,10 +258,13 @@ export async function startFakeKubelet(kube: Kube): Promise<FakeKubelet> {
   const watches = [
     source('Pod', '/api/v1/pods', { fieldSelector: 'spec.nodeName=fake' }),
     source('PersistentVolumeClaim', '/api/v1/persistentvolumeclaims'),
+    source('Endpoints', '/api/v1/endpoints'),
+    source('ConfigMap', '/api/v1/configmaps'),
   ].map((each) => watchSource(kube, each, ports, () => undefined));
   const subscription: Subscription = merge(...watches).subscribe((item) => {
     if (item.type !== 'seen' && item.type !== 'gone') return;
-    if (item.kind === 'Pod') (item.type === 'seen' ? takePod : dropPod)(desk, item.object);
+    if (item.kind === 'Endpoints' || item.kind === 'ConfigMap') takeRequest(desk, item.object);
+    else if (item.kind === 'Pod') (item.type === 'seen' ? takePod : dropPod)(desk, item.object);
     else if (item.type === 'gone') desk.claims.delete(keyOf(item.object));
     else {
       desk.claims.set(keyOf(item.object), item.object);
@@ -257,7 +283,7 @@ export async function startFakeKubelet(kube: Kube): Promise<FakeKubelet> {
     if (settings !== null) nudge(desk, `${namespace}/${settings.scope}`);
   };
   return {
-    runInPod: fakePsql(desk),
+    runInPod: fakeCommands(desk),
     kill: (namespace, pod) => fate(namespace, pod, true),
     revive: (namespace, pod) => fate(namespace, pod, false),
     troubles,

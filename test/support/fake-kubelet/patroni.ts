@@ -43,8 +43,13 @@ function ordinal(name: string): number {
   return Number(name.slice(name.lastIndexOf('-') + 1));
 }
 
-/** The leader stays while it lives; else the living member of the lowest ordinal is promoted to a new timeline. */
-function elect(state: ScopeState, living: readonly Member[]): ScopeState {
+/**
+ * The leader stays while it lives and is not asked to hand over; else the candidate, or the living member of the lowest
+ * ordinal, is promoted to a new timeline.
+ */
+function elect(state: ScopeState, living: readonly Member[], candidate: string | null): ScopeState {
+  if (candidate !== null && candidate !== state.leader && living.some(({ name }) => name === candidate))
+    return { ...state, leader: candidate, timeline: state.timeline + 1 };
   if (living.some(({ name }) => name === state.leader)) return state;
   const first = living.toSorted((one, other) => ordinal(one.name) - ordinal(other.name))[0];
   if (first === undefined) return { ...state, leader: null };
@@ -73,8 +78,13 @@ function report(member: Member, state: ScopeState, traits: Traits): MemberReport
 }
 
 /** One loop of all members of a scope. A member that is not alive reports nothing; its last words stay. */
-export function round(before: ScopeState, members: readonly Member[], traits: Traits): Round {
+export function round(
+  before: ScopeState,
+  members: readonly Member[],
+  traits: Traits,
+  candidate: string | null = null,
+): Round {
   const living = members.filter(({ alive }) => alive);
-  const state = elect(before, living);
+  const state = elect(before, living, candidate);
   return { state, members: living.map((member) => report(member, state, traits)) };
 }

@@ -1,17 +1,42 @@
-/** Owns: psql for an operator in another process than the kubelet: who leads is read from the scope's leader object. */
+/**
+ * Owns: what runs in pods that run nothing: psql, for whoever asks who leads, or what a parameter is; and Patroni's REST
+ * API, which takes everything. All is read from the scope's own objects, so any process can answer.
+ */
 import type { Kube } from '#src/kube/api.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
-import { writerOf } from './api.ts';
-import { readScope, settingsOf } from './scope.ts';
+import { makeParameters } from '#src/sim/patroni/parameters.ts';
+import { writerOf, type Writer } from './api.ts';
+import { readDynamic, readScope, settingsOf, type ScopeSettings } from './scope.ts';
 
-/** Answers as `fakePsql` does, from the API server alone. */
+/** The answer to one command in a pod of a scope. Parameters are in force the moment they are stated. */
+export async function answered(
+  writer: Writer,
+  settings: ScopeSettings,
+  leader: string | null,
+  request: Parameters<RunInPod>[0],
+): Promise<{ exitCode: number; output: string; errors: string }> {
+  const said = (output: string): { exitCode: number; output: string; errors: string } => ({
+    exitCode: 0,
+    output,
+    errors: '',
+  });
+  if (request.command[0] === 'python3') return said('accepted\n');
+  if (!request.input.includes('FROM pg_settings'))
+    return said(leader === request.pod ? `done ${settings.major}0004\n` : 'standby\n');
+  const parameters = makeParameters(String(settings.major));
+  parameters.start(await readDynamic(writer, settings));
+  const names = [...request.input.matchAll(/'([a-z_.]+)'/g)].map((found) => found[1] ?? '');
+  return said(parameters.shown([...new Set(names)]));
+}
+
+/** Answers as `startFakeKubelet` does, from the API server alone. */
 export function psqlOverApi(kube: Kube): RunInPod {
   const writer = writerOf(kube, () => undefined);
-  return async ({ namespace, pod }) => {
-    const answer = await kube.get(`/api/v1/namespaces/${namespace}/pods/${pod}`);
+  return async (request) => {
+    const answer = await kube.get(`/api/v1/namespaces/${request.namespace}/pods/${request.pod}`);
     const settings = answer.type === 'ok' ? settingsOf(answer.body) : null;
-    if (settings === null) throw new Error(`pod ${pod} is not there`);
+    if (settings === null) throw new Error(`pod ${request.pod} is not there`);
     const { leader } = await readScope(writer, settings);
-    return { exitCode: 0, output: leader === pod ? `done ${settings.major}0004\n` : 'standby\n', errors: '' };
+    return answered(writer, settings, leader, request);
   };
 }

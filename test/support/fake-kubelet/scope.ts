@@ -13,6 +13,13 @@ export interface ScopeSettings extends Traits {
   readonly configMaps: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly roleLabel: string;
+  /** Dynamic configuration that the cluster begins with, JSON. */
+  readonly bootstrap: string;
+}
+
+function bootstrapOf(spiloConfiguration: string): string {
+  const expanded = spiloConfiguration.replaceAll('$(RESTAPI_PASSWORD)', '').replaceAll('$$', '$');
+  return JSON.stringify(expanded === '' ? {} : at(JSON.parse(expanded), 'bootstrap', 'dcs'));
 }
 
 /** Reads the settings from a pod, as Spilo would; null when it is none of Patroni's. */
@@ -31,7 +38,8 @@ export function settingsOf(pod: unknown): ScopeSettings | null {
     },
     roleLabel: env.get('KUBERNETES_ROLE_LABEL') ?? 'spilo-role',
     leaderLabel: env.get('KUBERNETES_LEADER_LABEL_VALUE') ?? 'master',
-    major: Number(/(\d+)$/.exec(text(container, 'image'))?.[1] ?? '17'),
+    bootstrap: bootstrapOf(env.get('SPILO_CONFIGURATION') ?? ''),
+    major: Number(env.get('PGVERSION') ?? /(\d+)$/.exec(text(container, 'image'))?.[1] ?? '17'),
   };
 }
 
@@ -65,6 +73,13 @@ export async function readScope(writer: Writer, settings: ScopeSettings): Promis
     systemIdentifier: text(config, 'initialize') || null,
     timeline: nextTimeline(text(config, 'history')),
   };
+}
+
+/** Patroni's dynamic configuration as it stands. */
+export async function readDynamic(writer: Writer, settings: ScopeSettings): Promise<Json> {
+  const answer = await writer.get(`${folder(settings)}/${settings.scope}-config`);
+  const config = answer.type === 'ok' ? text(answer.body, 'metadata', 'annotations', 'config') : '';
+  return config === '' ? {} : at({ config: JSON.parse(config) as unknown }, 'config');
 }
 
 /** A data directory keeps its identifier: it follows the first member's claim. */
@@ -113,7 +128,12 @@ export async function writeLeader(
   else await put(writer, settings, leaderName(settings), annotations, subsets);
 }
 
-async function writeConfig(writer: Writer, settings: ScopeSettings, state: ScopeState): Promise<void> {
+async function writeConfig(
+  writer: Writer,
+  settings: ScopeSettings,
+  state: ScopeState,
+  isFirst: boolean,
+): Promise<void> {
   const history = Array.from({ length: state.timeline - 1 }, (_, index) => [
     index + 1,
     50_331_648,
@@ -121,7 +141,7 @@ async function writeConfig(writer: Writer, settings: ScopeSettings, state: Scope
   ]);
   const annotations = {
     initialize: state.systemIdentifier,
-    config: JSON.stringify({ ttl: 30, loop_wait: 10 }),
+    ...(isFirst ? { config: settings.bootstrap } : {}),
     history: JSON.stringify(history),
   };
   await put(writer, settings, `${settings.scope}-config`, annotations, {});
@@ -136,18 +156,25 @@ export async function reconcileScope(
     readonly pods: readonly ScopePod[];
     readonly identifier: string;
     readonly now: string;
+    /** Who was asked for as the new leader; null when nobody was. */
+    readonly candidate: string | null;
   },
 ): Promise<ScopeState> {
-  const { before, pods, identifier, now } = standing;
+  const { before, pods, identifier, now, candidate } = standing;
   const { state, members } = round(
     { ...before, systemIdentifier: before.systemIdentifier ?? identifier },
     pods,
     settings,
+    candidate,
   );
   const leader = pods.find(({ name }) => name === state.leader) ?? null;
   if (state.timeline !== before.timeline || before.systemIdentifier === null)
-    await writeConfig(writer, settings, state);
+    await writeConfig(writer, settings, state, before.systemIdentifier === null);
   if (state.leader !== before.leader) await writeLeader(writer, settings, leader, now);
+  if (candidate !== null)
+    await writer.merge(`${folder(settings)}/${settings.scope}-failover`, {
+      metadata: { annotations: { leader: null, member: null } },
+    });
   for (const { name, role, status } of members) {
     const pod = pods.find((each) => each.name === name)?.object;
     const same =
