@@ -14,9 +14,10 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { ClusterObservation, ObservationType } from '#machines/cluster/observations.ts';
+import { observationVersion } from '#machines/cluster/upcasters.ts';
 import type { Decision, RowStamp } from '#src/decision/record.ts';
 import { withTimerRows } from '#src/replay/redecide.ts';
-import { encodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
+import { encodeStanding, encodeUpgrade, type Standing } from '#src/replay/snapshot-text.ts';
 import type { Addressed, ClusterName } from '#src/stream/items.ts';
 import { hydrate, lostOutcomes } from './hydrate.ts';
 import type { ActorPorts, DurableDecision, NewRow } from './ports.ts';
@@ -24,9 +25,6 @@ import { createTimers, type Timers } from './timers.ts';
 
 /** Rows between two snapshots: at half, twice the snapshots are written; at double, twice as much is decided again. */
 export const snapshotRows = 64;
-
-/** Version of the recorded shape of observations; an upcaster in `history.ts` comes with every raise. */
-const typeVersion = 1;
 
 interface Actor {
   readonly cluster: ClusterName;
@@ -128,7 +126,7 @@ function take(
     at: stamp.at,
     kind: rowKinds[step.observation.type] ?? 'observation',
     type: step.observation.type,
-    typeVersion,
+    typeVersion: observationVersion,
     maskVersion: ports.maskVersion,
     causedBy: step.causedBy,
     body,
@@ -155,9 +153,30 @@ function rearm(ports: ActorPorts, actor: Actor): void {
   }
 }
 
+/** Records that this build takes over, and what it goes on from: rows before are the other build's to prove, rows after ours. */
+function upgrade(ports: ActorPorts, actor: Actor, from: string): void {
+  if (actor.standing === null) return;
+  const at = Math.max(ports.clock.nowMs(), actor.standing.at);
+  actor.standing = { ...actor.standing, at };
+  const { seq } = ports.journal.append({
+    cluster: actor.cluster,
+    epoch: ports.epoch,
+    at,
+    kind: 'machine-upgrade',
+    type: 'MachineUpgraded',
+    typeVersion: observationVersion,
+    maskVersion: ports.maskVersion,
+    causedBy: null,
+    body: encodeUpgrade(actor.standing, { from, to: ports.build }),
+    onDurable: () => undefined,
+  });
+  actor.lastSeq = seq;
+  actor.rowsSinceSnapshot += 1;
+}
+
 /** An actor as its journal left it. @throws when the journal of this cluster cannot be read or decided again */
 function revived(ports: ActorPorts, cluster: ClusterName): Actor {
-  const { standing, rows, divergedAt } = hydrate(ports.core, ports.journal.hydrate(cluster.uid));
+  const { standing, rows, divergedAt, writtenBy } = hydrate(ports.core, ports.journal.hydrate(cluster.uid));
   if (divergedAt !== null) ports.trouble({ type: 'hydration-diverged', cluster, seq: divergedAt });
   const timers = createTimers({
     ticks: ports.ticks,
@@ -165,7 +184,10 @@ function revived(ports: ActorPorts, cluster: ClusterName): Actor {
     fire: ({ id, dueAt, setBy }) =>
       ports.back({ type: 'feedback', cluster, causedBy: setBy, observation: { type: 'TimerFired', id, dueAt } }),
   });
-  return { cluster, timers, standing, rowsSinceSnapshot: rows, lastSeq: ports.journal.nextSeq(cluster.uid) - 1 };
+  const lastSeq = ports.journal.nextSeq(cluster.uid) - 1;
+  const actor: Actor = { cluster, timers, standing, rowsSinceSnapshot: rows, lastSeq };
+  if (writtenBy !== null && writtenBy !== ports.build) upgrade(ports, actor, writtenBy);
+  return actor;
 }
 
 /** The first rows of this life (I3). */

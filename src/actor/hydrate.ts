@@ -3,6 +3,7 @@
  *
  * I1. Rows are decided again by the function that `replay --verify` proves.
  * I2. A snapshot this build cannot use costs time, not truth: all rows are decided again.
+ * I3. On rows of a newer build nothing is decided: reading them throws, and the cluster is left alone.
  */
 import type { OpenIntent } from '#machines/cluster/facts.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
@@ -20,6 +21,8 @@ export interface Hydrated {
   readonly rows: number;
   /** seq of the first row that came out otherwise; null when all are as recorded. */
   readonly divergedAt: number | null;
+  /** Build that wrote last; null when nothing says which. */
+  readonly writtenBy: string | null;
 }
 
 /** The actor as it stood after its last row. @throws when rows are damaged, or `decide` does on one of them */
@@ -29,6 +32,7 @@ export function hydrate(core: Core, journaled: JournaledCluster): Hydrated {
   let standing = cached;
   let rows = 0;
   let divergedAt: number | null = null;
+  let writtenBy = snapshot?.build ?? null;
   for (const row of journaled.rows(cached === null || snapshot === null ? 0 : snapshot.seq)) {
     const content = contentOf(row.kind);
     if (content === 'standing') standing = standingOf(row);
@@ -37,9 +41,11 @@ export function hydrate(core: Core, journaled: JournaledCluster): Hydrated {
     const again = redecide(core, standing, { row, getBlob: journaled.getBlob });
     standing = again.standing;
     rows += 1;
+    const { observation } = again.decision;
+    if (observation.type === 'ProcessStarted') writtenBy = observation.build;
     if (divergedAt === null && core.encodeBody(again.decision, sha256) !== row.body) divergedAt = row.seq;
   }
-  return { standing, rows, divergedAt };
+  return { standing, rows, divergedAt, writtenBy };
 }
 
 /** Told of every intent that was open when the process ended: it may have been sent, and its answer was lost. */

@@ -14,7 +14,7 @@ export interface NewRow {
   readonly cluster: ClusterName;
   readonly epoch: number;
   readonly at: number;
-  readonly kind: 'observation' | 'synced' | 'config' | 'process';
+  readonly kind: 'observation' | 'synced' | 'config' | 'process' | 'machine-upgrade';
   readonly type: string;
   readonly typeVersion: number;
   readonly maskVersion: number;
@@ -27,7 +27,7 @@ export interface NewRow {
 /** What the journal holds of a cluster. */
 export interface JournaledCluster {
   /** The newest snapshot that was cached; null when there is none. */
-  readonly snapshot: { readonly seq: number; readonly bytes: string } | null;
+  readonly snapshot: { readonly seq: number; readonly build: string; readonly bytes: string } | null;
   /** Rows with seq greater than `afterSeq`, in seq order. */
   readonly rows: (afterSeq: number) => Iterable<JournalRow>;
   readonly getBlob: GetBlob;

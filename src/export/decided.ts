@@ -1,9 +1,8 @@
 /** Owns: rows with what they hold, decoded: what every answer about a cluster is made from. Pure. */
-import { decodeBody } from '#src/decision/codec.ts';
 import type { Decision, IntentRecord } from '#src/decision/record.ts';
 import type { Outcome } from '#machines/cluster/observations.ts';
 import type { RecordRow } from '#src/journal/record.ts';
-import { contentOf } from '#src/replay/redecide.ts';
+import { contentOf, decisionOf } from '#src/replay/redecide.ts';
 
 /** A row with its decision. */
 export interface DecidedRow {
@@ -20,7 +19,7 @@ export function decidedRows(rows: readonly RecordRow[], blobs: ReadonlyMap<strin
   };
   return rows
     .filter((row) => contentOf(row.kind) === 'decision')
-    .map((row) => ({ row, decision: decodeBody(row.body, get) }));
+    .map((row) => ({ row, decision: decisionOf(row, get) }));
 }
 
 /** An effect with the answer that came for it. */

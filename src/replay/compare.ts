@@ -158,13 +158,14 @@ function adopted(candidate: Core, snapshot: unknown): DecideInput['snapshot'] {
 function compareStep(builds: Builds, step: WalkStep<MaskedRow>, world: World | null, recorded: Decision): Compared {
   const { reference, candidate } = builds;
   const { row, before } = step;
-  const { observation, reads } = recorded;
+  const { reads } = recorded;
+  const observation = candidate.upcast(row.typeVersion, recorded.observation);
   const stamp = { epoch: row.epoch, seq: row.seq, at: row.at };
   const start = before?.snapshot ?? reference.initialSnapshot(row.at);
   const taken = before === null ? candidate.initialSnapshot(row.at) : adopted(candidate, start);
   const facts = world === null ? taken.facts : { ...taken.facts, world };
   const input = { snapshot: { ...taken, facts }, observation, stamp };
-  const own = { snapshot: start, observation, stamp };
+  const own = { snapshot: start, observation: reference.upcast(row.typeVersion, recorded.observation), stamp };
   const first = tried(candidate, input, lookups(reads));
   const alone = first.missed.size === 0 ? [] : only(first.missed, tried(reference, own, lookups(reads)).missed);
   const { decided, failed } =
@@ -183,9 +184,10 @@ function compareStep(builds: Builds, step: WalkStep<MaskedRow>, world: World | n
       ],
     };
   const after = decided.snapshot.facts.world;
-  const same = candidate.encodeBody(decided.decision, sha256) === row.body;
+  const decision = { ...decided.decision, observation: recorded.observation };
+  const same = candidate.encodeBody(decision, sha256) === row.body;
   if (same && alone.length === 0) return { differences: [], world: after };
-  const found = differencesOf(recorded, decided.decision);
+  const found = differencesOf(recorded, decision);
   const fields =
     found.length === 0 ? [] : only(absentFields(candidate, input, reads), absentFields(reference, own, reads));
   return { world: after, differences: judged(found, { reads: alone, fields }, row.maskVersion) };

@@ -5,10 +5,12 @@
 import type { Assessed } from '#machines/cluster/conditions.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { Adopted } from '#machines/cluster/history.ts';
+import type { ClusterObservation } from '#machines/cluster/observations.ts';
+import { NewerRow, upcast } from '#machines/cluster/upcasters.ts';
 import type { DecideInput, Decided } from '#src/decision/decide.ts';
-import type { GetBlob, PutBlob } from '#src/decision/codec.ts';
+import { decodeBody, type GetBlob, type PutBlob } from '#src/decision/codec.ts';
 import type { Decision, Read, RowStamp, Versions } from '#src/decision/record.ts';
-import { decodeStanding, type Standing } from './snapshot-text.ts';
+import { readStanding, type Standing } from './snapshot-text.ts';
 
 /** The pure heart as a value: `decide` over its builders, and the codec of bodies. */
 export interface Core {
@@ -20,21 +22,25 @@ export interface Core {
   readonly assess: (snapshot: Snapshot) => Assessed;
   /** A snapshot of any version of the machine as this version's. */
   readonly adopt: (snapshot: unknown) => Adopted;
+  /** An observation recorded in an earlier shape in this version's. @throws NewerRow */
+  readonly upcast: (version: number, observation: ClusterObservation) => ClusterObservation;
 }
 
 /** A row as it is read back; more columns do no harm. */
 export interface JournalRow extends RowStamp {
   readonly kind: string;
   readonly type: string;
+  /** Version of the shape in which the observation was recorded. */
+  readonly typeVersion: number;
   readonly body: string;
 }
 
-/** Kinds of rows that hold a decision. `machine-upgrade` only tells; `base` holds a standing; after a `gap` nothing stands. */
+/** Kinds of rows that hold a decision. `base` and `machine-upgrade` hold a standing; after a `gap` nothing stands. */
 const decided: ReadonlySet<string> = new Set(['observation', 'synced', 'config', 'process']);
 
 /** What a row holds. */
 export function contentOf(kind: string): 'decision' | 'standing' | 'gap' | 'note' {
-  if (kind === 'base') return 'standing';
+  if (kind === 'base' || kind === 'machine-upgrade') return 'standing';
   // What others decided in between is not known here: the cluster is met as for the first time.
   if (kind === 'gap') return 'gap';
   return decided.has(kind) ? 'decision' : 'note';
@@ -82,20 +88,32 @@ export function redecide(
   const recorded = core.decodeBody(row.body, getBlob);
   const { snapshot, decision } = core.decide({
     snapshot: before?.snapshot ?? core.initialSnapshot(row.at),
-    observation: recorded.observation,
+    observation: core.upcast(row.typeVersion, recorded.observation),
     stamp: { epoch: row.epoch, seq: row.seq, at: row.at },
     versions: recordedVersions(recorded.reads),
   });
   return {
-    decision,
+    // As it was recorded: the shape it was read in is this build's affair.
+    decision: { ...decision, observation: recorded.observation },
     standing: { snapshot, at: row.at, timerRows: withTimerRows(before?.timerRows ?? {}, decision, row.seq) },
   };
 }
 
-/** The standing that a `base` row holds. @throws when this build cannot read it: rows before it may be gone */
+/** A row's decision as this build reads it. @throws NewerRow when the row is of a newer shape */
+export function decisionOf(row: Pick<JournalRow, 'body' | 'typeVersion'>, getBlob: GetBlob): Decision {
+  const decision = decodeBody(row.body, getBlob);
+  return { ...decision, observation: upcast(row.typeVersion, decision.observation) };
+}
+
+/**
+ * The standing that a `base` or `machine-upgrade` row holds.
+ * @throws NewerRow when a newer build wrote it; Error when it cannot be read: rows before it may be gone
+ */
 export function standingOf(row: JournalRow): Standing {
-  const standing = decodeStanding(row.body);
-  if (standing === null)
-    throw new Error(`base row ${row.seq} holds no standing that this build can read; use the build that wrote it`);
-  return standing;
+  const read = readStanding(row.body);
+  if (read.type === 'standing') return read.standing;
+  if (read.type === 'newer') throw new NewerRow(`row ${row.seq} was written by a newer build: ${read.because}`);
+  throw new Error(
+    `${row.kind} row ${row.seq} holds no standing that this build can read (${read.because}); use the build that wrote it`,
+  );
 }

@@ -3,8 +3,8 @@
  * A cache is never believed blindly: what is not of this format, this machine and this version of memory is refused, and
  * whoever asked goes back to the rows.
  */
-import { phaseOf } from '#machines/cluster/chart.ts';
-import { memoryVersion, type Snapshot } from '#machines/cluster/facts.ts';
+import { adopt } from '#machines/cluster/history.ts';
+import type { Snapshot } from '#machines/cluster/facts.ts';
 
 /** Raised when the text changes in a way older builds cannot read. */
 export const snapshotFormat = 1;
@@ -23,37 +23,49 @@ export function encodeStanding({ snapshot, at, timerRows }: Standing): string {
   return JSON.stringify({ format: snapshotFormat, at, timerRows, snapshot });
 }
 
+/** The body of a `machine-upgrade` row: the standing that the new build goes on from, and who took over from whom. */
+export function encodeUpgrade(
+  { snapshot, at, timerRows }: Standing,
+  upgrade: { readonly from: string; readonly to: string },
+): string {
+  return JSON.stringify({ format: snapshotFormat, at, timerRows, snapshot, upgrade });
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isSnapshot(value: unknown): value is Snapshot {
-  if (!isRecord(value) || value['machine'] !== 'cluster' || typeof value['state'] !== 'string') return false;
-  const facts = value['facts'];
-  if (!isRecord(facts) || !isRecord(facts['world']) || !isRecord(facts['memory'])) return false;
-  return facts['memory']['version'] === memoryVersion;
-}
+/** What a text of a standing is to this build. */
+export type ReadStanding =
+  | { readonly type: 'standing'; readonly standing: Standing }
+  /** Written by a build that knows more than this one. */
+  | { readonly type: 'newer'; readonly because: string }
+  | { readonly type: 'unusable'; readonly because: string };
 
-/** True when the path names a phase of this build's chart. */
-function isState(path: string): boolean {
+/** Reads a standing; what an earlier version of the machine remembered is migrated. */
+export function readStanding(text: string): ReadStanding {
+  let value: unknown;
   try {
-    return phaseOf(path) !== undefined;
+    value = JSON.parse(text);
   } catch {
-    return false;
+    return { type: 'unusable', because: 'it is no JSON' };
   }
+  if (!isRecord(value)) return { type: 'unusable', because: 'it is no standing' };
+  const { format, at, timerRows, snapshot } = value;
+  if (typeof format === 'number' && format > snapshotFormat)
+    return { type: 'newer', because: `its format is ${format}, this build knows ${snapshotFormat}` };
+  if (format !== snapshotFormat || typeof at !== 'number' || !isRecord(timerRows))
+    return { type: 'unusable', because: 'it is no standing' };
+  const adopted = adopt(snapshot);
+  if (adopted.type === 'newer')
+    return { type: 'newer', because: `its memory has version ${adopted.version}, newer than this build knows` };
+  if (adopted.type === 'foreign') return { type: 'unusable', because: adopted.because };
+  const rows = Object.entries(timerRows).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  return { type: 'standing', standing: { snapshot: adopted.snapshot, at, timerRows: Object.fromEntries(rows) } };
 }
 
 /** The standing written in `text`; null when this build cannot use it. */
 export function decodeStanding(text: string): Standing | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!isRecord(value) || value['format'] !== snapshotFormat) return null;
-    const { at, timerRows, snapshot } = value;
-    if (typeof at !== 'number' || !isRecord(timerRows) || !isSnapshot(snapshot) || !isState(snapshot.state))
-      return null;
-    const rows = Object.entries(timerRows).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
-    return { snapshot, at, timerRows: Object.fromEntries(rows) };
-  } catch {
-    return null;
-  }
+  const read = readStanding(text);
+  return read.type === 'standing' ? read.standing : null;
 }

@@ -3,7 +3,6 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
-import { decodeBody } from '#src/decision/codec.ts';
 import { Refused } from '#src/errors.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { incidentTest } from '#src/export/incident-test.ts';
@@ -11,6 +10,7 @@ import { postmortem } from '#src/export/postmortem.ts';
 import { timelineOf } from '#src/export/timeline.ts';
 import { incidentRows, tellerOf } from '#src/export/why.ts';
 import { makeCore } from '#src/replay/core.ts';
+import { decisionOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { clusterOf, decided, print, recorded, verb } from '../command.ts';
 import { exportSource } from '../source.ts';
@@ -21,7 +21,7 @@ export function addPostmortem(program: Command): void {
   verb(program, 'postmortem <name>', description, async (source, flags, [name = ''], own) => {
     const cluster = await clusterOf(source, flags, name);
     const { rows, blobs, getBlob, from } = await recorded(source, cluster);
-    const entries = timelineOf((row) => decodeBody(row.body, getBlob));
+    const entries = timelineOf((row) => decisionOf(row, getBlob));
     const report =
       source.unreplayable === null
         ? verifyRows(makeCore(), { rows, getBlob, from })

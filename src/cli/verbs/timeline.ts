@@ -1,10 +1,10 @@
 /** Owns: `pgc timeline`: everything that happened to a cluster, in one list; with `--follow`, as it happens. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
-import { decodeBody } from '#src/decision/codec.ts';
 import { Refused } from '#src/errors.ts';
 import { entryKinds, timelineLine, timelineOf, type TimelineEntry } from '#src/export/timeline.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
+import { decisionOf } from '#src/replay/redecide.ts';
 import { clusterOf, momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
 
@@ -27,7 +27,7 @@ interface Listing {
 /** Gives entries of rows that have not been given yet. What went before is read too: a change is told against it. */
 function lister({ source, cluster, wanted }: Listing): () => Promise<readonly TimelineEntry[]> {
   let bytes: (hash: string) => string = () => '';
-  const entries = timelineOf((row) => decodeBody(row.body, (hash) => bytes(hash)));
+  const entries = timelineOf((row) => decisionOf(row, (hash) => bytes(hash)));
   let afterSeq = 0;
   return async () => {
     const { rows, getBlob } = await recorded(source, cluster, { afterSeq });

@@ -229,7 +229,7 @@ describe('a restart', () => {
       bytes.replace('Alive.', 'Undead.'),
       '',
     ]) {
-      line.journal.snapshots.set(clusterUid, { seq, bytes: other });
+      line.journal.snapshots.set(clusterUid, { seq, build: 'test-build', bytes: other });
       expect(hydrate(makeCore(), line.journal.hydrate(clusterUid)).rows).toBe(seq);
     }
   });

@@ -36,6 +36,8 @@ export interface Line {
 }
 
 export interface LineOptions {
+  /** Name of the build that runs. */
+  readonly build?: string;
   readonly time?: VirtualTime;
   readonly journal?: MemoryJournal;
   readonly core?: Core;
@@ -71,6 +73,7 @@ export function aLine(options: LineOptions = {}): Line {
     journal = memoryJournal(),
     core = makeCore(),
     epoch = 1,
+    build = 'test-build',
     answer = () => null,
     fraction = 0,
   } = options;
@@ -92,7 +95,7 @@ export function aLine(options: LineOptions = {}): Line {
     journal,
     versions: stream.versions,
     chance: { fraction: () => fraction, bytes: (length) => new Uint8Array(length) },
-    build: 'test-build',
+    build,
     epoch,
     maskVersion: 1,
     remember: stream.remember,

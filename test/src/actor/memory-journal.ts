@@ -10,7 +10,7 @@ export interface MemoryJournal extends Journal {
   readonly commit: () => number;
   readonly rowsOf: (clusterUid: string) => readonly StoredRow[];
   readonly blobOf: (hash: string) => string;
-  readonly snapshots: Map<string, { readonly seq: number; readonly bytes: string }>;
+  readonly snapshots: Map<string, { readonly seq: number; readonly build: string; readonly bytes: string }>;
   /** Changes a stored row, as damage would. */
   readonly damage: (clusterUid: string, seq: number, body: string) => void;
 }
@@ -46,7 +46,7 @@ export function memoryJournal(): MemoryJournal {
       blobs.set(sha256(text), text);
       return sha256(text);
     },
-    saveSnapshot: (uid, seq, bytes) => snapshots.set(uid, { seq, bytes }),
+    saveSnapshot: (uid, seq, bytes) => snapshots.set(uid, { seq, build: 'test-build', bytes }),
     hydrate: (uid) => ({
       snapshot: snapshots.get(uid) ?? null,
       rows: (afterSeq) => rowsOf(uid).filter(({ seq }) => seq > afterSeq),

@@ -120,16 +120,19 @@ describe('a redacted export', () => {
 });
 
 describe('a test made of an incident', () => {
-  const row = 76;
+  /** The row in which the primary counted as lost. */
+  const lost = (): number =>
+    readExport(lines.join('\n')).rows.find(({ body }) => body.includes('"signal":"PrimaryLost"'))?.seq ?? 0;
+
   function made(): string {
     const out = join(root, '.run/incidents', String(process.pid));
     mkdirSync(out, { recursive: true });
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      ['src/cli/main.ts', 'incident', 'to-test', join(dir, 'shop.ndjson'), '--row', String(row), '--out', out],
+      ['src/cli/main.ts', 'incident', 'to-test', join(dir, 'shop.ndjson'), '--row', String(lost()), '--out', out],
       { cwd: root, encoding: 'utf8' },
     );
-    expect(`${status} ${stdout}${stderr}`).toMatch(/^0 .*is red until row 76 is decided otherwise/s);
+    expect(`${status} ${stdout}${stderr}`).toMatch(/^0 .*is red until row \d+ is decided otherwise/s);
     return out;
   }
 
@@ -150,14 +153,14 @@ describe('a test made of an incident', () => {
 
   it('is green once the decision is another one', async () => {
     const path = join(dir, 'shop.ndjson');
-    const same = incidentRow(path, row);
+    const same = incidentRow(path, lost());
     expect(same.decided).toEqual(same.recorded);
     const mutant = mutants.find(({ change }) => change === 'primaryLost never says yes');
     if (mutant === undefined) throw new Error('the mutant is gone');
     const mutation = await openMutation();
     const { core } = buildOf('core.cjs', await mutation.mutated(mutant));
     await mutation.close();
-    const other = incidentRow(path, row, core);
+    const other = incidentRow(path, lost(), core);
     expect(other.decided).not.toEqual(other.recorded);
   });
 
@@ -166,14 +169,56 @@ describe('a test made of an incident', () => {
     try {
       const { status, stderr } = spawnSync(
         process.execPath,
-        ['src/cli/main.ts', 'incident', 'to-test', join(dir, 'shop.ndjson'), '--row', String(row), '--out', out],
+        ['src/cli/main.ts', 'incident', 'to-test', join(dir, 'shop.ndjson'), '--row', String(lost()), '--out', out],
         { cwd: root, encoding: 'utf8' },
       );
       expect(status).toBe(2);
       expect(stderr).toMatch(/it is there already/);
-      expect(readFileSync(join(out, 'shop.test.ts'), 'utf8')).toContain('row 76');
+      expect(readFileSync(join(out, 'shop.test.ts'), 'utf8')).toContain(`row ${lost()}`);
     } finally {
       rmSync(out, { recursive: true });
     }
+  });
+});
+
+describe('the reader in another language (docs/journal-reader.py)', () => {
+  function read(path: string): { readonly status: number | null; readonly stdout: string } {
+    const { status, stdout, error, stderr } = spawnSync('python3', [join(root, 'docs/journal-reader.py'), path], {
+      encoding: 'utf8',
+    });
+    if (error !== undefined) throw new Error(`python3 is needed for this test and cannot be run: ${error.message}`);
+    return { status, stdout: `${stdout}${stderr}` };
+  }
+
+  function head(): string {
+    return readExport(lines.join('\n')).rows.at(-1)?.hash ?? '';
+  }
+
+  it('verifies a journal file and its export to the same head', () => {
+    const said = `team/shop: ${readExport(lines.join('\n')).rows.length} rows, head ${head()}\n`;
+    expect(read(join(dir, 'operator-0.db'))).toEqual({ status: 0, stdout: said });
+    expect(read(join(dir, 'shop.ndjson'))).toEqual({ status: 0, stdout: said });
+  });
+
+  it.each<readonly [string, (text: string) => string, RegExp]>([
+    ['a changed body', (text) => text.replace('the leader', 'no leader'), /does not match/],
+    ['a missing row', (text) => text.replace(/^\{"line":"record","seq":40,.*\n/m, ''), /row 41 is not linked/],
+    [
+      'a changed blob',
+      (text) => text.replace(/("line":"blob","hash":"\w+","bytes":")/, '$1x'),
+      /damage|cannot be read/,
+    ],
+    ['a cut end', (text) => text.slice(0, text.length / 2), /cannot be read|does not match/],
+  ])('finds %s', (_, change, expected) => {
+    const path = join(dir, 'changed.ndjson');
+    writeFileSync(path, change(readFileSync(join(dir, 'shop.ndjson'), 'utf8')));
+    const { status, stdout } = read(path);
+    expect(stdout).toMatch(expected);
+    expect(status).toBe(2);
+  });
+
+  it('refuses what is no journal', () => {
+    writeFileSync(join(dir, 'notes.txt'), 'nothing');
+    expect(read(join(dir, 'notes.txt')).status).toBe(2);
   });
 });

@@ -85,9 +85,10 @@ describe('replay', () => {
       at: early.standing.at,
       kind: 'base',
       type: 'Base',
+      typeVersion: 1,
       body: encodeStanding(early.standing),
     };
-    const note: JournalRow = { ...base, kind: 'machine-upgrade', type: 'MachineUpgrade', body: '{}' };
+    const note: JournalRow = { ...base, kind: 'machine-upgrade', type: 'MachineUpgraded' };
     expect(verify(line, () => [base, note, ...rows.slice(middle)])).toMatchObject({
       rows: rows.length - 6,
       verified: rows.length - 6,
@@ -98,7 +99,15 @@ describe('replay', () => {
   it('knows nothing after a gap: what others decided in between is not in these rows', () => {
     const first = recorded().journal.rowsOf(clusterUid);
     const last = first.at(-1)?.seq ?? 0;
-    const gap: JournalRow = { seq: last + 1, epoch: 1, at: 0, kind: 'gap', type: 'JournalLost', body: '{}' };
+    const gap: JournalRow = {
+      seq: last + 1,
+      epoch: 1,
+      at: 0,
+      kind: 'gap',
+      type: 'JournalLost',
+      typeVersion: 1,
+      body: '{}',
+    };
     const line = recorded();
     const again = first.map((row) => ({ ...row }));
     const all = verifyRows(makeCore(), { rows: [...again, gap, ...again], getBlob: line.journal.blobOf, from: null });
