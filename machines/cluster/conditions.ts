@@ -19,6 +19,7 @@ import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
+import { changedAgain, noAnswer } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
@@ -145,14 +146,20 @@ function storageReady({ facts }: View): Verdict {
     : verdict('True', 'Bound', claims.length === 1 ? '1 volume is bound' : `${claims.length} volumes are bound`);
 }
 
-/** Being late is no trouble: what was asked of an older version is asked again. Again and again it is one. */
-const conflicts: ReadonlySet<string> = new Set(['Conflict', 'IncarnationChanged', 'AlreadyExists']);
-const conflictsInARow = 3;
+/** Being late, or asking in vain, is no trouble once: it is done again. Again and again it is one. */
+const forgiven: ReadonlySet<string> = new Set([
+  'Conflict',
+  'IncarnationChanged',
+  'AlreadyExists',
+  changedAgain,
+  noAnswer,
+]);
+const troubleInARow = 3;
 
 function standing(memory: Memory): readonly string[] {
   return Object.entries(memory.failures)
     .filter(([key]) => !key.startsWith('Event/'))
-    .filter(([, { reason, count }]) => count >= (conflicts.has(reason) ? conflictsInARow : 1))
+    .filter(([, { reason, count }]) => count >= (forgiven.has(reason) ? troubleInARow : 1))
     .map(([key, failure]) => `${key}: ${failure.message} (${failure.reason})`)
     .sort();
 }

@@ -66,6 +66,8 @@ export interface Expected {
   readonly ownedHash: string | null;
   /** Hash of the text that was applied; null when only the live object is known (after amnesia). */
   readonly renderHash: string | null;
+  /** Foreign paths that stood there still when their removal had been answered: the server itself puts them there. */
+  readonly tolerated?: readonly string[];
 }
 
 /** An intent without an outcome that ends it. */

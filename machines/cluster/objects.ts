@@ -110,11 +110,12 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
     return { type: 'unknown' };
   // A field of ours that somebody took over looks foreign too: taking it back comes first, removing it would be wrong.
   if (expected.ownedHash !== fact.object.ownedHash) return { type: 'owned', changed: fact.changed };
-  if (fact.object.foreign.length > 0) {
+  const foreign = fact.object.foreign.filter(({ path }) => expected.tolerated?.includes(path) !== true);
+  if (foreign.length > 0) {
     return {
       type: 'foreign',
-      paths: fact.object.foreign.map((foreign) => foreign.path),
-      managers: [...new Set(fact.object.foreign.map((foreign) => foreign.manager))].sort(),
+      paths: foreign.map(({ path }) => path),
+      managers: [...new Set(foreign.map(({ manager }) => manager))].sort(),
     };
   }
   if (expected.renderHash !== desired.renderHash) return { type: 'rendering' };

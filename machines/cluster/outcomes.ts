@@ -17,7 +17,7 @@ import {
   verifyAgainMs,
   withheldDelayMsMax,
 } from './backoff.ts';
-import type { Facts, Failure, Memory, OpenIntent } from './facts.ts';
+import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
 import { armed, lostObject, sawObject, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
@@ -36,6 +36,12 @@ function findOpen(memory: Memory, observation: OutcomeArrived): Closed | null {
   }
   return null;
 }
+
+/** Reason of an object that is put right again and again. */
+export const changedAgain = 'ChangedAgain';
+
+/** Reason of a question, or of a status, that was not answered. */
+export const noAnswer = 'NoAnswer';
 
 /** Neither side limits the wait. */
 const asSoon = { mostDelayMs: Infinity, notBeforeMs: 0 } as const;
@@ -131,6 +137,18 @@ function awaitingSight(
   return armed(timers, `await/${key}`, at + shownMs, `${key} was written, the watch has not shown it`);
 }
 
+/** A default of the server that somebody else owns comes back whenever it is removed: that is seen once and let be. */
+function tolerated(
+  before: Expected | undefined,
+  intent: OpenIntent,
+  { uid, foreign }: Extract<Outcome, { type: 'applied' }>,
+): Pick<Expected, 'tolerated'> {
+  const known = before?.uid === uid ? (before.tolerated ?? []) : [];
+  const left = intent.type === 'RemoveForeignFields' ? foreign.map(({ path }) => path) : [];
+  const all = [...new Set([...known, ...left])].sort();
+  return all.length === 0 ? {} : { tolerated: all };
+}
+
 function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'applied' }>, at: number): Facts {
   const { memory } = facts;
   const { intent } = closed;
@@ -144,7 +162,12 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   const key = objectKey(intent.target);
   const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
   if (kept) return facts;
-  const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: intent.textHash };
+  const expected = {
+    uid: outcome.uid,
+    ownedHash: outcome.ownedHash,
+    renderHash: intent.textHash,
+    ...tolerated(memory.expected[key], intent, outcome),
+  };
   const timers = awaitingSight(facts, closed, outcome, at);
   // A new password for the application only takes effect when its role is told.
   const appSecret = `Secret/${objectNames(facts.world.cluster?.seen.name ?? '').applicationSecret}`;
@@ -203,8 +226,15 @@ function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Fa
   const trouble = { reason: 'OutcomeUnknown', message: reason, permanent: false, ...asSoon };
   switch (rule) {
     case 'forget':
-    case 'publish-latest':
       return facts;
+    case 'ask-again':
+    case 'publish-latest':
+      return failed(
+        facts,
+        closed,
+        { ...trouble, reason: noAnswer, needsRead: false, firstDelayMs: conflictDelayMs },
+        at,
+      );
     case 'watch-tells':
       return failed(facts, closed, { ...trouble, needsRead: false, firstDelayMs: conflictDelayMs }, at);
     case 'read-and-compare':
@@ -218,7 +248,13 @@ function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Fa
 
 function compared(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'compared' }>): Facts {
   const { memory } = facts;
-  const expected = { uid: outcome.uid, ownedHash: outcome.ownedHash, renderHash: closed.intent.textHash };
+  const before = memory.expected[objectKey(closed.intent.target)];
+  const expected = {
+    uid: outcome.uid,
+    ownedHash: outcome.ownedHash,
+    renderHash: closed.intent.textHash,
+    ...(before?.uid === outcome.uid && before.tolerated !== undefined ? { tolerated: before.tolerated } : {}),
+  };
   return {
     ...facts,
     memory: { ...memory, expected: { ...memory.expected, [objectKey(closed.intent.target)]: expected } },
@@ -234,6 +270,35 @@ const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMi
 /** Nobody was asked, so nobody is spared by waiting longer; an outage must not delay what follows it by minutes. */
 const withheld = { ...again, firstDelayMs: conflictDelayMs, mostDelayMs: withheldDelayMsMax } as const;
 
+/** Intents that put right what somebody else did, when their text is the last one. */
+const repairs: ReadonlySet<OpenIntent['type']> = new Set(['RepairObject', 'RepairStatefulSet', 'RemoveForeignFields']);
+
+/**
+ * What was put right may be changed back at once, by somebody who watches as we do. So the next repair of the same object
+ * waits, twice as long each time; when it is not wished any more by then, the trouble is forgotten (`wants.ts`).
+ */
+function onGuard(before: Facts, closed: Closed, after: Facts, at: number): Facts {
+  const { key, intent } = closed;
+  // Another text than the last one is not a repair of what somebody did, but a step of our own.
+  const isRepair = repairs.has(intent.type) && before.memory.expected[key]?.renderHash === intent.textHash;
+  if (!isRepair) return after;
+  const last = before.memory.failures[key];
+  const count = last?.reason === changedAgain ? last.count + 1 : 1;
+  const message = `it was put right ${count === 1 ? 'once' : `${count} times`}; whoever changes it back is answered later each time`;
+  const failure: Failure = {
+    count,
+    reason: changedAgain,
+    message,
+    permanent: false,
+    since: last?.since ?? at,
+    waiting: true,
+    needsRead: false,
+  };
+  const { memory } = after;
+  const timers = armed(memory.timers, `retry/${key}`, at + retryDelayMs(count), `${key}: it was just put right`);
+  return { ...after, memory: { ...memory, timers, failures: { ...memory.failures, [key]: failure } } };
+}
+
 /** Takes the outcome of an intent into the facts. One that belongs to no open intent changes nothing. */
 export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: number): Facts {
   const closed = findOpen(facts.memory, observation);
@@ -242,7 +307,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
   const { outcome } = observation;
   switch (outcome.type) {
     case 'applied':
-      return applied(succeeded(next, closed.key), closed, outcome, at);
+      return onGuard(next, closed, applied(succeeded(next, closed.key), closed, outcome, at), at);
     case 'deleted':
       return accepted(succeeded(next, closed.key), closed);
     case 'absent':

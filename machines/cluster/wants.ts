@@ -12,6 +12,7 @@ import { objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
+import { changedAgain } from './outcomes.ts';
 import type { DesiredObject } from './plan.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
@@ -249,7 +250,10 @@ function isFree(facts: Facts, intent: Intent): boolean {
   // What is being written now need not be asked about: its answer will tell.
   if (intent.type === 'CompareObject' && facts.memory.open[objectKey(intent.target)] !== undefined) return false;
   const failure = facts.memory.failures[key];
-  return failure === undefined || (!failure.waiting && !failure.needsRead);
+  if (failure === undefined) return true;
+  // What one hand changed and added is put right in two steps, and the second need not wait for the first.
+  const isSecondStep = failure.reason === changedAgain && failure.count === 1 && intent.type === 'RemoveForeignFields';
+  return isSecondStep || (!failure.waiting && !failure.needsRead);
 }
 
 /**

@@ -131,6 +131,10 @@ const forbiddenMetadata = 'f:ownerReferences';
 const allowedOfKind: Readonly<Record<string, ReadonlySet<string>>> = {
   ServiceAccount: new Set(['f:secrets', 'f:imagePullSecrets']),
 };
+/** Given out by the server and never changed; whoever restores an object from a copy owns them. */
+const allocated: Readonly<Record<string, ReadonlySet<string>>> = {
+  Service: new Set(['/spec/clusterIP', '/spec/clusterIPs', '/spec/ipFamilies', '/spec/ipFamilyPolicy']),
+};
 const openKinds: ReadonlySet<string> = new Set(['PersistentVolumeClaim', 'Secret', 'Pod', 'Endpoints']);
 
 function merged(left: FieldSet, right: FieldSet): FieldSet {
@@ -190,7 +194,7 @@ export function foreignPaths(object: unknown): readonly ForeignPath[] {
     if (ourManagers.has(entry.manager)) continue;
     const foreign = watchedFields(kind, entry.fields);
     compare({ live: object, foreign, ours }, '', (path) => {
-      if (!found.has(path)) found.set(path, entry.manager);
+      if (!found.has(path) && allocated[kind]?.has(path) !== true) found.set(path, entry.manager);
     });
   }
   return [...found]

@@ -10,9 +10,11 @@ export type RecoveryRule =
   | 'read-and-compare'
   /** The watch on the PostgresCluster tells; nothing to ask. */
   | 'watch-tells'
-  /** A read or dry run changed nothing: forget it. */
+  /** Nobody needs to know: forget it. */
   | 'forget'
-  /** The latest level is published again. */
+  /** A read or a dry run changed nothing: it is asked again, later each time. */
+  | 'ask-again'
+  /** The latest level is published again, later each time. */
   | 'publish-latest'
   /** Wait longer than the server's own timeout, then probe: the procedure starts with a probe. */
   | 'wait-and-probe';
@@ -30,13 +32,13 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   StripMarks: 'read-and-compare',
   ReleaseObject: 'read-and-compare',
   DeleteObject: 'read-and-compare',
-  CompareObject: 'forget',
-  ReadObject: 'forget',
+  CompareObject: 'ask-again',
+  ReadObject: 'ask-again',
   CreateDatabase: 'wait-and-probe',
   PatchPatroniConfig: 'read-and-compare',
   RequestSwitchover: 'watch-tells',
   RestartPostgres: 'watch-tells',
-  VerifyParameters: 'forget',
+  VerifyParameters: 'ask-again',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',
 };

@@ -310,13 +310,15 @@ describe('a timer', () => {
     return introduced(aLine({ answer: (intent) => (intent.type === 'AddFinalizer' ? refused : null), fraction }));
   }
 
+  const retry = 'retry/PostgresCluster/';
+
   function firings(line: Line): readonly { readonly causedBy: number | null; readonly body: string }[] {
-    return line.journal.rowsOf(clusterUid).filter(({ type, body }) => type === 'TimerFired' && body.includes('retry/'));
+    return line.journal.rowsOf(clusterUid).filter(({ type, body }) => type === 'TimerFired' && body.includes(retry));
   }
 
   function settingRow(line: Line): { readonly seq: number } | undefined {
     const sets = (body: string): boolean =>
-      JSON.parse(body).timers.set.some(({ id }: { readonly id: string }) => id.startsWith('retry/'));
+      JSON.parse(body).timers.set.some(({ id }: { readonly id: string }) => id.startsWith(retry));
     return line.journal.rowsOf(clusterUid).find(({ body }) => sets(body));
   }
 

@@ -245,6 +245,7 @@ export const lives: Readonly<Record<string, () => SmallWorld>> = {
       timer,
       timer,
       timer,
+      timer,
       calm,
     ),
   'restarted when all is well': () => row(running(), restarted, calm),

@@ -29,6 +29,7 @@ const service = {
   spec: {
     type: 'ClusterIP',
     clusterIP: '10.96.0.9',
+    externalName: 'elsewhere',
     ports: [
       { port: 99, protocol: 'TCP' },
       { port: 5432, protocol: 'TCP', name: 'postgresql', nodePort: 31000 },
@@ -137,10 +138,14 @@ describe('what is foreign', () => {
   });
 
   it('is never looked for in claims, Secrets, pods and Endpoints, whose content is not ours to restore', () => {
-    const foreign = { 'f:spec': { 'f:clusterIP': {} } };
-    expect(seen(foreign)).toEqual(['/spec/clusterIP']);
+    const foreign = { 'f:spec': { 'f:externalName': {} } };
+    expect(seen(foreign)).toEqual(['/spec/externalName']);
     for (const kind of ['PersistentVolumeClaim', 'Secret', 'Pod', 'Endpoints'])
       expect(seen(foreign, { ...service, kind })).toEqual([]);
+  });
+
+  it('is not what the server gives out itself, though whoever restored the object from a copy owns it', () => {
+    expect(seen({ 'f:spec': { 'f:clusterIP': {}, 'f:externalName': {} } })).toEqual(['/spec/externalName']);
   });
 
   it('is escaped as JSON pointers are', () => {
@@ -154,8 +159,8 @@ describe('what is foreign', () => {
   it('names who did it', () => {
     const object = live(service, [
       { manager: ours, fields: applied },
-      { manager: 'argocd', fields: { 'f:spec': { 'f:clusterIP': {} } } },
+      { manager: 'argocd', fields: { 'f:spec': { 'f:externalName': {} } } },
     ]);
-    expect(foreignPaths(object)).toEqual([{ path: '/spec/clusterIP', manager: 'argocd' }]);
+    expect(foreignPaths(object)).toEqual([{ path: '/spec/externalName', manager: 'argocd' }]);
   });
 });
