@@ -57,6 +57,8 @@ const calmGoalMs = 120_000;
 /** Longest a goal may take once faults are over; the operator's longest back-off is five minutes. */
 const goalMs = 1_800_000;
 const settleMs = 120_000;
+/** After a fault that lasted, the longest back-off may have just begun. */
+const longSettleMs = 480_000;
 const lookMs = 2_500;
 const restMs = 180_000;
 const mostTold = 20;
@@ -130,7 +132,8 @@ async function live(world: World, court: Court, rests: Set<string>): Promise<voi
   }
   world.disarm();
   await world.schedule.run(goalMs, () => world.isQuiet());
-  for (let passedMs = 0; passedMs < settleMs; passedMs += lookMs) {
+  const lasted = world.plan.steps.some((step) => step.type === 'requests' && step.ms > settleMs);
+  for (let passedMs = 0; passedMs < (lasted ? longSettleMs : settleMs); passedMs += lookMs) {
     await world.schedule.run(lookMs);
     if (mayEndEarly(world.plan) && rests.has(sha256(standingOf(world)))) return undefined;
   }

@@ -65,6 +65,11 @@ export function planOf(scenario: string, steps: readonly PlanStep[]): Plan {
   return { seed, scenario, steps };
 }
 
+/** Nothing happens then, but the run is not over before. */
+export function waitUntil(atMs: number): PlanStep {
+  return { type: 'clock', operator: 'nobody', atMs, byMs: 0 };
+}
+
 /** All of them with `HAZARDS=all`, otherwise `count`, evenly taken. */
 export function slice<T>(all: readonly T[], count: number): readonly T[] {
   if (process.env['HAZARDS'] === 'all' || all.length <= count) return all;

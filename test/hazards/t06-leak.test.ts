@@ -1,0 +1,72 @@
+/**
+ * T6: leaks and wrong ownership. The operator dies at any point of a deletion; objects of somebody else bear our labels.
+ * Hunts: CloudNativePG 1.30 (a duplicate Database dropped the survivor's), cloudnative-pg#10846,
+ * zalando/postgres-operator#1751 (orphaned Endpoints kept a namesake from being made).
+ * Switch: `test/mutants/t06-foreign-objects-taken.patch`.
+ */
+import { describe, expect, it } from 'vitest';
+import { labels, labelValues } from '#machines/shared/names.ts';
+import type { Invariant } from '#src/sim/invariants/invariant.ts';
+import type { PlanStep } from '#src/sim/plan.ts';
+import { singleCrashes } from '#src/sim/exploration.ts';
+import { calm, namespace, planOf, slice, violated } from './hazard.ts';
+import { noResidue } from './laws.ts';
+
+const foreign = { kind: 'ConfigMap', name: 'somebody-else' };
+
+/** An object that bears our labels and says to whom it belongs: not to us. */
+const planted: PlanStep = {
+  type: 'meddle',
+  atMs: 500,
+  path: `/api/v1/namespaces/${namespace}/configmaps/${foreign.name}`,
+  manager: 'somebody',
+  how: 'apply',
+  body: {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: foreign.name,
+      namespace,
+      labels: {
+        [labels.managedBy]: labelValues.managedBy,
+        [labels.cluster]: 'shop',
+        [labels.clusterUid]: '00000000-0000-4000-8000-000000000000',
+        'somebody-else': 'true',
+      },
+    },
+    data: { precious: 'yes' },
+  },
+};
+
+const untouched: Invariant = {
+  name: 'T6',
+  says: 'what is somebody else’s is not touched',
+  watch: (world, tell) => {
+    world.api.store.onChange(({ type, kind, object }) => {
+      const { name } = Object(object['metadata']) as { name?: unknown };
+      if (kind.kind === foreign.kind && name === foreign.name && type !== 'ADDED') tell(`it was ${type}`);
+    });
+    return {
+      atEnd: () => {
+        if (world.user.get(foreign.kind, namespace, foreign.name) === null) tell('it is not there');
+      },
+    };
+  },
+};
+
+describe('T6: what is left, and whose it is', () => {
+  it('a deletion that was interrupted anywhere leaves exactly what is kept', async () => {
+    const { run, story } = await calm('delete');
+    const begins = story.find(({ kind, type }) => kind === 'StatefulSet' && type === 'DELETED');
+    expect(begins).toBeDefined();
+    const inDeletion = singleCrashes(run, 'kill').slice(-140);
+    const amnesia = singleCrashes(run, 'amnesia').slice(-140);
+    const plans = [...slice(inDeletion, 3), ...slice(amnesia, 3)];
+    expect(await violated(plans, { also: [noResidue] })).toEqual([]);
+  });
+
+  it('an object of somebody else that bears our labels outlives the cluster untouched', async () => {
+    const plan = planOf('delete', [planted]);
+    expect(await violated([plan], { also: [untouched, noResidue], sameEnd: false })).toEqual([]);
+  });
+});

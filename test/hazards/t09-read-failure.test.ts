@@ -1,0 +1,54 @@
+/**
+ * T9: a read that failed is taken for "there is nothing".
+ * Hunts: zalando/postgres-operator#2031 (a Secret that could not be read in time: its variables dropped, a rollout),
+ * CloudNativePG 1.30 (a password cleared because its Secret could not be read).
+ * Switch: `test/mutants/t09-failed-list-is-empty.patch`.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Fate } from '#src/sim/network.ts';
+import { namespace, operator, planOf, slice, violated } from './hazard.ts';
+import { noPodGoes, secretsMadeOnce } from './laws.ts';
+
+const collections = [
+  '/api/v1/secrets',
+  '/api/v1/pods',
+  '/api/v1/services',
+  '/api/v1/persistentvolumeclaims',
+  '/api/v1/configmaps',
+  '/apis/apps/v1/statefulsets',
+  '/apis/postgres.example.com/v1alpha1/postgresclusters',
+] as const;
+
+const fates: readonly (readonly [what: string, fate: Fate])[] = [
+  ['500', { type: 'replaced', status: 500, reason: 'InternalError', retryAfterMs: null }],
+  ['403', { type: 'replaced', status: 403, reason: 'Forbidden', retryAfterMs: null }],
+  ['404', { type: 'replaced', status: 404, reason: 'NotFound', retryAfterMs: null }],
+  ['no answer', { type: 'lost-request', silent: true }],
+];
+
+const trial = { also: [noPodGoes, secretsMadeOnce] };
+
+describe('T9: what could not be read', () => {
+  it.each(fates)(
+    'each list failing with %s for two minutes, at a start and in the midst: nothing follows from it',
+    async (_, fate) => {
+      const plans = slice(collections, 2).map((path) => {
+        const failing = { type: 'requests', operator, to: `GET ${path}`, atMs: 39_000, ms: 120_000, fate } as const;
+        return planOf('create', [
+          failing,
+          { type: 'crash-at', operator, atMs: 40_000, mode: 'kill', ms: 0 },
+          { type: 'watches-end', atMs: 90_000 },
+        ]);
+      });
+      expect(await violated(plans, trial)).toEqual([]);
+    },
+  );
+
+  it('a Secret that cannot be read by name is neither made anew nor changed', async () => {
+    const fate: Fate = { type: 'lost-request', silent: true };
+    const to = `GET /api/v1/namespaces/${namespace}/secrets/`;
+    expect(
+      await violated([planOf('create', [{ type: 'requests', operator, to, atMs: 900, ms: 90_000, fate }])], trial),
+    ).toEqual([]);
+  });
+});
