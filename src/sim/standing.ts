@@ -120,6 +120,20 @@ export function isIdle({ operators }: World): boolean {
   return operators.every((seat) => seat.underway().every((each) => each.startsWith('WATCH')));
 }
 
+/**
+ * What a crash now would leave: everything but the memories of processes. Of what is on its way only changes count, for an
+ * answer to a read finds nobody; of the Lease only who holds it, which the terms in the journals say.
+ */
+export function leftBehind(world: World): string {
+  const processes = world.operators.flatMap((seat) => {
+    const rows = seat.journal()?.reader.clusters() ?? [];
+    const durable = rows.map(({ head }) => `${head.epoch} ${head.seq}`).sort();
+    const changes = seat.underway().filter((each) => !/^(GET|WATCH)|leases/.test(each));
+    return [seat.name, String(seat.isAlive()), ...durable, ...changes];
+  });
+  return [...objects(world), ...processes, ...members(world)].join('\n');
+}
+
 /** Where a world stands, now. */
 export function standingOf(world: World): string {
   return [...objects(world), ...processes(world), ...members(world)].join('\n');

@@ -59,6 +59,7 @@ export interface World {
   readonly isQuiet: () => boolean;
   /** Faults off: what the plan has not done yet to operators and their requests it will not do any more. */
   readonly disarm: () => void;
+  readonly isDisarmed: () => boolean;
   /** Lets something happen, `atMs` from now. */
   readonly happen: (step: TimedStep) => void;
   /** Takes the world's files away. */
@@ -210,6 +211,7 @@ export function openWorld(options: WorldOptions): World {
     disarm: () => {
       trouble.disarmed = true;
     },
+    isDisarmed: () => trouble.disarmed,
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

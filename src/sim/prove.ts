@@ -1,0 +1,208 @@
+/**
+ * Owns: the proof's command line: shares of it in worker processes, one table at the end, its last line counts.
+ *
+ *   (none)                  all of it: `make proof`
+ *   --slice                 a part, another one for each commit: what CI runs
+ *   --shards A..B           seeds alone, ten thousand a shard; what the ledger has is not run again
+ *   --sum                   what the ledger adds up to
+ *   --workers N             processes, two unless said
+ *   --ledger FILE           where shards are written down
+ *   --out FOLDER            where plans and journals of failing runs are left
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parsed, isJson, number, text } from './json.ts';
+import { quiet, type Plan } from './plan.ts';
+import { runPlan, type RunResult } from './run.ts';
+import { makeScratch } from './scratch.ts';
+import { allScenarios, nothing, runShare, summed, type Failure, type Scope, type Tally } from './share.ts';
+import { shrunk } from './shrink.ts';
+
+const { values } = parseArgs({
+  options: {
+    slice: { type: 'boolean', default: false },
+    shards: { type: 'string' },
+    sum: { type: 'boolean', default: false },
+    workers: { type: 'string', default: '2' },
+    ledger: { type: 'string', default: 'docs/seeds.jsonl' },
+    out: { type: 'string', default: '.run/proof' },
+    share: { type: 'string' },
+  },
+});
+
+const shardSeeds = 10_000;
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function commit(): string {
+  return spawnSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).stdout.trim() || 'unknown';
+}
+
+const whole: Omit<Scope, 'part' | 'parts'> = {
+  scenarios: allScenarios,
+  every: 1,
+  offset: 0,
+  doublesEvery: 3,
+  seeds: { from: 1, count: 10_000 },
+  twice: 1_000,
+};
+
+/** A part of the proof that moves on with every commit. */
+function slice(of: string): Omit<Scope, 'part' | 'parts'> {
+  const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
+  return {
+    ...whole,
+    every: 67,
+    offset: turn,
+    doublesEvery: 20,
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 300 },
+    twice: 10,
+  };
+}
+
+/** The smallest run that fails, its plan and its journals, in a folder of its own. */
+async function leave({ plan, violations }: Failure, scratch: string): Promise<string> {
+  const expected = await runPlan(quiet(plan.scenario, 1), { scratch, expected: null });
+  const again = (each: Plan): Promise<RunResult> =>
+    runPlan(each, { scratch, expected: { ...expected, rests: new Set<string>() } });
+  const first = await again(plan);
+  const small = first.violations.length === 0 ? first : await shrunk(first, again);
+  const name = `${plan.scenario}-${plan.seed}-${small.journals.slice(0, 8)}`;
+  const folder = join(values.out, name);
+  mkdirSync(folder, { recursive: true });
+  await runPlan(small.plan, { scratch, expected, keep: folder });
+  const found = small.violations.length > 0 ? small.violations : violations;
+  writeFileSync(join(folder, 'plan.json'), `${JSON.stringify({ ...small.plan, violations: found }, null, 2)}\n`);
+  return join(folder, 'plan.json');
+}
+
+/** A worker: its share comes as JSON, its failures and its tally go out as lines of JSON. */
+async function work(scope: Scope): Promise<void> {
+  const { folder: scratch, remove } = makeScratch();
+  process.on('unhandledRejection', (reason) => say(JSON.stringify({ type: 'unhandled', because: String(reason) })));
+  try {
+    const tally = await runShare(scope, {
+      scratch,
+      onFailure: async (failure) => {
+        const path = await leave(failure, scratch);
+        const { invariant, because } = failure.violations[0] ?? { invariant: '?', because: '' };
+        say(JSON.stringify({ type: 'failure', path, because: `${invariant}: ${because.slice(0, 300)}` }));
+      },
+    });
+    say(JSON.stringify({ type: 'tally', tally }));
+  } finally {
+    remove();
+  }
+}
+
+interface Outcome {
+  readonly tally: Tally;
+  readonly failures: readonly string[];
+}
+
+function worker(scope: Scope): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const args = [new URL(import.meta.url).pathname, '--out', values.out, '--share', JSON.stringify(scope)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const failures: string[] = [];
+    let tally: Tally | null = null;
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const told = parsed(line);
+        if (!isJson(told)) say(line);
+        else if (told['type'] === 'tally') tally = told['tally'] as Tally;
+        else {
+          failures.push(text(told, 'because'));
+          say(`FAILED ${text(told, 'because')}\n  npm run sim -- --plan ${text(told, 'path')}`);
+        }
+      }
+    });
+    child.on('close', (code) =>
+      tally === null ? reject(new Error(`a worker ended with ${code} and no tally`)) : resolve({ tally, failures }),
+    );
+  });
+}
+
+async function prove(scope: Omit<Scope, 'part' | 'parts'>): Promise<Outcome> {
+  const parts = Number(values.workers);
+  const outcomes = await Promise.all(Array.from({ length: parts }, (_, part) => worker({ ...scope, part, parts })));
+  return {
+    tally: outcomes.map(({ tally }) => tally).reduce(summed, nothing),
+    failures: outcomes.flatMap(({ failures }) => failures),
+  };
+}
+
+function table({ tally, failures }: Outcome, scope: Omit<Scope, 'part' | 'parts'>, seconds: number): number {
+  const { from, count } = scope.seeds;
+  const part = scope.every === 1 ? 'all' : `every ${scope.every}th from ${scope.offset % scope.every} on`;
+  const rows: readonly (readonly [string, string])[] = [
+    ['scenarios, rebuilt from the journal after every commit', String(tally.replays)],
+    ['classes of crashes', `${tally.classes} (${part})`],
+    ['single crashes, over all modes', String(tally.singles)],
+    ['double crashes', String(tally.doubles)],
+    ['crashes with a fault of the next request', String(tally.pairs)],
+    ['seeds', `${tally.seeds} (${from} to ${from + count - 1})`],
+    ['seeds run twice, the same bytes', String(tally.twice)],
+    ['runs', `${tally.runs}, ${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days, ${seconds.toFixed(0)} s`],
+    ['violations', String(failures.length)],
+  ];
+  for (const [what, how] of rows) say(`${what.padEnd(56)} ${how}`);
+  // As the test runner words it, so that `.ci/run` counts it.
+  say(`      Tests  ${tally.runs - failures.length} passed | ${failures.length} failed`);
+  say(`${tally.runs - failures.length} passed, ${failures.length} failed`);
+  return failures.length;
+}
+
+function entries(): readonly unknown[] {
+  if (!existsSync(values.ledger)) return [];
+  return readFileSync(values.ledger, 'utf8').split('\n').filter(Boolean).map(parsed);
+}
+
+function sum(): void {
+  const all = entries();
+  const total = (key: string): number => all.reduce<number>((so, each) => so + number(each, 0, key), 0);
+  const days = (total('virtualMs') / 86_400_000).toFixed(1);
+  say(`${all.length} shards, ${total('seeds')} seeds, ${days} virtual days, ${total('failed')} failed`);
+}
+
+async function shards(range: string): Promise<number> {
+  const [first = 0, last = first] = range.split('..').map(Number);
+  const done = new Set(entries().map((each) => number(each, -1, 'shard')));
+  let failed = 0;
+  for (let shard = first; shard <= last; shard += 1) {
+    if (done.has(shard)) continue;
+    const from = shard * shardSeeds;
+    const { tally, failures } = await prove({ ...whole, scenarios: [], seeds: { from, count: shardSeeds }, twice: 0 });
+    failed += failures.length;
+    const { seeds, virtualMs } = tally;
+    const entry = { shard, from, seeds, failed: failures.length, virtualMs, commit: commit() };
+    mkdirSync(dirname(values.ledger), { recursive: true });
+    appendFileSync(values.ledger, `${JSON.stringify(entry)}\n`);
+    say(JSON.stringify(entry));
+  }
+  return failed;
+}
+
+async function main(): Promise<number> {
+  if (values.share !== undefined) {
+    await work(JSON.parse(values.share) as Scope);
+    return 0;
+  }
+  if (values.sum) {
+    sum();
+    return 0;
+  }
+  if (values.shards !== undefined) return shards(values.shards);
+  const scope = values.slice ? slice(commit()) : whole;
+  say(
+    `seeds ${scope.seeds.from} to ${scope.seeds.from + scope.seeds.count - 1}, every ${scope.every}th crash, ${commit()}`,
+  );
+  const started = performance.now();
+  return table(await prove(scope), scope, (performance.now() - started) / 1000);
+}
+
+process.exitCode = (await main()) === 0 ? 0 : 1;
