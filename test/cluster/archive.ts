@@ -1,4 +1,4 @@
-/** Owns: writing a container image as a docker-archive without Docker: layers, a configuration, a manifest. */
+/** Owns: writing container images as a docker-archive without Docker: layers, configurations, a manifest. */
 import { createHash } from 'node:crypto';
 import {
   createReadStream,
@@ -21,12 +21,13 @@ export interface ImageConfig {
   readonly User?: string;
   readonly WorkingDir?: string;
   readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Labels?: Readonly<Record<string, string>>;
 }
 
 export interface ArchiveOptions {
   readonly out: string;
-  readonly reference: string;
-  readonly config: ImageConfig;
+  /** Images of the same layers under several names, with what differs between them. */
+  readonly images: readonly { readonly reference: string; readonly config: ImageConfig }[];
   /** Paths of uncompressed tar files, lowest first. */
   readonly layers: readonly string[];
 }
@@ -46,32 +47,37 @@ function place(from: string, to: string): void {
 }
 
 /** Writes the archive; appears under its name only when it is complete. */
-export async function writeDockerArchive({ out, reference, config, layers }: ArchiveOptions): Promise<void> {
+export async function writeDockerArchive({ out, images, layers }: ArchiveOptions): Promise<void> {
   mkdirSync(dirname(out), { recursive: true });
   const work = mkdtempSync(`${out}.`);
   try {
     const digests = await Promise.all(layers.map(digestOf));
     layers.forEach((layer, index) => place(layer, join(work, `${digests[index]}.tar`)));
-    const image = JSON.stringify({
-      architecture: 'amd64',
-      os: 'linux',
-      config,
-      rootfs: { type: 'layers', diff_ids: digests.map((digest) => `sha256:${digest}`) },
-      history: digests.map(() => ({})),
+    const names = images.map(({ config }) => {
+      const image = JSON.stringify({
+        architecture: 'amd64',
+        os: 'linux',
+        config,
+        rootfs: { type: 'layers', diff_ids: digests.map((digest) => `sha256:${digest}`) },
+        history: digests.map(() => ({})),
+      });
+      const name = `${createHash('sha256').update(image).digest('hex')}.json`;
+      writeFileSync(join(work, name), image);
+      return name;
     });
-    const name = `${createHash('sha256').update(image).digest('hex')}.json`;
-    writeFileSync(join(work, name), image);
-    writeFileSync(
-      join(work, 'manifest.json'),
-      JSON.stringify([{ Config: name, RepoTags: [reference], Layers: digests.map((digest) => `${digest}.tar`) }]),
-    );
+    const manifest = images.map(({ reference }, index) => ({
+      Config: names[index],
+      RepoTags: [reference],
+      Layers: digests.map((digest) => `${digest}.tar`),
+    }));
+    writeFileSync(join(work, 'manifest.json'), JSON.stringify(manifest));
     await run('tar', [
       '-C',
       work,
       '-cf',
       `${out}.part`,
       'manifest.json',
-      name,
+      ...names,
       ...digests.map((digest) => `${digest}.tar`),
     ]);
     renameSync(`${out}.part`, out);

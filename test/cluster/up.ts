@@ -106,7 +106,8 @@ async function ownImages(programs: Programs): Promise<readonly string[]> {
     if (existsSync(archive)) continue;
     const layer = `${program}-layer.tar`;
     await run('tar', ['-C', join(program, '..'), '-cf', layer, name]);
-    await writeDockerArchive({ out: archive, reference, config: { Entrypoint: [`/${name}`] }, layers: [layer] });
+    const images = [{ reference, config: { Entrypoint: [`/${name}`] } }];
+    await writeDockerArchive({ out: archive, images, layers: [layer] });
   }
   return archives;
 }

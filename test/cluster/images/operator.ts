@@ -72,13 +72,17 @@ export async function ensureOperatorImage(log: (line: string) => void): Promise<
   await layer(tar);
   await writeDockerArchive({
     out: image.archive,
-    reference: image.reference,
-    config: {
-      Entrypoint: ['/node', '/app/operator.cjs'],
-      User: '65532:65532',
-      WorkingDir: '/app',
-      Env: ['NODE_ENV=production', 'NODE_OPTIONS=--max-old-space-size=384'],
-    },
+    images: [
+      {
+        reference: image.reference,
+        config: {
+          Entrypoint: ['/node', '/app/operator.cjs'],
+          User: '65532:65532',
+          WorkingDir: '/app',
+          Env: ['NODE_ENV=production', 'NODE_OPTIONS=--max-old-space-size=384'],
+        },
+      },
+    ],
     layers: [tar],
   });
   rmSync(tar);

@@ -1,12 +1,12 @@
 /** Owns: Debian root file systems as tar files, made once by mmdebstrap and kept in the cache, keyed by what goes in. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../options.ts';
 import { run } from '../shell.ts';
 
 export interface Suite {
-  readonly suite: 'bookworm' | 'trixie';
+  readonly suite: 'bookworm' | 'trixie' | 'forky';
   readonly major: string;
   readonly patroni: string;
 }
@@ -61,17 +61,25 @@ export async function ensureRootfs({ suite, major }: Suite, log: (line: string) 
   const part = `${out}.${process.pid}.part`;
   const args = [
     '--mode=root',
+    // A root file system that a power cut took is made anew: nothing needs to be on the disk at once.
+    '--dpkgopt=force-unsafe-io',
     '--variant=minbase',
     '--quiet',
     `--include=${include}`,
     `--essential-hook=${beforePackages}`,
     ...exclude,
+    // A mirror may stand still for longer than a moving suite says it is valid; its signature is still checked.
+    '--aptopt=Acquire::Check-Valid-Until "false"',
     '--format=tar',
     suite,
     part,
     mirror(),
   ];
-  await run('mmdebstrap', args);
-  renameSync(part, out);
+  try {
+    await run('mmdebstrap', args);
+    renameSync(part, out);
+  } finally {
+    rmSync(part, { force: true });
+  }
   return out;
 }
