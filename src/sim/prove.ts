@@ -3,6 +3,7 @@
  *
  *   (none)                  all of it: `make proof`
  *   --slice                 a part, another one for each commit: what CI runs
+ *   --every K --seeds A..B  every K-th single crash, and these seeds
  *   --shards A..B           seeds alone, ten thousand a shard; what the ledger has is not run again
  *   --sum                   what the ledger adds up to
  *   --workers N             processes, two unless said
@@ -23,6 +24,8 @@ import { shrunk } from './shrink.ts';
 const { values } = parseArgs({
   options: {
     slice: { type: 'boolean', default: false },
+    every: { type: 'string' },
+    seeds: { type: 'string' },
     shards: { type: 'string' },
     sum: { type: 'boolean', default: false },
     workers: { type: 'string', default: '2' },
@@ -53,11 +56,11 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 67,
+    every: 149,
     offset: turn,
     doublesEvery: 20,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 300 },
-    twice: 10,
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 150 },
+    twice: 5,
   };
 }
 
@@ -169,8 +172,23 @@ function sum(): void {
   say(`${all.length} shards, ${total('seeds')} seeds, ${days} virtual days, ${total('failed')} failed`);
 }
 
+function bounds(range: string): readonly [number, number] {
+  const [first = Number.NaN, last = first] = range.split('..').map(Number);
+  if (!Number.isInteger(first) || !Number.isInteger(last) || last < first)
+    throw new Error(`${range} is no range: write A..B, two whole numbers`);
+  return [first, last];
+}
+
+/** What was asked for. */
+function scopeAsked(): Omit<Scope, 'part' | 'parts'> {
+  if (values.slice) return slice(commit());
+  const [first, last] = bounds(values.seeds ?? `${whole.seeds.from}..${whole.seeds.count}`);
+  const seeds = { from: first, count: last - first + 1 };
+  return { ...whole, every: Number(values.every ?? whole.every), seeds, twice: Math.min(whole.twice, seeds.count) };
+}
+
 async function shards(range: string): Promise<number> {
-  const [first = 0, last = first] = range.split('..').map(Number);
+  const [first, last] = bounds(range);
   const done = new Set(entries().map((each) => number(each, -1, 'shard')));
   let failed = 0;
   for (let shard = first; shard <= last; shard += 1) {
@@ -197,7 +215,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.shards !== undefined) return shards(values.shards);
-  const scope = values.slice ? slice(commit()) : whole;
+  const scope = scopeAsked();
   say(
     `seeds ${scope.seeds.from} to ${scope.seeds.from + scope.seeds.count - 1}, every ${scope.every}th crash, ${commit()}`,
   );
