@@ -1,8 +1,9 @@
 /**
- * Owns: `npm run mutation -- [--changed] [--seconds N] [WORD…]`: tries the mutants of the decision core file by file and
+ * Owns: `npm run mutation -- [--changed] [--trust] [--seconds N] [WORD…]`: tries the mutants of the decision core file by file and
  * demands that the tests notice 85 of 100. `WORD` picks files by a part of their path, `--changed` those that differ from
  * origin/main, `--seconds` stops after so long. What was tried with the same sources and tests is not tried again, so a run
- * that was cut goes on where it was; results stay in `.run/mutation`.
+ * that was cut goes on where it was; `--trust` also takes over what was noticed in the same text when tests were added.
+ * Results stay in `.run/mutation`.
  * Does not own: mutants (`mutants.ts`), running them (`worker.ts`), the score (`results.ts`).
  */
 import { execFileSync } from 'node:child_process';
@@ -30,19 +31,30 @@ function hashOfInputs(): string {
   return hash.digest('hex');
 }
 
-/** Verdicts by index, as far as they were reached with the same inputs; a file of lines, the first of them the hash. */
-function keptVerdicts(place: string, hash: string): Map<number, Verdict> {
-  const lines = existsSync(place) ? readFileSync(place, 'utf8').split('\n') : [];
-  if (lines[0] !== hash) {
-    writeFileSync(place, `${hash}\n`);
-    return new Map();
-  }
-  return new Map(
-    lines.slice(1).flatMap((line): [number, Verdict][] => {
-      const at = line.indexOf(' ');
-      return at < 0 ? [] : [[Number(line.slice(0, at)), line.slice(at + 1) as Verdict]];
-    }),
+/** What verdicts were reached with: the text that was mutated, and all that they depend on. */
+interface Basis {
+  readonly text: string;
+  readonly inputs: string;
+  /** Mutants that were noticed in the same text need not be tried again, for tests were only added. */
+  readonly trust: boolean;
+}
+
+/** Verdicts by index, as far as they were reached on the same basis; a file of lines, the first of them the basis. */
+function keptVerdicts(place: string, { text, inputs: all, trust }: Basis): Map<number, Verdict> {
+  const [head = '', ...lines] = existsSync(place) ? readFileSync(place, 'utf8').split('\n') : [];
+  const [oldText, oldInputs] = head.split(' ');
+  const verdicts = lines.flatMap((line): [number, Verdict][] => {
+    const at = line.indexOf(' ');
+    return at < 0 ? [] : [[Number(line.slice(0, at)), line.slice(at + 1) as Verdict]];
+  });
+  const same = oldText === text && oldInputs === all;
+  const kept = new Map(same || (trust && oldText === text) ? verdicts : []);
+  if (!same) for (const [index, verdict] of kept) if (verdict !== 'killed') kept.delete(index);
+  writeFileSync(
+    place,
+    [`${text} ${all}`, ...[...kept].map(([index, verdict]) => `${index} ${verdict}`), ''].join('\n'),
   );
+  return kept;
 }
 
 /** One thread over some mutants. Resolves when it has ended or had to be ended. @throws when the tests are red unmutated */
@@ -76,10 +88,11 @@ function thread(
   });
 }
 
-async function tried(file: string, hash: string, until: number): Promise<FileResult | null> {
+async function tried(file: string, basis: Omit<Basis, 'text'>, until: number): Promise<FileResult | null> {
   const { mutants } = await mutantsOf(file);
   const place = join(kept, file.replaceAll('/', '+'));
-  const verdicts = keptVerdicts(place, hash);
+  const text = createHash('sha256').update(read(file)).digest('hex');
+  const verdicts = keptVerdicts(place, { ...basis, text });
   for (;;) {
     const left = mutants.map((_, index) => index).filter((index) => !verdicts.has(index));
     if (left.length === 0) return resultOf(file, mutants, verdicts);
@@ -112,7 +125,7 @@ function changedFiles(): readonly string[] {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { changed: { type: 'boolean' }, seconds: { type: 'string' } },
+    options: { changed: { type: 'boolean' }, trust: { type: 'boolean' }, seconds: { type: 'string' } },
   });
   const changed = values.changed === true ? changedFiles() : null;
   const files = filesOf(mutated).filter(
@@ -121,13 +134,13 @@ async function main(): Promise<number> {
       (positionals.length === 0 || positionals.some((word) => file.includes(word))),
   );
   const equivalents = JSON.parse(read('test/mutation/equivalent.json')) as readonly Equivalent[];
-  const hash = hashOfInputs();
+  const basis = { inputs: hashOfInputs(), trust: values.trust === true };
   const until = values.seconds === undefined ? Infinity : Date.now() + Number(values.seconds) * 1000;
   mkdirSync(kept, { recursive: true });
   const results: FileResult[] = [];
   for (const file of files) {
     const started = Date.now();
-    const result = await tried(file, hash, until);
+    const result = await tried(file, basis, until);
     if (result === null) break;
     results.push(result);
     const seconds = ((Date.now() - started) / 1000).toFixed(0);

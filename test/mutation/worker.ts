@@ -82,7 +82,10 @@ async function testsOf(path: string): Promise<readonly Test[]> {
   return globalThis.collectedTests.map(({ name, run }, index) => ({ id: `${path} ${index} ${name}`, run }));
 }
 
-/** Whether a test is green; a test that passed a mutant too often runs for ever. */
+/** How often a test was the one that noticed: the next mutant meets it first. */
+const noticing = new Map<string, number>();
+
+/** Whether a test is green. */
 async function green(test: Test): Promise<boolean> {
   try {
     await test.run();
@@ -97,7 +100,12 @@ function exceeded(): boolean {
 }
 
 async function noticed(tests: readonly Test[]): Promise<boolean> {
-  for (const test of tests) if (!(await green(test))) return true;
+  const order = tests.toSorted((left, right) => (noticing.get(right.id) ?? 0) - (noticing.get(left.id) ?? 0));
+  for (const test of order) {
+    if (await green(test)) continue;
+    noticing.set(test.id, (noticing.get(test.id) ?? 0) + 1);
+    return true;
+  }
   return false;
 }
 

@@ -248,3 +248,9 @@ export function failed(world: SmallWorld, asked: Asked, fault: Fault, landed = f
   const rest = taken(world, asked);
   return outcomeTold(landed ? carriedOut(rest, asked).world : rest, asked, faults[fault]);
 }
+
+/** The request is carried out and answered, and no watch has shown it yet. */
+export function answeredUnseen(world: SmallWorld, asked: Asked): SmallWorld {
+  const done = carriedOut(taken(world, asked), asked);
+  return outcomeTold(done.world, asked, done.outcome);
+}

@@ -246,11 +246,13 @@ export function addedByHand(world: SmallWorld, key: string): SmallWorld | null {
 export function fair(world: SmallWorld, rounds = 12): SmallWorld {
   let now = calm(world);
   for (let round = 0; round < rounds; round += 1) {
+    const before = now.seq;
     now = calm(podsGone(now) ?? podsMade(now) ?? now);
     if (holder(now) === null || members(now).some(({ detail }) => detail.type === 'Pod' && !detail.ready))
       now = calm(leaderElected(now) ?? now);
     now = calm(orphaned(now) ?? now);
     now = calm(timerFires(now) ?? now);
+    if (now.seq === before) return now;
   }
   return now;
 }

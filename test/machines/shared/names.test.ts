@@ -1,0 +1,61 @@
+/** Names that clusters in the field bear: a change orphans them, so it must be meant. */
+import { expect, it } from 'vitest';
+import * as names from '#machines/shared/names.ts';
+
+it('are what running clusters bear', () => {
+  const { objectNames, claimName, podName, leaderObject, configObject, ...constants } = names;
+  expect(constants).toEqual({
+    apiGroup: 'postgres.example.com',
+    apiVersion: 'postgres.example.com/v1alpha1',
+    finalizer: 'postgres.example.com/finalizer',
+    dcsFinalizer: 'postgres.example.com/dcs',
+    fieldManagers: {
+      objects: 'postgres-operator',
+      finalizer: 'postgres-operator-finalizer',
+      status: 'postgres-operator-status',
+      journal: 'postgres-operator-journal',
+    },
+    labels: {
+      name: 'app.kubernetes.io/name',
+      component: 'app.kubernetes.io/component',
+      managedBy: 'app.kubernetes.io/managed-by',
+      cluster: 'postgres.example.com/cluster',
+      clusterUid: 'postgres.example.com/cluster-uid',
+      retained: 'postgres.example.com/retained',
+      role: 'spilo-role',
+    },
+    labelValues: {
+      name: 'postgresql',
+      managedBy: 'postgres-operator',
+      database: 'database',
+      leader: 'master',
+      replica: 'replica',
+    },
+    annotations: {
+      effect: 'postgres.example.com/effect',
+      acceptedSpec: 'postgres.example.com/accepted-spec',
+      renderVersion: 'postgres.example.com/render-version',
+      dcs: 'postgres.example.com/dcs',
+      image: 'postgres.example.com/image',
+      systemIdentifier: 'postgres.example.com/system-identifier',
+      major: 'postgres.example.com/major',
+      approve: 'postgres.example.com/approve',
+    },
+  });
+  expect(objectNames('shop')).toEqual({
+    statefulSet: 'shop',
+    primaryService: 'shop',
+    replicaService: 'shop-repl',
+    headlessService: 'shop-headless',
+    dcsServices: ['shop-config', 'shop-sync', 'shop-failover'],
+    applicationSecret: 'shop-app',
+    credentials: 'shop-credentials',
+    credentialsInForce: 'shop-credentials-inforce',
+    access: 'shop-patroni',
+    patroniConfig: 'shop-patroni-config',
+    disruptionBudget: 'shop-pdb',
+  });
+  expect([claimName('shop', 2), podName('shop', 2)]).toEqual(['data-shop-2', 'shop-2']);
+  expect([leaderObject('shop', 'Endpoints'), leaderObject('shop', 'ConfigMaps')]).toEqual(['shop', 'shop-leader']);
+  expect(configObject('shop')).toBe('shop-config');
+});
