@@ -30,6 +30,10 @@ describe('each type of intent', () => {
     ['CreateDatabase', 'E', 'wait-and-probe', 'Database/shop-0'],
     ['PublishStatus', 'F', 'publish-latest', 'Status'],
     ['EmitEvent', 'F', 'forget', 'Event/shop-0'],
+    ['PatchPatroniConfig', 'A2', 'read-and-compare', 'Pod/shop-0'],
+    ['RequestSwitchover', 'A2', 'watch-tells', 'Switchover/shop-0'],
+    ['RestartPostgres', 'E', 'watch-tells', 'Restart/shop-0'],
+    ['VerifyParameters', 'R', 'forget', 'Verify/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {
     expect(effectClasses[type]).toBe(effectClass);
     expect(recoveryRules[type]).toBe(rule);
@@ -79,6 +83,7 @@ describe('a cluster without its journal', () => {
     expired: 'nothing',
     generation: 'rolled-out',
     refused: false,
+    template: 'new',
   });
   const found = (phase: string | null) =>
     ({ ...known, memory: { ...known.memory, found: { phase } as NonNullable<typeof known.memory.found> } }) as const;
@@ -86,8 +91,8 @@ describe('a cluster without its journal', () => {
   it.each([
     ['Creating', 'Alive.Creating.bootstrapping'],
     ['Running', 'Alive.Running'],
-    ['Updating', 'Alive.Updating'],
-    ['Scaling', 'Alive.Scaling'],
+    ['Updating', 'Alive.Updating.configuring'],
+    ['Scaling', 'Alive.Scaling.adding'],
     ['Degraded', 'Alive.Degraded'],
     ['Recovering', 'Alive.Recovering.electing'],
     ['Failed', 'Alive.Failed'],

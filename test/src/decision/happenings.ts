@@ -180,6 +180,14 @@ export function podsGone(world: SmallWorld): SmallWorld | null {
   return pods.reduce((now, { name }) => vanished(now, `Pod/${name}`), world);
 }
 
+/** A pod that the StatefulSet does not ask for any more is gone. */
+export function surplusGone(world: SmallWorld): SmallWorld | null {
+  const cluster = world.cluster?.name ?? '';
+  const wanted = new Set(Array.from({ length: wantedMembers(world) }, (_, ordinal) => podName(cluster, ordinal)));
+  const surplus = members(world).find(({ name }) => !wanted.has(name));
+  return wanted.size === 0 || surplus === undefined ? null : vanished(world, `Pod/${surplus.name}`);
+}
+
 /** The user deletes the PostgresCluster; with `orphan`, keeping what is around it. */
 export function deletedByUser(world: SmallWorld, orphan = false): SmallWorld | null {
   const { cluster } = world;
@@ -247,7 +255,7 @@ export function fair(world: SmallWorld, rounds = 12): SmallWorld {
   let now = calm(world);
   for (let round = 0; round < rounds; round += 1) {
     const before = now.seq;
-    now = calm(podsGone(now) ?? podsMade(now) ?? now);
+    now = calm(podsGone(now) ?? surplusGone(now) ?? podsMade(now) ?? now);
     if (holder(now) === null || members(now).some(({ detail }) => detail.type === 'Pod' && !detail.ready))
       now = calm(leaderElected(now) ?? now);
     now = calm(orphaned(now) ?? now);
