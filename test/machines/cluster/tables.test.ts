@@ -25,15 +25,15 @@ describe('each type of intent', () => {
     ['StripMarks', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['ReleaseObject', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['DeleteObject', 'D', 'read-and-compare', 'Pod/shop-0'],
-    ['CompareObject', 'R', 'forget', 'Compare/Pod/shop-0'],
-    ['ReadObject', 'R', 'forget', 'Read/Pod/shop-0'],
+    ['CompareObject', 'R', 'ask-again', 'Compare/Pod/shop-0'],
+    ['ReadObject', 'R', 'ask-again', 'Read/Pod/shop-0'],
     ['CreateDatabase', 'E', 'wait-and-probe', 'Database/shop-0'],
     ['PublishStatus', 'F', 'publish-latest', 'Status'],
     ['EmitEvent', 'F', 'forget', 'Event/shop-0'],
     ['PatchPatroniConfig', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['RequestSwitchover', 'A2', 'watch-tells', 'Switchover/shop-0'],
     ['RestartPostgres', 'E', 'watch-tells', 'Restart/shop-0'],
-    ['VerifyParameters', 'R', 'forget', 'Verify/shop-0'],
+    ['VerifyParameters', 'R', 'ask-again', 'Verify/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {
     expect(effectClasses[type]).toBe(effectClass);
     expect(recoveryRules[type]).toBe(rule);

@@ -3,7 +3,17 @@ import { expect, it } from 'vitest';
 import * as names from '#machines/shared/names.ts';
 
 it('are what running clusters bear', () => {
-  const { objectNames, claimName, podName, leaderObject, configObject, ...constants } = names;
+  const {
+    objectNames,
+    claimName,
+    podName,
+    leaderObject,
+    configObject,
+    failoverObject,
+    syncObject,
+    ordinalOf,
+    ...constants
+  } = names;
   expect(constants).toEqual({
     apiGroup: 'postgres.example.com',
     apiVersion: 'postgres.example.com/v1alpha1',
@@ -35,6 +45,9 @@ it('are what running clusters bear', () => {
       effect: 'postgres.example.com/effect',
       acceptedSpec: 'postgres.example.com/accepted-spec',
       renderVersion: 'postgres.example.com/render-version',
+      rolledOutSpec: 'postgres.example.com/rolled-out-spec',
+      bootstrapParameters: 'postgres.example.com/bootstrap-parameters',
+      template: 'postgres.example.com/template',
       dcs: 'postgres.example.com/dcs',
       image: 'postgres.example.com/image',
       systemIdentifier: 'postgres.example.com/system-identifier',
@@ -57,5 +70,15 @@ it('are what running clusters bear', () => {
   });
   expect([claimName('shop', 2), podName('shop', 2)]).toEqual(['data-shop-2', 'shop-2']);
   expect([leaderObject('shop', 'Endpoints'), leaderObject('shop', 'ConfigMaps')]).toEqual(['shop', 'shop-leader']);
-  expect(configObject('shop')).toBe('shop-config');
+  expect([configObject('shop'), failoverObject('shop'), syncObject('shop')]).toEqual([
+    'shop-config',
+    'shop-failover',
+    'shop-sync',
+  ]);
+  const others = ['shop', 'shop-', 'shop-x', 'shop-1x', 'other-1', 'shop-repl-1'];
+  expect(['shop-0', 'shop-12', ...others].map((pod) => ordinalOf('shop', pod))).toEqual([
+    0,
+    12,
+    ...others.map(() => -1),
+  ]);
 });
