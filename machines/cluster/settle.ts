@@ -102,8 +102,10 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
     handled: without(memory.handled, failedRolloutToken),
     image: imageAfter(memory, before.spec, seen.spec),
   };
-  const underWay = memory.rolledOutGeneration !== null && before.generation > memory.rolledOutGeneration;
-  const atOnce = memory.rolledOutGeneration !== null && !underWay && !judge.needsRollout(before.spec, seen.spec);
+  // Under way, also when only the StatefulSet still tells so, is what was accepted and not yet true.
+  const was = memory.rolledOut?.spec ?? specOn(facts, annotations.rolledOutSpec, judge) ?? before.spec;
+  const isSame = !judge.needsRollout(before.spec, seen.spec) && !judge.needsRollout(was, seen.spec);
+  const atOnce = memory.rolledOutGeneration !== null && isSame;
   if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
   return {
     ...facts,

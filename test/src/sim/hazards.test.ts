@@ -48,6 +48,13 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 100339, scenario: 'delete', steps })).toEqual([]);
   });
 
+  it('a journal that is lost in the middle of a rollout does not make it be taken for done', async () => {
+    const steps = [146, 600].map(
+      (passage) => ({ type: 'crash', operator: 'operator-0', passage, mode: 'amnesia', ms: 0 }) as const,
+    );
+    expect(await judged({ seed: 5056, scenario: 'roll-image', steps })).toEqual([]);
+  });
+
   it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
     const story = [
       'apply crds/samples/two-members.yaml',
