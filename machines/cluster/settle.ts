@@ -7,10 +7,10 @@ import { annotations, failoverObject } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { anythingCreated } from './objects.ts';
-import type { DcsMode, OperatorConfig } from './observations.ts';
+import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import { failedRolloutToken } from './tables/blame.ts';
+import { blamed, failedRolloutToken } from './tables/blame.ts';
 import { without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
@@ -85,7 +85,7 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
   const created = anythingCreated(facts);
   const before = memory.accepted ?? (created ? acceptedBefore(facts, judge) : null);
   const failed = failedGeneration(facts);
-  if (before !== null && failed === seen.generation) return holding(facts, before);
+  if (before !== null && failed === seen.generation) return remembering(holding(facts, before), before, seen);
   if (before !== null && before.generation === seen.generation) {
     return before === memory.accepted ? facts : { ...facts, memory: { ...memory, accepted: before } };
   }
@@ -116,6 +116,14 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
 /** The chosen image outlasts an edit, unless it was chosen by a field that is gone. */
 export function imageAfter(memory: Memory, before: PostgresClusterSpec, wanted: PostgresClusterSpec): Memory['image'] {
   return before.image !== undefined && wanted.image === undefined ? null : memory.image;
+}
+
+/** That a rollout failed outlasts the journal; why it did not, beyond the field. */
+function remembering(facts: Facts, before: AcceptedSpec, seen: ClusterProjection): Facts {
+  const { memory } = facts;
+  if (memory.failedRollout !== null) return facts;
+  const problem = blamed(before.spec, seen.spec, 'the journal that told why is lost');
+  return { ...facts, memory: { ...memory, failedRollout: { generation: seen.generation, problem } } };
 }
 
 function holding(facts: Facts, accepted: AcceptedSpec): Facts {

@@ -55,6 +55,16 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 5056, scenario: 'roll-image', steps })).toEqual([]);
   });
 
+  it('that a rollout failed, and of which field, is still said when the journal is lost', async () => {
+    const steps = [
+      { type: 'crash', operator: 'operator-0', passage: 534, mode: 'rollback', ms: 0 },
+      { type: 'request', operator: 'operator-0', nth: 42, fate: { type: 'held', ms: 6000 } },
+      { type: 'watches-end', atMs: 60_370 },
+      { type: 'watches-end', atMs: 59_369 },
+    ] as const;
+    expect(await judged({ seed: 7018, scenario: 'bad-parameter', steps })).toEqual([]);
+  });
+
   it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
     const story = [
       'apply crds/samples/two-members.yaml',
