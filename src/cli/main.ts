@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
+import { addInspect } from './verbs/inspect.ts';
 import { addJournal } from './verbs/journal.ts';
 import { addCompareVersions, addReplay } from './verbs/replay.ts';
 import { addSimulate } from './verbs/simulate.ts';
@@ -32,6 +33,7 @@ for (const add of [
   addCompareVersions,
   addPostmortem,
   addIncident,
+  addInspect,
   addSimulate,
 ])
   add(program);

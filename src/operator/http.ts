@@ -9,6 +9,8 @@ import { exportLines } from '#src/export/ndjson.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { Actors } from '#src/actor/actor.ts';
 import type { Metrics } from '#src/status/metrics.ts';
+import { attachInspector, type Inspector } from './inspect.ts';
+import { messagesOf } from './inspect-feed.ts';
 
 export interface Health {
   /** Why the process is not ready; empty when it is. */
@@ -109,7 +111,7 @@ function streamExport(ports: Reading, uid: string, response: ServerResponse): vo
   response.end();
 }
 
-function route(given: HttpPorts): Handler {
+function route(given: HttpPorts, inspector: Inspector): Handler {
   return (_request, response, url) => {
     const [, api, what, first = '', second = '', last = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (api !== 'api') return notFound(response, url.pathname);
@@ -135,13 +137,21 @@ function route(given: HttpPorts): Handler {
     if (uid === null) return notFound(response, `${first}/${second}`);
     if (last === 'rows') return json(response, 200, rows(ports, uid, url));
     if (last === 'export') return streamExport(ports, uid, response);
+    if (last === 'ticket') return ticketFor(inspector, ports, uid, response);
     return json(response, 200, { uid, snapshot: ports.actors()?.snapshotOf(uid) ?? null });
   };
 }
 
-function apiServer(ports: HttpPorts): Server {
-  const handle = route(ports);
-  return createServer((request, response) => {
+/** A ticket for a cluster's messages on the inspector's WebSocket. */
+function ticketFor(inspector: Inspector, { journal }: Reading, uid: string, response: ServerResponse): void {
+  const cluster = journal.reader.clusters().find((each) => each.uid === uid);
+  if (cluster === undefined) return notFound(response, uid);
+  const ticket = inspector.ticket(() => messagesOf(journal.reader, cluster));
+  return json(response, 200, { ticket, path: `/inspect?ticket=${ticket}` });
+}
+
+function apiServer(ports: HttpPorts): { readonly server: Server; readonly inspector: Inspector } {
+  const server: Server = createServer((request, response) => {
     if (!isLocal(request) || request.method !== 'GET') {
       return json(response, 403, {
         error: 'only GET requests to a loopback name are answered',
@@ -157,6 +167,9 @@ function apiServer(ports: HttpPorts): Server {
       });
     }
   });
+  const inspector = attachInspector(server, Date.now);
+  const handle = route(ports, inspector);
+  return { server, inspector };
 }
 
 function listen(server: Server, { host, port }: Address): Promise<number> {
@@ -181,7 +194,7 @@ export async function openHttp(
   addresses: { readonly http: Address; readonly api: Address },
 ): Promise<HttpServers> {
   const health = healthServer(ports);
-  const api = apiServer(ports);
+  const { server: api, inspector } = apiServer(ports);
   const httpPort = await listen(health, addresses.http);
   const apiPort = await listen(api, addresses.api);
   const close = (server: Server): Promise<void> =>
@@ -189,5 +202,12 @@ export async function openHttp(
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { httpPort, apiPort, close: async () => void (await Promise.all([close(health), close(api)])) };
+  return {
+    httpPort,
+    apiPort,
+    close: async () => {
+      inspector.close();
+      await Promise.all([close(health), close(api)]);
+    },
+  };
 }

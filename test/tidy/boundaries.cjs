@@ -51,6 +51,14 @@ module.exports = {
       to: { path: 'node_modules/(@kubernetes/client-node|undici)/' },
     },
     {
+      name: 'no-inspector-attached',
+      comment:
+        'Write messages from rows (src/export/stately.ts); the library is for tests, and sends to strangers when it is let.',
+      severity: 'error',
+      from: { path: '^(machines|src)/' },
+      to: { path: 'node_modules/@statelyai/' },
+    },
+    {
       name: 'no-circular',
       comment: 'Two files that need each other are one idea, or need a third.',
       severity: 'error',

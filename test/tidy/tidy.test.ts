@@ -76,6 +76,11 @@ describe('the rules bite', () => {
       text: "import { KubeConfig } from '@kubernetes/client-node';\nexport const z = KubeConfig;\n",
     },
     {
+      rule: 'no-inspector-attached',
+      path: 'src/watch/planted.ts',
+      text: "import { createInspector } from '@statelyai/inspect';\nexport const z = createInspector;\n",
+    },
+    {
       rule: 'no-circular',
       path: 'src/watch/planted.ts',
       text: "import { a } from './other.ts';\nexport const z = a;\n",
