@@ -58,7 +58,7 @@ export function makeCanonical(): Canonical {
         return value
           .replace(/too old resource version: \d+ \(\d+\)/, 'too old resource version')
           .replaceAll(uuid, 'uid')
-          .replace(/(failed to create typed patch object).*/, '$1')
+          .replace(/(failed to create typed patch object)[^]*/, '$1')
           .replace(/(StorageError: invalid object).*/, '$1')
           .replace(/(Apply failed with \d+ conflicts?): [^]*/, '$1')
           .replace(/the ResourceVersion in the precondition \(\d+\)(.*) in record \(\d+\)/, '$1');

@@ -87,6 +87,7 @@ function settledObject(server: Server, draft: Draft, object: Json): Json {
   const { kind } = draft.place;
   const live = draft.live?.object ?? null;
   const given = withGivings(kind.kind, object, live, () => {
+    if (draft.dryRun) return '10.96.0.0';
     server.addresses += 1;
     return `10.96.${server.addresses >> 8}.${server.addresses & 255}`;
   });
@@ -105,6 +106,16 @@ export function isOver(object: Json, kind: Kind): boolean {
   return !kind.graceful || number(object, 0, 'metadata', 'deletionGracePeriodSeconds') === 0;
 }
 
+/** Takes an object away for good; with a Service go the Endpoints of its name, whoever wrote them. @returns its last state */
+export function leave({ store, kinds }: Server, entry: Entry): Json {
+  const last = store.remove(entry);
+  const endpoints = kinds.find(({ kind }) => kind === 'Endpoints');
+  if (entry.kind.kind !== 'Service' || endpoints === undefined) return last;
+  const theirs = store.get(endpoints, text(last, 'metadata', 'namespace'), text(last, 'metadata', 'name'));
+  if (theirs !== null && list(theirs.object, 'metadata', 'finalizers').length === 0) store.remove(theirs);
+  return last;
+}
+
 /** Judges a draft and writes it. @returns the object as it is answered */
 export function commit(server: Server, draft: Draft): Json {
   const { live, place, dryRun } = draft;
@@ -117,7 +128,7 @@ export function commit(server: Server, draft: Draft): Json {
   if (live !== null && live.unsettled !== true && same(live.object, object)) return live.object;
   if (live !== null && isOver(object, kind)) {
     // Nothing is written before it goes: a watch is told of its last state with its finalizers.
-    if (!dryRun) server.store.remove(live);
+    if (!dryRun) leave(server, live);
     return object;
   }
   return dryRun ? object : server.store.put({ kind, object, managers, unsettled: live === null && kind.settlesLate });

@@ -240,6 +240,7 @@ const givings: Readonly<Record<string, (object: Json, live: Json | null, address
       clusterIP,
       clusterIPs: [clusterIP],
       ...families({ ...at(object, 'spec'), clusterIP }),
+      ...('ipFamilies' in before ? { ipFamilies: before['ipFamilies'], ipFamilyPolicy: before['ipFamilyPolicy'] } : {}),
     });
     return { ...object, spec, status: over(object['status'], { loadBalancer: {} }) };
   },

@@ -4,7 +4,7 @@
  * takes it away, so that a watch is told of both.
  */
 import { at, list, number, parsed, put, same, text, type Json } from '../json.ts';
-import type { Draft } from './commit.ts';
+import { leave, type Draft } from './commit.ts';
 import { timeOf, type ApiRequest, type Server } from './context.ts';
 import type { Kind } from './kinds.ts';
 import { deleted, notFound, overtaken, unmet } from './refusals.ts';
@@ -81,7 +81,7 @@ export function removed(server: Server, request: ApiRequest, place: Draft['place
   const dryRun = at(options)['dryRun'] !== undefined;
   const write = (object: Json): Json => (dryRun ? object : server.store.put({ ...live, object, unsettled: false }));
   const gone = (object: Json): Json => {
-    const last = dryRun ? object : server.store.remove({ ...live, object });
+    const last = dryRun ? object : leave(server, { ...live, object });
     return kind.returnsDeleted ? last : deleted(kind, name, uidOf(last));
   };
   const mark = marks(server, kind, options, live.object);

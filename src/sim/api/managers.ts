@@ -47,6 +47,7 @@ function withWriter(managers: readonly Manager[], writer: Manager): readonly Man
   const before = managers.find((each) => isSame(each, writer));
   const isUnmoved =
     before !== undefined &&
+    before.time === writer.time &&
     before.fields.size === writer.fields.size &&
     [...before.fields].every((path) => writer.fields.has(path));
   return [...others, isUnmoved ? before : writer].filter(({ fields }) => fields.size > 0).sort(byKey);

@@ -39,6 +39,17 @@ const changeableOfSets = new Set([
   'minReadySeconds',
 ]);
 
+/** Mounts of volumes that are not there. */
+function lostMounts(spec: Json, claims: readonly unknown[] = []): readonly string[] {
+  const names = [...list(spec, 'volumes'), ...claims].map(
+    (each) => text(each, 'name') || text(each, 'metadata', 'name'),
+  );
+  return list(spec, 'containers')
+    .flatMap((container) => list(container, 'volumeMounts').map((mount) => text(mount, 'name')))
+    .filter((name) => !names.includes(name))
+    .map((name) => `spec.containers[].volumeMounts[].name: Not found: "${name}"`);
+}
+
 const statefulSet: Check = (object, live) => {
   const spec = at(object, 'spec');
   const matched = at(spec, 'selector', 'matchLabels');
@@ -52,6 +63,7 @@ const statefulSet: Check = (object, live) => {
       Object.keys(matched).length === 0 || !bears(labels, matched),
       'spec.template.metadata.labels: Invalid value: `selector` does not match template `labels`',
     ),
+    ...lostMounts(at(spec, 'template', 'spec'), list(spec, 'volumeClaimTemplates')),
     ...when(list(spec, 'template', 'spec', 'containers').length === 0, 'spec.template.spec.containers: Required value'),
     ...when(
       live !== null && moved.length > 0,
@@ -69,6 +81,7 @@ function settledPod(pod: Json, live: Json): Json {
 }
 
 const pod: Check = (object, live) => [
+  ...lostMounts(at(object, 'spec')),
   ...when(list(object, 'spec', 'containers').length === 0, 'spec.containers: Required value'),
   ...when(
     live !== null && !same(settledPod(object, live), settledPod(live, live)),
