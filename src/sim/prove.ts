@@ -3,7 +3,7 @@
  *
  *   (none)                  all of it: `make proof`
  *   --slice                 a part, another one for each commit: what CI runs
- *   --every K --seeds A..B  every K-th single crash, and these seeds
+ *   --every K --seeds A..B --scenario NAME   every K-th single crash, these seeds, of the scenarios this one alone
  *   --shards A..B           seeds alone, ten thousand a shard; what the ledger has is not run again
  *   --sum                   what the ledger adds up to
  *   --workers N             processes, two unless said
@@ -25,6 +25,7 @@ const { values } = parseArgs({
   options: {
     slice: { type: 'boolean', default: false },
     every: { type: 'string' },
+    scenario: { type: 'string' },
     seeds: { type: 'string' },
     shards: { type: 'string' },
     sum: { type: 'boolean', default: false },
@@ -184,7 +185,14 @@ function scopeAsked(): Omit<Scope, 'part' | 'parts'> {
   if (values.slice) return slice(commit());
   const [first, last] = bounds(values.seeds ?? `${whole.seeds.from}..${whole.seeds.count}`);
   const seeds = { from: first, count: last - first + 1 };
-  return { ...whole, every: Number(values.every ?? whole.every), seeds, twice: Math.min(whole.twice, seeds.count) };
+  const scenarios = values.scenario === undefined ? allScenarios : [values.scenario];
+  return {
+    ...whole,
+    scenarios,
+    every: Number(values.every ?? whole.every),
+    seeds,
+    twice: Math.min(whole.twice, seeds.count),
+  };
 }
 
 async function shards(range: string): Promise<number> {
