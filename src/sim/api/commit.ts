@@ -6,7 +6,7 @@ import { at, list, number, put, same, text, type Json } from '../json.ts';
 import { timeOf, uuid, type Server } from './context.ts';
 import { tidied, withDefaults, withFinalizers, withGivings } from './defaults.ts';
 import type { Kind } from './kinds.ts';
-import { managedFields, type Manager } from './managers.ts';
+import { isSameSet, managedFields, type Manager } from './managers.ts';
 import type { Place } from './places.ts';
 import { invalid } from './refusals.ts';
 import { defaulted, known, problemsOf } from './schema.ts';
@@ -106,6 +106,16 @@ export function isOver(object: Json, kind: Kind): boolean {
   return !kind.graceful || number(object, 0, 'metadata', 'deletionGracePeriodSeconds') === 0;
 }
 
+function unmanaged(object: Json): Json {
+  return put(object, ['metadata'], { managedFields: undefined });
+}
+
+/** Whose set is what it was keeps its time, when nothing else has changed either: a time alone is no change. */
+function unlessOnlyTime(live: Entry | null, settled: Json, managers: readonly Manager[]): readonly Manager[] {
+  if (live === null || !same(unmanaged(live.object), unmanaged(settled))) return managers;
+  return managers.map((manager) => live.managers.find((former) => isSameSet(former, manager)) ?? manager);
+}
+
 /** Takes an object away for good; with a Service go the Endpoints of its name, whoever wrote them. @returns its last state */
 export function leave({ store, kinds }: Server, entry: Entry): Json {
   const last = store.remove(entry);
@@ -122,7 +132,7 @@ export function commit(server: Server, draft: Draft): Json {
   const { kind } = place;
   const read = readObject(server, draft);
   const settled = settledObject(server, draft, read);
-  const managers = draft.managers(read);
+  const managers = unlessOnlyTime(live, settled, draft.managers(read));
   const managed = managers.length === 0 ? undefined : managedFields(kind, managers);
   const object = put(settled, ['metadata'], { managedFields: managed });
   if (live !== null && live.unsettled !== true && same(live.object, object)) return live.object;

@@ -42,15 +42,16 @@ function byKey(one: Manager, other: Manager): number {
   return key(one) < key(other) ? -1 : 1;
 }
 
+/** Whether two entries are of one manager and own the same, whenever they wrote. */
+export function isSameSet(one: Manager, other: Manager): boolean {
+  if (one === other) return true;
+  if (!isSame(one, other) || one.fields.size !== other.fields.size) return false;
+  return [...one.fields].every((path) => other.fields.has(path));
+}
+
 function withWriter(managers: readonly Manager[], writer: Manager): readonly Manager[] {
   const others = managers.filter((each) => !isSame(each, writer));
-  const before = managers.find((each) => isSame(each, writer));
-  const isUnmoved =
-    before !== undefined &&
-    before.time === writer.time &&
-    before.fields.size === writer.fields.size &&
-    [...before.fields].every((path) => writer.fields.has(path));
-  return [...others, isUnmoved ? before : writer].filter(({ fields }) => fields.size > 0).sort(byKey);
+  return [...others, writer].filter(({ fields }) => fields.size > 0).sort(byKey);
 }
 
 function less(managers: readonly Manager[], taken: ReadonlySet<FieldPath>): readonly Manager[] {
