@@ -170,9 +170,24 @@ function awaitedNoMore(facts: Facts, world: World, object: ObjectProjection): Me
   return pending ? shown : without(shown, `await/Restart/${object.name}`);
 }
 
+/**
+ * What a member said of its settings holds while the same PostgreSQL runs: one that stops, or has taken what waited for a
+ * start, is another one. The start is not always ours, and the answer to ours may be lost.
+ */
+function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
+  const { verified } = facts.memory;
+  const before = facts.world.objects[objectKey(object)]?.object.detail;
+  if (object.detail.type !== 'Pod' || before?.type !== 'Pod') return verified;
+  const [was, is] = [before.patroni, object.detail.patroni];
+  const runs = is?.state === 'running' || is?.state === 'streaming';
+  const taken = was?.pendingRestart === true && is?.pendingRestart !== true;
+  return object.name in verified && (!runs || taken) ? without(verified, object.name) : verified;
+}
+
 function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
   const world = sawObject(facts.world, { object, since: at, changed });
-  const next: Facts = { world, memory: { ...facts.memory, timers: awaitedNoMore(facts, world, object) } };
+  const [timers, verified] = [awaitedNoMore(facts, world, object), answersOf(facts, object)];
+  const next: Facts = { world, memory: { ...facts.memory, timers, verified } };
   if (object.detail.type !== 'StatefulSet') return next;
   // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
   const dcs = object.annotations[annotations.dcs];

@@ -1,0 +1,51 @@
+/**
+ * Hazard: a member is asked for its settings, its PostgreSQL starts anew, and the answer to the request for that is lost.
+ * What it said before is no longer true, and an operator that goes on believing it waits for ever.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Facts } from '#machines/cluster/facts.ts';
+import { learn } from '#machines/cluster/learn.ts';
+import type { PatroniMember } from '#machines/cluster/observations.ts';
+import { factsOf } from './worlds.ts';
+
+const name = 'shop-1';
+
+function askedBefore(pendingRestart: boolean): Facts {
+  const facts = factsOf({
+    known: true,
+    deleting: 'no',
+    statefulSet: true,
+    leader: 'writable',
+    ready: 2,
+    bootstrapped: true,
+    database: true,
+    expired: 'nothing',
+    generation: 'newer',
+    refused: false,
+    template: 'new',
+  });
+  const verified = { [name]: { uid: `Pod-${name}`, settings: { max_connections: '100' } } };
+  return reported({ ...facts, memory: { ...facts.memory, verified } }, { pendingRestart });
+}
+
+function reported(facts: Facts, change: Partial<PatroniMember>): Facts {
+  const object = facts.world.objects[`Pod/${name}`]?.object;
+  if (object?.detail.type !== 'Pod' || object.detail.patroni === null) throw new Error(`no report of ${name}`);
+  const detail = { ...object.detail, patroni: { ...object.detail.patroni, ...change } };
+  return learn(facts, { type: 'ObjectSeen', object: { ...object, detail }, changed: [] }, 1000);
+}
+
+describe('what a member said of its settings', () => {
+  it('holds while the same PostgreSQL runs', () =>
+    expect(reported(askedBefore(true), { positionBytes: 4096 }).memory.verified).toHaveProperty(name));
+
+  it.each(['restarting', 'starting', 'stopped', 'start failed', 'crashed'])('is forgotten when it is %s', (state) =>
+    expect(reported(askedBefore(true), { state }).memory.verified).toEqual({}),
+  );
+
+  it('is forgotten when a restart was due and is no more, whoever did it and whatever was seen of it', () =>
+    expect(reported(askedBefore(true), { pendingRestart: false }).memory.verified).toEqual({}));
+
+  it('is not forgotten when a restart becomes due', () =>
+    expect(reported(askedBefore(false), { pendingRestart: true }).memory.verified).toHaveProperty(name));
+});
