@@ -103,7 +103,8 @@ export function settingsScript(names: readonly string[]): string {
   ].join('\n');
 }
 
-const readTimeoutMs = 6_000;
+/** A question changes nothing, so it may outlast the Lease; a command on a busy node takes longer than the statement. */
+const readTimeoutMs = 20_000;
 const psql = ['psql', '-U', 'postgres', '-d', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'];
 
 /** Reads parameters of a member, as pg_settings shows them. Changes nothing. */
