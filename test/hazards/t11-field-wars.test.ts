@@ -42,7 +42,7 @@ const stubborn: Invariant = {
   watch: (world) => {
     let untilMs = Infinity;
     world.schedule.after(40_000, () => {
-      untilMs = world.schedule.elapsedMs() + 600_000;
+      untilMs = world.schedule.elapsedMs() + 120_000;
       world.user.patch(put(world.user.get('Service', namespace, 'shop-repl') ?? {}, [], {}), {
         spec: { type: 'NodePort' },
       });
@@ -65,10 +65,10 @@ describe('T11: another manager', () => {
     expect(await violated([planOf('create', [step])], { also: [noPodGoes] })).toEqual([]);
   });
 
-  it('that writes its value back for ten minutes is answered ever more slowly', async () => {
+  it('that writes its value back for two minutes is answered ever more slowly', async () => {
     let times: readonly number[] = [];
-    const also = [stubborn, counting(`PATCH ${service}`, 40_000, 640_000, (each) => (times = each))];
-    expect(await violated([planOf('create', [waitUntil(660_000)])], { also })).toEqual([]);
+    const also = [stubborn, counting(`PATCH ${service}`, 40_000, 160_000, (each) => (times = each))];
+    expect(await violated([planOf('create', [waitUntil(180_000)])], { also })).toEqual([]);
     expect(times.length).toBeGreaterThan(2);
     expect(times.length).toBeLessThanOrEqual(12);
   });
