@@ -99,6 +99,12 @@ function importedPath({ dir }: ClusterOptions): string {
   return join(dir, 'imported');
 }
 
+/** Gives an image that a node has a second name there. */
+export async function tagImage(node: NodeOptions, reference: string, name: string): Promise<void> {
+  const images = ['--address', containerdSocket(node), '--namespace', 'k8s.io', 'images'];
+  await run('ctr', [...images, 'tag', '--force', reference, name]);
+}
+
 /** Archives that were imported after the start; a node that begins anew needs them too. */
 function imported(cluster: ClusterOptions): readonly string[] {
   if (!existsSync(importedPath(cluster))) return [];

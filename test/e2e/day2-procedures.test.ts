@@ -1,0 +1,149 @@
+/**
+ * Edits of a running cluster under a continuous writer: parameters, rolling update, and a spec that cannot become
+ * true and is taken back.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { condition, edit, imagesOf, rolledOut, secondName, shown, startOrder } from './support/changes.ts';
+import type { Subject } from './support/database.ts';
+import { requireNodes } from './support/nodes.ts';
+import { openRun, type Run } from './support/run.ts';
+import { longer } from './support/selection.ts';
+import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
+import { eventually, openWorld, type World } from './world.ts';
+
+const where = 'e2e-day2-edits';
+const absent = 'postgres-operator.local/spilo:does-not-exist';
+
+let world: World;
+let shop: Subject;
+let run: Run;
+
+const values = (each: Readonly<Record<string, unknown>>): readonly unknown[] => Object.values(each);
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+/** Edits the spec and waits until it is true of every member. */
+async function change(spec: Readonly<Record<string, unknown>>, replicas = 2): Promise<void> {
+  await edit(world, shop, spec);
+  await rolledOut(world, shop);
+  await allStreaming(world, shop, replicas);
+}
+
+beforeAll(async () => {
+  world = await openWorld();
+  requireNodes(world, 1);
+  const setting = settingOfEnvironment();
+  shop = await createShop(world, where, setting);
+  await allStreaming(world, shop);
+  run = await openRun(world, shop, settingName(setting));
+});
+
+afterAll(async () => {
+  await run.close();
+});
+
+describe('parameters', () => {
+  it('that need no restart are in force on every member, and nothing starts anew', async () => {
+    const measured = await run.measure({ name: 'parameter by reload', isPlanned: true }, () =>
+      change({ postgresqlParams: { work_mem: '7MB' } }),
+    );
+    expect(values(await shown(world, shop, 'work_mem'))).toEqual(['7MB', '7MB', '7MB']);
+    expect(total(measured.starts)).toBe(0);
+    expect(total(measured.recreations)).toBe(0);
+  });
+
+  longer('that need one are in force after one restart of each PostgreSQL in its pod', async () => {
+    const { name: primary } = await primaryPod(world, shop);
+    const measured = await run.measure({ name: 'parameter by restart', isPlanned: true }, () =>
+      change({ postgresqlParams: { max_connections: '137' } }),
+    );
+    expect(values(await shown(world, shop, 'max_connections'))).toEqual(['137', '137', '137']);
+    expect(values(measured.starts)).toEqual([1, 1, 1]);
+    expect(total(measured.recreations)).toBe(0);
+    expect((await startOrder(world, shop)).at(-1), 'what rises is in force on replicas first').toBe(primary);
+    expect((await primaryPod(world, shop)).name).toBe(primary);
+  });
+
+  longer('one up and one down together are both in force, and the cluster writes on', async () => {
+    const measured = await run.measure({ name: 'parameters up and down together', isPlanned: true }, () =>
+      change({
+        postgresqlParams: {
+          max_connections: '151',
+          max_worker_processes: '5',
+        },
+      }),
+    );
+    expect(values(await shown(world, shop, 'max_connections'))).toEqual(['151', '151', '151']);
+    expect(values(await shown(world, shop, 'max_worker_processes'))).toEqual(['5', '5', '5']);
+    expect(values(measured.starts).every((count) => Number(count) >= 1)).toBe(true);
+    expect(total(measured.recreations)).toBe(0);
+  });
+
+  longer('that leave the spec go back to what they are by themselves', async () => {
+    const measured = await run.measure({ name: 'parameters removed', isPlanned: true }, () =>
+      change({ postgresqlParams: null }),
+    );
+    expect(values(await shown(world, shop, 'max_connections'))).toEqual(['100', '100', '100']);
+    expect(values(await shown(world, shop, 'max_worker_processes'))).toEqual(['8', '8', '8']);
+    expect(values(await shown(world, shop, 'work_mem'))).toEqual(['4MB', '4MB', '4MB']);
+    expect(total(measured.recreations)).toBe(0);
+  });
+});
+
+describe('an image', () => {
+  it('that is another is rolled out: every pod anew once, one switchover, nothing lost', async () => {
+    const before = await primaryPod(world, shop);
+    const [reference = ''] = Object.values(await imagesOf(world, shop));
+    const image = await secondName(reference);
+    const measured = await run.measure({ name: 'rolling update', isPlanned: true }, () => change({ image }));
+    expect(values(await imagesOf(world, shop))).toEqual([image, image, image]);
+    expect(values(measured.recreations)).toEqual([1, 1, 1]);
+    const after = await primaryPod(world, shop);
+    expect(after.name).not.toBe(before.name);
+    const story = await world.pgc('timeline', shop.name, '--namespace', where);
+    const handOvers = story.split('\n').filter((line) => line.includes('the leader key goes from'));
+    expect(handOvers, story).toHaveLength(1);
+  });
+
+  longer('that does not exist costs one replica for a while, and is taken back by itself', async () => {
+    const [image = ''] = Object.values(await imagesOf(world, shop));
+    const { name: primary } = await primaryPod(world, shop);
+    const measured = await run.measure({ name: 'image that does not exist', isPlanned: true }, async () => {
+      await edit(world, shop, { image: absent });
+      await eventually(
+        'the condition naming the field',
+        async () => {
+          const told = await condition(world, shop, 'ConfigurationValid');
+          return told?.status === 'False' && told.reason === 'RolloutFailed' && told.message.includes('spec.image');
+        },
+        300_000,
+      );
+      await eventually(
+        'every member running what ran before',
+        async () => {
+          const images = values(await imagesOf(world, shop));
+          return images.length === 3 && images.every((each) => each === image);
+        },
+        300_000,
+      );
+      await allStreaming(world, shop);
+    });
+    expect(Object.entries(measured.recreations).filter(([, count]) => count > 0)).toHaveLength(1);
+    expect(measured.recreations[primary]).toBe(0);
+    expect((await primaryPod(world, shop)).name).toBe(primary);
+  });
+
+  longer('put back into the spec heals it', async () => {
+    const [image = ''] = Object.values(await imagesOf(world, shop));
+    const measured = await run.measure({ name: 'image put back', isPlanned: true }, () => change({ image }));
+    expect((await condition(world, shop, 'ConfigurationValid'))?.status).toBe('True');
+    expect(total(measured.recreations)).toBe(0);
+  });
+});
+
+describe('the account', () => {
+  it('holds: every row that was acknowledged is there, every row that is there was sent', async () => {
+    expect(await run.writer.lost()).toEqual([]);
+    expect(run.probes.twoPrimaries()).toEqual([]);
+  });
+});
