@@ -6,12 +6,15 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildId } from '#src/build-id.ts';
 import { coreBundle, programBundle } from '#src/dev/bundle.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { mutants, openMutation } from '../replay/mutants.ts';
+
+// Each is a process of its own.
+vi.setConfig({ testTimeout: 60_000 });
 
 const root = new URL('../../../', import.meta.url).pathname;
 const golden = join(root, 'test/golden/cli');

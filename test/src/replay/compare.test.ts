@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildOf } from '#src/cli/build-file.ts';
 import { coreBundle, nameOfCore } from '#src/dev/bundle.ts';
 import { buildId } from '#src/build-id.ts';
@@ -30,6 +30,9 @@ interface Chain {
   readonly rows: readonly RecordRow[];
   readonly getBlob: (hash: string) => string;
 }
+
+// A bundle and some hundred decisions each: seconds of computing, many where a machine is shared.
+vi.setConfig({ testTimeout: 120_000 });
 
 const chains: Chain[] = [];
 const reference = makeCore();
