@@ -70,4 +70,14 @@ describe('T16: clock and loop', () => {
     const plans = steps.map((each) => planOf('two-operators', each));
     expect(await violated(plans, { also: [deposedChangesNothing, timersFireOnce] })).toEqual([]);
   });
+
+  it('a leader that cannot renew its Lease stops in time, though its clock falls back by an hour', async () => {
+    const lost = { type: 'lost-request', silent: false } as const;
+    const to = 'GET /apis/coordination.k8s.io/';
+    const steps: readonly PlanStep[] = [
+      { type: 'requests', operator, to, atMs: 2_000, ms: 60_000, fate: lost },
+      jump(3_000, -hour),
+    ];
+    expect(await violated([planOf('two-operators', steps)], { also: [deposedChangesNothing] })).toEqual([]);
+  });
 });
