@@ -1,5 +1,5 @@
 /**
- * Edits of a running cluster under a continuous writer: parameters, rolling update, and a spec that cannot become
+ * Edits of a running cluster under a continuous writer: parameters, rolling update, scaling, and a spec that cannot become
  * true and is taken back.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { condition, edit, imagesOf, rolledOut, secondName, shown, startOrder } f
 import type { Subject } from './support/database.ts';
 import { requireNodes } from './support/nodes.ts';
 import { openRun, type Run } from './support/run.ts';
-import { longer } from './support/selection.ts';
+import { longer, longerSuite } from './support/selection.ts';
 import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
 import { eventually, openWorld, type World } from './world.ts';
 
@@ -140,6 +140,40 @@ describe('an image', () => {
     expect(total(measured.recreations)).toBe(0);
   });
 });
+
+longerSuite('scaling', () => {
+  it('up adds a member that streams', async () => {
+    const measured = await run.measure({ name: 'scale 3 to 4', isPlanned: true }, () => change({ replicas: 4 }, 3));
+    expect(Object.keys(await imagesOf(world, shop))).toHaveLength(4);
+    expect(total(measured.recreations)).toBe(0);
+  });
+
+  it('down takes the primary along only after it has handed over to one that stays', async () => {
+    const last = `${shop.name}-3`;
+    await eventually('the member that is to go leading', async () => {
+      const now = await primaryPod(world, shop);
+      if (now.name === last) return true;
+      await handOver(now.name, last);
+      return null;
+    });
+    await rolledOut(world, shop);
+    await allStreaming(world, shop, 3);
+    await run.measure({ name: 'scale 4 to 2, the primary among them', isPlanned: true }, () =>
+      change({ replicas: 2 }, 1),
+    );
+    expect(Object.keys(await imagesOf(world, shop)).sort()).toEqual([`${shop.name}-0`, `${shop.name}-1`]);
+    expect([`${shop.name}-0`, `${shop.name}-1`]).toContain((await primaryPod(world, shop)).name);
+  });
+});
+
+/** Somebody asks Patroni itself for a switchover. */
+async function handOver(leader: string, candidate: string): Promise<void> {
+  const command = ['patronictl', '-c', '/home/postgres/postgres.yml', 'switchover', shop.name];
+  const named = ['--leader', leader, '--candidate', candidate, '--force'];
+  const exec = ['--namespace', where, 'exec', leader, '--container', 'postgres', '--'];
+  await world.kubectl(...exec, ...command, ...named);
+  await eventually('the new leader', async () => (await primaryPod(world, shop)).name === candidate);
+}
 
 describe('the account', () => {
   it('holds: every row that was acknowledged is there, every row that is there was sent', async () => {
