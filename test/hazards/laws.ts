@@ -77,6 +77,28 @@ export function counting(
   };
 }
 
+/** For a while nothing is changed but what a status says, and no phase is left. */
+export function nothingFollows(from: number, until: number): Invariant {
+  return {
+    name: 'T9',
+    says: 'of what could not be read nothing follows',
+    watch: (world, tell) => {
+      const during = (): boolean => world.schedule.elapsedMs() >= from && world.schedule.elapsedMs() < until;
+      world.api.store.onChange(({ kind, object, before }) => {
+        const [was, is] = [text(before, 'status', 'phase'), text(object, 'status', 'phase')];
+        if (during() && kind.kind === 'PostgresCluster' && was !== is)
+          tell(`${nameOf(object)} went from ${was} to ${is}`);
+      });
+      return {
+        onLeaving: ({ request }) => {
+          const says = request.path.endsWith('/status') || request.path.endsWith('/events');
+          if (during() && isChange(request) && !says) tell(`${request.method} ${request.path} was sent`);
+        },
+      };
+    },
+  };
+}
+
 /** No pod goes, however often it is looked at. */
 export const noPodGoes: Invariant = {
   name: 'T5',
