@@ -221,7 +221,9 @@ function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'r
   return { ...answered, world: sawObject(answered.world, { object: outcome.object, since: at, changed: [] }) };
 }
 
-function uncertain(facts: Facts, closed: Closed, reason: string, at: number): Facts {
+function uncertain(before: Facts, closed: Closed, reason: string, at: number): Facts {
+  // A configuration that may have been written makes what members said before as old as one that was.
+  const facts = closed.intent.type === 'PatchPatroniConfig' ? asked(before, closed, at) : before;
   const rule = recoveryRules[closed.intent.type];
   const trouble = { reason: 'OutcomeUnknown', message: reason, permanent: false, ...asSoon };
   switch (rule) {

@@ -53,6 +53,8 @@ export interface Sights {
   readonly opened: (letter: Letter) => Addressed | null;
   /** What an actor knows from its journal. Call it before the first letter of that cluster is opened. */
   readonly remember: (clusterUid: string, objects: Iterable<ObjectProjection>) => void;
+  /** Whether the actor was told this very sight; not while it is still on its way to him. */
+  readonly wasTold: (clusterUid: string, projection: ObjectProjection) => boolean;
 }
 
 function keyOf(kind: SourceKind, uid: string): string {
@@ -107,6 +109,8 @@ export function createSights(repeated: StreamReports['repeated']): Sights {
       const { cluster, at, causedBy } = letter;
       return { cluster, at, causedBy, observation };
     },
+    wasTold: (clusterUid, projection) =>
+      told.get(clusterUid)?.get(keyOf(projection.kind, projection.uid))?.projection === projection,
     remember: (clusterUid, objects) => {
       const known = toldTo(clusterUid);
       for (const projection of objects) known.set(keyOf(projection.kind, projection.uid), remembered(projection));

@@ -40,7 +40,14 @@ export interface Stream {
 export function createStream(ports: StreamPorts): Stream {
   const sights = createSights(ports.reports.repeated);
   let deliver: (letter: Letter) => void = () => undefined;
-  const observer = createObserver({ ...ports, emit: (letter) => deliver(letter) });
+  // What equals a sight that is still on its way is not skipped yet: that one will be decided.
+  const repeated: StreamReports['repeated'] = (kind, skipped) => {
+    const isOnItsWay =
+      skipped?.observation.type === 'ObjectSeen' && !sights.wasTold(skipped.cluster.uid, skipped.observation.object);
+    ports.reports.repeated(kind, isOnItsWay ? null : skipped);
+  };
+  const reports = { ...ports.reports, repeated };
+  const observer = createObserver({ ...ports, reports, emit: (letter) => deliver(letter) });
 
   const observed: OperatorFunction<StreamInput, Letter> = (inputs) =>
     new Observable((subscriber) => {

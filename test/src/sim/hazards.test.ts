@@ -65,6 +65,14 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 7018, scenario: 'bad-parameter', steps })).toEqual([]);
   });
 
+  it('a configuration whose writing was never answered is not taken for one that members follow', async () => {
+    const steps = [
+      { type: 'crash', operator: 'operator-0', passage: 567, mode: 'pause', ms: 14_090 },
+      { type: 'crash', operator: 'operator-0', passage: 38, mode: 'rollback', ms: 0 },
+    ] as const;
+    expect(await judged({ seed: 200074, scenario: 'parameters', steps })).toEqual([]);
+  });
+
   it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
     const story = [
       'apply crds/samples/two-members.yaml',
