@@ -216,7 +216,7 @@ const meddlings: readonly Meddling[] = [
     on: 'StatefulSet/shop',
     contentType: strategic,
     body: { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } } } } },
-    foreign: ['/spec/template/metadata/annotations'],
+    foreign: ['/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt'],
     owned: false,
   },
   {
