@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseAllDocuments, stringify } from 'yaml';
+import { connect } from '#src/kube/api.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { accepted } from './api-world.ts';
 import type { LeaderOptions } from './leader-process.ts';
@@ -44,6 +45,10 @@ function tokenPod(name: string): unknown {
   };
 }
 
+function kubeconfigOf(world: LineWorld, holder: string): string {
+  return `${world.api.dir}/${holder}.kubeconfig`;
+}
+
 /** A kubeconfig whose token is bound to the pod of that name, as a real operator's is. */
 async function boundKubeconfig(world: LineWorld, holder: string): Promise<string> {
   await world.api.kubectl(['create', '-f', '-'], JSON.stringify(tokenPod(holder)));
@@ -52,7 +57,7 @@ async function boundKubeconfig(world: LineWorld, holder: string): Promise<string
     await world.api.kubectl(['--namespace', home, 'create', 'token', 'postgres-operator', ...bound])
   ).trim();
   const config = JSON.parse(readFileSync(world.kubeconfig, 'utf8')) as { readonly users: readonly { name: string }[] };
-  const file = `${world.api.dir}/${holder}.kubeconfig`;
+  const file = kubeconfigOf(world, holder);
   const users = config.users.map(({ name }) => ({ name, user: { token } }));
   writeFileSync(file, JSON.stringify({ ...config, users }), { mode: 0o600 });
   return file;
@@ -131,4 +136,30 @@ export function pauseAt(leader: Leader, sends: number): void {
 /** Resolves when the leader has stopped itself. */
 export function stopped(leader: Leader): Promise<void> {
   return waitFor(`${leader.holder} to stop before a send`, async () => isStopped(leader), 60_000);
+}
+
+/** What became of a creation that nothing but the policy can refuse. */
+export type Tried = { readonly type: 'created' } | { readonly type: 'denied'; readonly because: string };
+
+/**
+ * Asks, as one leader's pod, for a new object in the pair's namespace. A dry run: admission is the same, nothing is kept.
+ * @throws when the API server said anything else than yes or 403
+ */
+export async function tryCreate(world: LineWorld, { namespace }: Pair, holder: string): Promise<Tried> {
+  const kube = connect({ kubeconfig: kubeconfigOf(world, holder), context: null }, () => Date.now());
+  const name = `asked-by-${holder}`;
+  const answer = await kube.send({
+    method: 'POST',
+    path: `/api/v1/namespaces/${namespace}/configmaps`,
+    query: { dryRun: 'All' },
+    contentType: 'application/json',
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } }),
+    auditId: null,
+  });
+  await kube.close();
+  if (answer.type === 'ok') return { type: 'created' };
+  if (answer.type !== 'refused' || answer.status !== 403)
+    throw new Error(`${holder} asked for ConfigMap ${namespace}/${name}: ${JSON.stringify(answer)}`);
+  const because = /the Lease is held by .*$/.exec(answer.message)?.[0] ?? answer.message;
+  return { type: 'denied', because };
 }
