@@ -117,17 +117,16 @@ const database: Send = async (effect, ports) => {
   const { request } = effect.intent;
   if (request.type !== 'sql')
     throw new Error('intent CreateDatabase bears no SQL request; the journal row cannot be of this build');
-  return ensureApplicationDatabase(request, {
-    runInPod: ports.runInPod,
-    chance: ports.chance,
-    secretValue: async (namespace, name, key) => {
-      const answer = await ports.get(resourcePath('Secret', namespace, name));
-      const data =
-        answer.type === 'ok' && isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
-      const value = data[key];
-      return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : null;
-    },
-  });
+  const { namespace, secret } = request;
+  const answer = secret === null ? null : await ports.get(resourcePath('Secret', namespace, secret.name));
+  const isThere = answer === null || answer.type === 'ok' || (answer.type === 'refused' && answer.status === 404);
+  // A Secret that could not be read is not one without a password.
+  if (!isThere) return failedOutcome(answer, true);
+  const body = answer?.type === 'ok' ? answer.body : null;
+  const data = isObject(body) && isObject(body['data']) ? body['data'] : {};
+  const value = data[secret?.key ?? ''];
+  const password = typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : null;
+  return ensureApplicationDatabase(request, { runInPod: ports.runInPod, chance: ports.chance, password });
 };
 
 const restart: Send = async (effect, ports) => {

@@ -65,8 +65,8 @@ export function databaseScript(database: string, owner: string, verifier: string
 
 export interface SqlPorts {
   readonly runInPod: RunInPod;
-  /** Reads one value of a Secret; null when it is not there. */
-  readonly secretValue: (namespace: string, name: string, key: string) => Promise<string | null>;
+  /** The owner's, from its Secret; null when there is none. */
+  readonly password: string | null;
   readonly chance: Chance;
 }
 
@@ -133,7 +133,7 @@ export async function readSettings(request: SqlRequest, runInPod: RunInPod): Pro
 export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlPorts): Promise<Outcome> {
   const { database = '', owner = '' } = request.arguments;
   if (request.secret === null) return transient('SecretMissing', 'no Secret was named for the owner of the database');
-  const password = await ports.secretValue(request.namespace, request.secret.name, request.secret.key);
+  const { password } = ports;
   if (password === null)
     return transient('SecretMissing', `Secret ${request.secret.name} has no key ${request.secret.key}`);
   const verifier = scramVerifier(password, ports.chance.bytes(16));

@@ -116,7 +116,7 @@ describe('the application database', () => {
       },
       {
         chance,
-        secretValue: async () => 'x',
+        password: 'x',
         runInPod: async (request) => {
           asked.push(request);
           return { exitCode: 0, output: '', errors: '' };
@@ -157,7 +157,7 @@ describe('the application database', () => {
       },
       {
         chance,
-        secretValue: async () => 'CANARY',
+        password: 'CANARY',
         runInPod: async ({ command, input }) => {
           inputs.push(input, ...command);
           return { exitCode: 0, output, errors: 'ERROR: CANARY' };
@@ -210,6 +210,43 @@ describe('the executor', () => {
     const ended = await new Promise<Ended>((resolve) => makeExecutor(given, () => 0, resolve).execute(work));
     return { ended, sent };
   }
+
+  it('tells of a Secret that could not be read apart from one without a password', async () => {
+    const database: IntentRecord = {
+      ...intent,
+      type: 'CreateDatabase',
+      class: 'E',
+      target: { kind: 'Pod', name: 'c-0' },
+      request: {
+        type: 'sql',
+        namespace: 'n',
+        pod: 'c-0',
+        container: 'postgres',
+        procedure: 'ensure-application-database',
+        arguments: { database: 'app', owner: 'app' },
+        secret: { name: 'c-app', key: 'password' },
+      },
+    };
+    const outcomeOf = (get: ExecutorPorts['get']): Promise<unknown> =>
+      new Promise((resolve) =>
+        makeExecutor(
+          ports({ get }).ports,
+          () => 0,
+          ({ outcome }) => resolve(outcome),
+        ).execute({ ...work, intent: database }),
+      );
+    const away = await outcomeOf(async () => ({ type: 'not-sent', because: 'connection refused' }));
+    expect(away).toMatchObject({ type: 'transient', reason: 'NotSent' });
+    const gone = await outcomeOf(async () => ({
+      type: 'refused',
+      status: 404,
+      reason: 'NotFound',
+      message: '',
+      retryAfterMs: null,
+      body: null,
+    }));
+    expect(gone).toMatchObject({ type: 'transient', reason: 'SecretMissing' });
+  });
 
   it('sends each intent with an Audit-ID that names its row', async () => {
     const { ended, sent } = await endOf({});
