@@ -221,12 +221,12 @@ describe('bad input', () => {
       'params',
       '--type=merge',
       '-p',
-      '{"spec":{"replicas":3}}',
+      '{"spec":{"synchronous":{"mode":"Preferred"}}}',
     );
     await eventually('the condition', async () =>
       (await statusOf(world, where, 'params')).conditions.some(
         ({ type, status, message }) =>
-          type === 'ConfigurationValid' && status === 'False' && message.includes('spec.replicas'),
+          type === 'ConfigurationValid' && status === 'False' && message.includes('spec.synchronous'),
       ),
     );
     expect((await statusOf(world, where, 'params')).phase).toBe('Running');
