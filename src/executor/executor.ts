@@ -35,7 +35,8 @@ export interface Executor {
 }
 
 const perCluster = 12;
-const inAll = 96;
+/** Fewer than there are sockets for requests (`kube/request.ts`): the deadline of a change must not pass while it waits for one. */
+const inAll = 32;
 
 interface Queue {
   readonly waiting: IntentOf[];

@@ -45,7 +45,7 @@ export interface Http {
   readonly close: () => Promise<void>;
 }
 
-/** After so many timeouts in a row the agent with all its sockets is replaced. */
+/** After so many timeouts in a row the agent with all its sockets is replaced; what is under way on them ends there. */
 const timeoutsMax = 3;
 /** Sockets for requests; more of them wait. */
 const requestsAtOnce = 64;
@@ -129,6 +129,8 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     });
   let agent = makeAgent(requestsAtOnce);
   const streams = makeAgent(null);
+  /** Replaced, with requests still under way. */
+  const retired = new Set<Agent>();
   let timeouts = 0;
 
   function noteTimeout(error: unknown): void {
@@ -137,7 +139,12 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     timeouts = 0;
     const old = agent;
     agent = makeAgent(requestsAtOnce);
-    old.destroy().catch(() => undefined);
+    // Each request has a deadline of its own. Cut here, a slow server's answers would all be lost, and all asked for again.
+    retired.add(old);
+    old
+      .close()
+      .catch(() => undefined)
+      .finally(() => retired.delete(old));
   }
 
   async function dispatch(
@@ -204,7 +211,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
       }
     },
     close: async () => {
-      await Promise.all([agent.destroy(), streams.destroy()]);
+      await Promise.all([agent, streams, ...retired].map((each) => each.destroy()));
     },
   };
 }

@@ -365,6 +365,15 @@ const requestRows: readonly FaultRow[] = [
     test: [requestTest, 'a server that never finishes the handshake costs the deadline and no more'],
   },
   {
+    fault: 'a slow server: a few timeouts take everything else that is under way with them',
+    protection: 'new sockets for what comes next; what is under way ends on the old ones',
+    off: { file: request, find: '.close()\n      .catch', replace: '.destroy()\n      .catch' },
+    test: [
+      requestTest,
+      'timeouts of some requests end nothing else that is under way, and new sockets are used for what comes next',
+    ],
+  },
+  {
     fault: 'the token file is rotated',
     protection: 'read again when it changes',
     off: {

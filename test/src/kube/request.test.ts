@@ -9,7 +9,7 @@ import { tokenFile } from '#src/kube/connection.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import { makeHttp, retryAfterMs } from '#src/kube/request.ts';
 import { ensurePki } from '#test/cluster/pki.ts';
-import { refused, startApiServer, until, type ApiServer } from '#test/support/api-server.ts';
+import { refused, startApiServer, until, type Answering, type ApiServer } from '#test/support/api-server.ts';
 
 let server: ApiServer;
 let kube: ConnectedKube;
@@ -124,6 +124,24 @@ describe('connections', () => {
     expect((await kube.get('/api/v1/pods')).type).toBe('unknown');
     expect((await kube.get('/api/v1/pods')).type).toBe('ok');
     expect(server.connections()).toBe(2);
+  });
+
+  it('timeouts of some requests end nothing else that is under way, and new sockets are used for what comes next', async () => {
+    const patient = connect({ kubeconfig: server.kubeconfig, context: null }, () => 0, { ...limits, sendMs: 20_000 });
+    const held: Answering[] = [];
+    server.next('change', (answer) => void held.push(answer));
+    const slow = patient.send(change);
+    await until(() => held.length === 1);
+    const silence = (): void => undefined;
+    server.next('list', silence, silence, silence, silence);
+    const late = await Promise.all(Array.from({ length: 4 }, () => patient.get('/api/v1/pods')));
+    expect(late.map(({ type }) => type)).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
+    const before = server.connections();
+    expect((await patient.get('/api/v1/pods')).type).toBe('ok');
+    expect(server.connections()).toBe(before + 1);
+    held[0]?.json(200, { kind: 'Thing' });
+    expect(await slow).toEqual({ type: 'ok', body: { kind: 'Thing' } });
+    await patient.close();
   });
 
   it('speak HTTP/1.1 to a server that offers HTTP/2', async () => {
