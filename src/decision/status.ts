@@ -4,7 +4,7 @@
  */
 import { fieldManagers, labels } from '#machines/shared/names.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
-import { conditionTypes, sentence, type Assessed } from '#machines/cluster/conditions.ts';
+import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
 import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { Json } from '#machines/cluster/plan.ts';
@@ -153,6 +153,9 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
   };
 }
 
+/** While a cluster is made, what every new cluster passes through is no news: its phase tells, and the rest rides along. */
+const newsWhileMade: readonly ConditionType[] = ['ConfigurationValid', 'Paused', 'ReconcileFailing', 'Stuck'];
+
 /**
  * What must be published at once when it changes: phase, every condition's status, and that an edit was seen (tools wait
  * for observedGeneration). Reasons and counts may wait.
@@ -160,9 +163,11 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
 export function urgentHash(view: Assessed): string {
   const { memory, world } = view.facts;
   const generation = String(world.cluster?.seen.generation ?? 0);
-  const parts = conditionTypes.map((type) => {
+  const phase = phaseOf(view.state);
+  const isMade = phase !== 'Pending' && phase !== 'Creating';
+  const parts = (isMade ? conditionTypes : newsWhileMade).map((type) => {
     const condition = memory.conditions[type];
     return condition === undefined ? type : `${type}=${condition.status}`;
   });
-  return sha256([phaseOf(view.state), desiredMembers(view.facts), generation, ...parts].join('\n'));
+  return sha256([phase, desiredMembers(view.facts), generation, ...parts].join('\n'));
 }
