@@ -19,6 +19,7 @@ const choice: Choice = {
   generation: 'rolled-out',
   refused: false,
   template: 'new',
+  request: 'none',
 };
 
 function perSecond(run: () => void): number {

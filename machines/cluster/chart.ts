@@ -36,6 +36,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             ReplicasDegraded: 'Degraded',
             ReplicaCountChanged: 'Scaling',
             SpecChanged: 'Updating',
+            RequestDue: 'Updating',
           },
         },
         /** One sub-state for each kind of step in `tables/rollout.ts`; the facts say which step is next. */
@@ -49,18 +50,49 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
           },
           states: {
             /** Patroni's configuration, and every member asked whether it follows. */
-            configuring: { on: { RestartDue: 'restarting', ReplacementDue: 'replacing', SwitchoverDue: 'switching' } },
+            configuring: {
+              on: {
+                RestartDue: 'restarting',
+                ReplacementDue: 'replacing',
+                SwitchoverDue: 'switching',
+                RebuildDue: 'rebuilding',
+              },
+            },
             /** PostgreSQL starts anew, member by member. */
             restarting: {
-              on: { ConfigurationDue: 'configuring', ReplacementDue: 'replacing', SwitchoverDue: 'switching' },
+              on: {
+                ConfigurationDue: 'configuring',
+                ReplacementDue: 'replacing',
+                SwitchoverDue: 'switching',
+                RebuildDue: 'rebuilding',
+              },
             },
             /** Pods are made anew, member by member. */
             replacing: {
-              on: { ConfigurationDue: 'configuring', RestartDue: 'restarting', SwitchoverDue: 'switching' },
+              on: {
+                ConfigurationDue: 'configuring',
+                RestartDue: 'restarting',
+                SwitchoverDue: 'switching',
+                RebuildDue: 'rebuilding',
+              },
             },
-            /** A replica of the new template takes over. */
+            /** A replica of the new template, or one that was asked for, takes over. */
             switching: {
-              on: { ConfigurationDue: 'configuring', RestartDue: 'restarting', ReplacementDue: 'replacing' },
+              on: {
+                ConfigurationDue: 'configuring',
+                RestartDue: 'restarting',
+                ReplacementDue: 'replacing',
+                RebuildDue: 'rebuilding',
+              },
+            },
+            /** A replica copies the leader's data anew. */
+            rebuilding: {
+              on: {
+                ConfigurationDue: 'configuring',
+                RestartDue: 'restarting',
+                ReplacementDue: 'replacing',
+                SwitchoverDue: 'switching',
+              },
             },
           },
         },
@@ -81,6 +113,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             PrimaryLost: 'Recovering',
             ReplicaCountChanged: 'Scaling',
             SpecChanged: 'Updating',
+            RequestDue: 'Updating',
             FullyRecovered: 'Running',
           },
         },

@@ -23,6 +23,7 @@ import { changedAgain, noAnswer } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
+import { standingRefusals } from './tables/requests.ts';
 
 export const conditionTypes = [
   'Ready',
@@ -33,6 +34,7 @@ export const conditionTypes = [
   'WritesBlocked',
   'Paused',
   'PendingRestart',
+  'RequestRefused',
   'StorageReady',
   'ReconcileFailing',
   'JournalIntact',
@@ -129,6 +131,15 @@ function pendingRestart({ facts }: View): Verdict {
     : verdict('True', 'RestartPending', `a restart is pending on ${names.join(', ')}`);
 }
 
+/** Of refusals whose annotation stands still. */
+function requestRefused({ facts }: View): Verdict {
+  const words = standingRefusals(facts);
+  const [first] = words;
+  return first === undefined
+    ? verdict('False', 'NoneRefused', 'nothing that was asked for by an annotation was refused')
+    : verdict('True', first.reason, words.map(({ message }) => message).join('; '));
+}
+
 function storageReady({ facts }: View): Verdict {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
   const claims = Object.values(facts.world.objects).flatMap(({ object }) =>
@@ -202,6 +213,7 @@ export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Ver
     WritesBlocked: writesBlocked(view),
     Paused: paused(view),
     PendingRestart: pendingRestart(view),
+    RequestRefused: requestRefused(view),
     StorageReady: storageReady(view),
     ReconcileFailing: reconcileFailing(view),
     JournalIntact: verdict('True', 'Recording', 'every decision is recorded before it takes effect'),

@@ -15,6 +15,7 @@ import type {
 } from './observations.ts';
 import type { IntentType } from './intents.ts';
 import type { Problem } from './plan.ts';
+import type { OneShot } from '../shared/names.ts';
 
 /** An object and when its present projection was first seen (milliseconds, stamp of the row). */
 export interface ObjectFact {
@@ -60,6 +61,33 @@ export interface FailedRollout {
   readonly problem: Problem;
 }
 
+/** What was asked for once and is being done. Nothing is done for it before the API server has acknowledged its token. */
+export interface ActiveRequest {
+  readonly kind: OneShot;
+  /** The annotation's value, at most its first 256 characters. */
+  readonly token: string;
+  /** The member that it names; null when it names none. */
+  readonly member: string | null;
+  /** Who led when it was taken, and on which timeline: whoever leads otherwise has taken over since. */
+  readonly leader: string;
+  readonly timeline: number | null;
+  /** Members that something is to be done at. */
+  readonly members: readonly string[];
+  /** When PostgreSQL on a member had started as it was asked first, by member; `none` where it did not run. */
+  readonly started: Readonly<Record<string, string>>;
+  /** Members at which it is done. */
+  readonly done: readonly string[];
+}
+
+/** Why what was asked for once is not done. Its token is handled all the same: it is asked anew with another one. */
+export interface RefusedRequest {
+  readonly token: string;
+  /** Machine word, e.g. `NoCandidate`. */
+  readonly reason: string;
+  /** What stands in the way, and what to do next. */
+  readonly message: string;
+}
+
 /** What the API server answered to our last apply: the fields our manager owns hash to this. */
 export interface Expected {
   readonly uid: string;
@@ -81,6 +109,8 @@ export interface OpenIntent {
   /** Text hash of what is being written, for applies and status. */
   readonly textHash: string | null;
   readonly since: number;
+  /** Of a status: the tokens it tells; else null. */
+  readonly handled: Memory['handled'] | null;
 }
 
 /** Failures of one target since its last success. */
@@ -144,6 +174,10 @@ export interface Memory {
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;
   readonly handled: Readonly<Record<string, string>>;
+  /** One at a time; the others wait. */
+  readonly request: ActiveRequest | null;
+  /** By kind, until another of that kind is taken. */
+  readonly refused: Readonly<Record<string, RefusedRequest>>;
   readonly timers: Readonly<Record<string, ArmedTimer>>;
   /** Deadlines that have passed, by timer id, until the state that set them is left. */
   readonly expired: readonly string[];
@@ -156,7 +190,13 @@ export interface Memory {
   /** Generation that was in force when Failed was entered: Failed is left by SpecChanged only for a newer one. */
   readonly failedGeneration: number | null;
   /** What was last published: text hash and when; null before the first status write. */
-  readonly published: { readonly textHash: string; readonly urgentHash: string; readonly at: number } | null;
+  readonly published: {
+    readonly textHash: string;
+    readonly urgentHash: string;
+    readonly at: number;
+    /** Tokens that the API server has acknowledged. */
+    readonly handled: Readonly<Record<string, string>>;
+  } | null;
   /** What the API server held at first sight; dropped once learned from. */
   readonly found: PublishedStatus | null;
   /** Retained objects marked, or marks stripped, during a deletion: keys. */

@@ -154,6 +154,13 @@ function statefulSetMembers(facts: Facts): number | null {
   return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
 }
 
+/** In Updating with nothing left to do: whoever is missing then, nobody is busy with. */
+function isIdle({ state, facts }: View): boolean {
+  const { accepted, rolledOutGeneration, failedRollout, request } = facts.memory;
+  const isDone = rolledOutGeneration !== null && (accepted?.generation ?? 0) <= rolledOutGeneration;
+  return state.startsWith('Alive.Updating') && isDone && failedRollout === null && request === null;
+}
+
 /** Members are missing that no running procedure expects to be missing. */
 export function replicasDegraded(view: View): Answer {
   const missing = opposite(membersReady(view));
@@ -167,7 +174,7 @@ export function replicasDegraded(view: View): Answer {
   )
     return no(`still to be made: ${missing.because}`, missing.values);
   const late = view.facts.memory.expired.some((timer) => timer.startsWith('deadline/'));
-  if (!procedures.has(phase) || late) return missing;
+  if (!procedures.has(phase) || late || isIdle(view)) return missing;
   return no(`expected while ${phase}: ${missing.because}`, missing.values);
 }
 

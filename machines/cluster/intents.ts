@@ -32,6 +32,8 @@ export const effectClasses = {
   PatchPatroniConfig: 'A2',
   RequestSwitchover: 'A2',
   RestartPostgres: 'E',
+  ReloadPostgres: 'E',
+  ReinitializeMember: 'E',
   VerifyParameters: 'R',
   PublishStatus: 'F',
   EmitEvent: 'F',
@@ -83,8 +85,12 @@ export type Intent =
   | (Wish<'PatchPatroniConfig'> & OnExisting & { readonly config: JsonRecord })
   /** Asks Patroni, through its own object, to hand the leader key over; uid null while there is no such object. */
   | (Wish<'RequestSwitchover'> & { readonly uid: string | null; readonly leader: string; readonly candidate: string })
-  /** PostgreSQL in a member starts anew, if a restart is pending there; by Patroni. */
-  | (Wish<'RestartPostgres'> & OnExisting)
+  /** PostgreSQL in a member starts anew, by Patroni: if a restart is pending, or, with `started`, if it runs since then. */
+  | (Wish<'RestartPostgres'> & OnExisting & { readonly started: string | null })
+  /** A member reads its configuration again. */
+  | (Wish<'ReloadPostgres'> & OnExisting)
+  /** A replica throws its data away and copies the leader's, if its PostgreSQL runs since `started`, or runs not. */
+  | (Wish<'ReinitializeMember'> & OnExisting & { readonly started: string })
   /** Asks a member which values these parameters have. */
   | (Wish<'VerifyParameters'> & OnExisting & { readonly names: readonly string[] })
   | Wish<'PublishStatus'>
@@ -97,6 +103,8 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'CreateDatabase') return `Database/${intent.target.name}`;
   if (intent.type === 'RequestSwitchover') return `Switchover/${intent.target.name}`;
   if (intent.type === 'RestartPostgres') return `Restart/${intent.target.name}`;
+  if (intent.type === 'ReloadPostgres') return `Reload/${intent.target.name}`;
+  if (intent.type === 'ReinitializeMember') return `Reinitialize/${intent.target.name}`;
   if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;
   if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
   if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;

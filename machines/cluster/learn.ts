@@ -42,6 +42,8 @@ export function initialFacts(at: number): Facts {
     lastError: null,
     lastErrorAt: null,
     handled: {},
+    request: null,
+    refused: {},
     timers: {},
     expired: [],
     conditions: {},
@@ -101,7 +103,7 @@ function sawPublished(facts: Facts, status: PublishedStatus, at: number): Facts 
       handled: status.handled,
       previousReplicas: status.previousReplicas,
       conditions: initialConditions(status, at),
-      published: { textHash: status.textHash, urgentHash: status.textHash, at },
+      published: { textHash: status.textHash, urgentHash: status.textHash, at, handled: status.handled },
     },
   };
 }

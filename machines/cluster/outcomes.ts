@@ -22,6 +22,7 @@ import { objectKey } from './intents.ts';
 import { armed, lostObject, sawObject, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
+import { requestAfter } from './tables/requests.ts';
 
 type OutcomeArrived = Extract<ClusterObservation, { readonly type: 'OutcomeArrived' }>;
 
@@ -69,6 +70,8 @@ function isReadable(intent: OpenIntent): boolean {
     type !== 'CreateDatabase' &&
     type !== 'RequestSwitchover' &&
     type !== 'RestartPostgres' &&
+    type !== 'ReloadPostgres' &&
+    type !== 'ReinitializeMember' &&
     type !== 'VerifyParameters' &&
     type !== 'PublishStatus' &&
     type !== 'ReadObject' &&
@@ -154,7 +157,7 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   const { intent } = closed;
   if (intent.type === 'PublishStatus') {
     const [textHash = '', urgentHash = ''] = (intent.textHash ?? '').split(':');
-    return { ...facts, memory: { ...memory, published: { textHash, urgentHash, at } } };
+    return { ...facts, memory: { ...memory, published: { textHash, urgentHash, at, handled: intent.handled ?? {} } } };
   }
   if (intent.type === 'EmitEvent') return facts;
   if (intent.type === 'ReleaseFinalizer') return released(facts);
@@ -195,7 +198,8 @@ function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, 
     type === 'VerifyParameters'
       ? { ...verified, [target.name]: { uid: uid ?? '', settings: result } }
       : without(verified, target.name);
-  return asked({ ...facts, memory: { ...facts.memory, verified: now } }, closed, at);
+  const request = requestAfter(facts.memory.request, closed.intent, result);
+  return asked({ ...facts, memory: { ...facts.memory, verified: now, request } }, closed, at);
 }
 
 function accepted(facts: Facts, closed: Closed): Facts {

@@ -6,8 +6,9 @@ import type { Intent } from './intents.ts';
 import { dcsOf, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
-import { rolloutStep, type RolloutStep } from './tables/rollout.ts';
+import { rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
+import type { RolloutStep } from './tables/step.ts';
 import type { View } from './view.ts';
 
 function dcsRef(facts: Facts, nameOf: (cluster: string) => string): ObjectRef {
@@ -51,7 +52,16 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     }
     case 'restart': {
       const pod = onPod(facts, act.member);
-      return pod === null ? [] : [{ type: 'RestartPostgres', ...pod, because }];
+      return pod === null ? [] : [{ type: 'RestartPostgres', ...pod, started: act.started, because }];
+    }
+    case 'reload':
+      return act.members.flatMap((member): Intent[] => {
+        const pod = onPod(facts, member);
+        return pod === null ? [] : [{ type: 'ReloadPostgres', ...pod, because }];
+      });
+    case 'reinitialize': {
+      const pod = onPod(facts, act.member);
+      return pod === null ? [] : [{ type: 'ReinitializeMember', ...pod, started: act.started, because }];
     }
     case 'replace': {
       const pod = onPod(facts, act.member);

@@ -7,7 +7,8 @@ import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from 
 import { desiredMembers, membersOf } from './members.ts';
 import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
-import { rolloutStep, type RolloutStage } from './tables/rollout.ts';
+import { rolloutStep } from './tables/rollout.ts';
+import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
 
 /** The accepted spec asks for another number of members than there are. */
@@ -95,6 +96,20 @@ export function replacementDue(view: View): Answer {
 
 export function switchoverDue(view: View): Answer {
   return stage(view, 'switching');
+}
+
+export function rebuildDue(view: View): Answer {
+  return stage(view, 'rebuilding');
+}
+
+/** Something was asked for once and is not done yet. */
+export function requestDue({ facts }: View): Answer {
+  return ifKnown(facts, () => {
+    const { request } = facts.memory;
+    const words =
+      request === null ? 'nothing is asked for' : `${request.kind} ${JSON.stringify(request.token)} is asked for`;
+    return whether(request !== null, words, { kind: request?.kind ?? null });
+  });
 }
 
 function scaling(view: View, wanted: ScalingStage): Answer {

@@ -11,6 +11,7 @@ import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { blamed, failedRolloutToken } from './tables/blame.ts';
+import { withRequests } from './tables/requests.ts';
 import { without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
@@ -167,5 +168,5 @@ function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
 export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const chosen = withImage(withMode(withRolledOut(withAccepted(facts, judge), judge)));
   const accepted = withBootstrap(chosen, judge);
-  return withLeader(accepted, at);
+  return withRequests(withLeader(accepted, at));
 }

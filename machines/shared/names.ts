@@ -62,6 +62,16 @@ export const annotations = {
   approve: 'postgres.example.com/approve',
 } as const;
 
+/** What can be asked for once, by an annotation of this name on the PostgresCluster; tried in this order. */
+export const oneShots = ['reload', 'restart', 'switchover', 'reinit'] as const;
+
+export type OneShot = (typeof oneShots)[number];
+
+/** The annotation that asks for it. */
+export function oneShotAnnotation(kind: OneShot): string {
+  return `${apiGroup}/${kind}`;
+}
+
 /** Names of the objects of the cluster called `cluster`. */
 export function objectNames(cluster: string): {
   readonly statefulSet: string;

@@ -150,7 +150,8 @@ function effects(view: Assessed, input: DecideInput): Effects {
     reads.push(...rendered.reads);
     const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
     const uid = 'uid' in intent ? intent.uid : null;
-    const open = { seq: stamp.seq, ordinal, type, target, uid, textHash, since: stamp.at };
+    const handled = type === 'PublishStatus' ? memory.handled : null;
+    const open = { seq: stamp.seq, ordinal, type, target, uid, textHash, since: stamp.at, handled };
     memory = { ...memory, open: { ...memory.open, [targetKey(intent)]: open } };
     if (type === 'EmitEvent') memory = { ...memory, events: memory.events.slice(1) };
   }

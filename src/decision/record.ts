@@ -70,6 +70,8 @@ export interface PatroniRequest {
   readonly path: string;
   /** JSON text. */
   readonly body: string;
+  /** Only while PostgreSQL there runs since then, `none`: while it does not run; null: in any case. */
+  readonly started: string | null;
 }
 
 export type EffectRequest = ApiRequest | SqlRequest | PatroniRequest;

@@ -1,13 +1,13 @@
 /**
  * Owns: what is asked of Patroni as complete requests. Configuration and switchover go through Patroni's own objects on
- * the API server, where preconditions stop whoever is late; a restart has no such place and goes through the member's REST
- * API, which does nothing unless a restart is pending.
+ * the API server, where preconditions stop whoever is late; the rest has no such place and goes through the member's REST
+ * API: a restart does nothing unless one is pending, or PostgreSQL still runs since the time that was read before.
  */
 import { labels, labelValues } from '#machines/shared/names.ts';
 import type { Intent } from '#machines/cluster/intents.ts';
 import { resourcePath } from './paths.ts';
 import type { PatroniRequest, SqlRequest } from './record.ts';
-import { api, lookUp, merge, type RenderContext, type Rendered } from './requests.ts';
+import { api, lookUp, merge, type JsonObject, type RenderContext, type Rendered } from './requests.ts';
 
 const container = 'postgres';
 
@@ -53,16 +53,33 @@ export function switchover(
   return { request, reads: [] };
 }
 
-/** A restart of PostgreSQL by Patroni, only where one is pending. */
-export function restart(context: RenderContext, intent: Extract<Intent, { type: 'RestartPostgres' }>): Rendered | null {
+type OnMember = 'RestartPostgres' | 'ReloadPostgres' | 'ReinitializeMember';
+
+/** What each of them asks of Patroni's REST API. */
+const asks: Readonly<
+  Record<OnMember, (started: string | null) => { readonly path: string; readonly body: JsonObject }>
+> = {
+  RestartPostgres: (started) => ({
+    path: '/restart',
+    body: started === null ? { restart_pending: true, timeout: 120 } : { timeout: 120 },
+  }),
+  ReloadPostgres: () => ({ path: '/reload', body: {} }),
+  ReinitializeMember: () => ({ path: '/reinitialize', body: { force: true } }),
+};
+
+/** A restart, a reload or a new copy of the data, by Patroni in the member itself. */
+export function onMember(context: RenderContext, intent: Extract<Intent, { type: OnMember }>): Rendered | null {
   const read = lookUp(context, intent);
   if (read === null) return null;
+  const started = 'started' in intent ? intent.started : null;
+  const { path, body } = asks[intent.type](started);
   const request: PatroniRequest = {
     type: 'patroni',
     ...place(context, intent.target.name),
     method: 'POST',
-    path: '/restart',
-    body: JSON.stringify({ restart_pending: true, timeout: 120 }),
+    path,
+    body: JSON.stringify(body),
+    started,
   };
   return { request, reads: [read] };
 }

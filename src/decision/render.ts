@@ -8,7 +8,7 @@ import { objectKey, type Intent, type IntentType } from '#machines/cluster/inten
 import type { ObjectRef } from '#machines/cluster/observations.ts';
 import type { DesiredObject, GeneratedKey, Plan } from '#machines/cluster/plan.ts';
 import type { SqlRequest } from './record.ts';
-import { patroniConfig, restart, settings, switchover } from './render-patroni.ts';
+import { onMember, patroniConfig, settings, switchover } from './render-patroni.ts';
 import {
   api,
   apply,
@@ -245,7 +245,9 @@ const renderers: Renderers = {
   CreateDatabase: database,
   PatchPatroniConfig: patroniConfig,
   RequestSwitchover: switchover,
-  RestartPostgres: restart,
+  RestartPostgres: onMember,
+  ReloadPostgres: onMember,
+  ReinitializeMember: onMember,
   VerifyParameters: settings,
   PublishStatus: (context) => ({ request: context.status, reads: [] }),
   EmitEvent: event,

@@ -2,7 +2,7 @@
  * Owns: the status of a PostgresCluster as text, and the two hashes that decide when it is written: any change of a field
  * but lag, times and journal; and, at once, any change of phase or of a condition.
  */
-import { fieldManagers, labels } from '#machines/shared/names.ts';
+import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
 import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
@@ -157,8 +157,8 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
 const newsWhileMade: readonly ConditionType[] = ['ConfigurationValid', 'Paused', 'ReconcileFailing', 'Stuck'];
 
 /**
- * What must be published at once when it changes: phase, every condition's status, and that an edit was seen (tools wait
- * for observedGeneration). Reasons and counts may wait.
+ * What must be published at once when it changes: phase, every condition's status, that an edit was seen (tools wait for
+ * observedGeneration), and the tokens of what was asked for once. Reasons and counts may wait.
  */
 export function urgentHash(view: Assessed): string {
   const { memory, world } = view.facts;
@@ -169,5 +169,8 @@ export function urgentHash(view: Assessed): string {
     const condition = memory.conditions[type];
     return condition === undefined ? type : `${type}=${condition.status}`;
   });
-  return sha256([phase, desiredMembers(view.facts), generation, ...parts].join('\n'));
+  const tokens = oneShots.flatMap((kind) =>
+    memory.handled[kind] === undefined ? [] : [`${kind}=${memory.handled[kind]}`],
+  );
+  return sha256([phase, desiredMembers(view.facts), generation, ...parts, ...tokens].join('\n'));
 }

@@ -117,6 +117,44 @@ function edit(what: string, spec: Json, until: (world: World) => boolean): Act {
   return { what, act, until: (world) => isRunning(world) && until(world) };
 }
 
+function leaderOf(world: World): string {
+  return [...world.kubelets.members()].find(([, member]) => member.isWritable())?.[0] ?? '';
+}
+
+interface Before {
+  readonly starts: string;
+  readonly leader: string;
+  readonly atMs: number;
+  readonly token: string;
+}
+
+/** Whoever sees a token handled and nothing done for this long asks again: an operator that lost its journal does not. */
+const patienceMs = 180_000;
+
+/** Somebody asks once, by an annotation; it is done when its token is handled and the world is as it says. */
+function ask(what: string, kind: string, until: (world: World, before: Before) => boolean): Act {
+  const asked = new WeakMap<World, Before>();
+  const act = (world: World): void => {
+    const cluster = clusterOf(world);
+    if (cluster === null) return;
+    const replica = [...world.kubelets.members().values()].find((member) => !member.isWritable())?.name ?? '';
+    const atMs = world.schedule.elapsedMs();
+    const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
+    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), atMs, token });
+    world.user.patch(cluster, { metadata: { annotations: { [`postgres.example.com/${kind}`]: token } } });
+  };
+  const isDone = (world: World): boolean => {
+    const before = asked.get(world);
+    const cluster = clusterOf(world);
+    if (before === undefined || cluster === null || !isRunning(world)) return false;
+    if (text(cluster, 'status', 'handled', kind) !== before.token) return false;
+    if (until(world, before)) return true;
+    if (world.schedule.elapsedMs() - before.atMs > patienceMs) act(world);
+    return false;
+  };
+  return { what, act, until: isDone };
+}
+
 function imagesAre(world: World, image: string): boolean {
   return world.user.list('Pod', namespace).every((pod) => text(list(pod, 'spec', 'containers')[0], 'image') === image);
 }
@@ -162,6 +200,26 @@ const unset = edit('no parameters', { postgresqlParams: null }, (world) => shows
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
 
+function startsOf(world: World): string {
+  return [...world.kubelets.members()].map(([key, member]) => `${key} ${member.startedAt()}`).join(', ');
+}
+
+const restartAll = ask('a restart', 'restart', (world, before) => {
+  const now = startsOf(world).split(', ');
+  return before.starts.split(', ').every((each) => !now.includes(each));
+});
+const switchOver = ask('a switchover', 'switchover', (world, { leader }) => leaderOf(world) !== leader);
+const copyAnew = ask('a new copy of a replica', 'reinit', (world, { starts }) => startsOf(world) !== starts);
+const toNobody: Act = {
+  what: 'a switchover to nobody',
+  act: (world) => {
+    const cluster = clusterOf(world);
+    const annotations = { 'postgres.example.com/switchover': 'to shop-9' };
+    if (cluster !== null) world.user.patch(cluster, { metadata: { annotations } });
+  },
+  until: (world) => isRunning(world) && text(clusterOf(world), 'status', 'handled', 'switchover') === 'to shop-9',
+};
+
 const one = ['operator-0'] as const;
 
 const all: readonly Scenario[] = [
@@ -180,6 +238,9 @@ const all: readonly Scenario[] = [
   { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
   { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
   { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },
+  { name: 'restart', operators: one, acts: [create({}), restartAll] },
+  { name: 'switchover', operators: one, acts: [create({}), switchOver, toNobody] },
+  { name: 'reinit', operators: one, acts: [create({}), copyAnew] },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 
@@ -220,7 +281,7 @@ export function countObjects(world: World): () => Json {
 
 const fleeting =
   /^(uid|resourceVersion|creationTimestamp|managedFields|generation|clusterIP|clusterIPs|lastTransitionTime)$/;
-const marks = /\/(effect|cluster-uid|system-identifier)$/;
+const marks = /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit)$/;
 
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);

@@ -38,6 +38,8 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   PatchPatroniConfig: 'read-and-compare',
   RequestSwitchover: 'watch-tells',
   RestartPostgres: 'watch-tells',
+  ReloadPostgres: 'watch-tells',
+  ReinitializeMember: 'watch-tells',
   VerifyParameters: 'ask-again',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',

@@ -9,7 +9,8 @@
  *                       canary; the primary first where a value shrinks that no replica may have lower
  *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
  *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas
- *   6      done         nothing is left to do
+ *   6      any          what was asked for once (`requests.ts`)
+ *   7      done         nothing is left to do
  *
  * I1. No step begins while a member that ran before is not streaming again.
  * I2. The primary's pod is never replaced while somebody else could take over.
@@ -19,48 +20,11 @@ import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
-import type { JsonRecord, Plan } from '../plan.ts';
+import type { Plan } from '../plan.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from './configuration.ts';
+import { requestStep } from './requests.ts';
+import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
-
-export type RolloutStage = 'configuring' | 'restarting' | 'replacing' | 'switching' | 'done';
-
-/** What to send now; `none` while something is awaited. */
-export type RolloutAct =
-  | { readonly type: 'none' }
-  | { readonly type: 'configure'; readonly config: JsonRecord }
-  | { readonly type: 'verify'; readonly members: readonly string[] }
-  | { readonly type: 'restart'; readonly member: string }
-  | { readonly type: 'replace'; readonly member: string }
-  | { readonly type: 'switchover'; readonly leader: string; readonly candidate: string };
-
-export interface RolloutStep {
-  readonly stage: RolloutStage;
-  readonly act: RolloutAct;
-  /** One clause: what is done, or what is awaited. */
-  readonly because: string;
-  /** The member that is waited for; null when none is. */
-  readonly awaited: string | null;
-}
-
-interface Scene {
-  readonly facts: Facts;
-  readonly plan: Plan;
-  readonly members: readonly Member[];
-  readonly leader: string;
-}
-
-const none: RolloutAct = { type: 'none' };
-/** The same before and after it was sent: a sentence follows from what is, not from what was just wished. */
-const told = 'Patroni has to be told';
-
-function wait(stage: RolloutStage, because: string, awaited: string | null = null): RolloutStep {
-  return { stage, act: none, because, awaited };
-}
-
-function act(stage: RolloutStage, step: RolloutAct, because: string, awaited: string | null = null): RolloutStep {
-  return { stage, act: step, because, awaited };
-}
 
 function settled(text: Readonly<Record<string, string>> | undefined): string {
   const lower = Object.entries(text ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
@@ -157,7 +121,7 @@ function restarting(scene: Scene): RolloutStep | null {
     return wait('restarting', `Patroni on ${next.name} has not noticed yet that a restart is due`, next.name);
   return act(
     'restarting',
-    { type: 'restart', member: next.name },
+    { type: 'restart', member: next.name, started: null },
     `PostgreSQL on ${next.name} has to start anew for parameters to take effect`,
     next.name,
   );
@@ -197,7 +161,7 @@ function switching(scene: Scene): RolloutStep {
     return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
   const asked = dcsOf(facts, failoverObject(facts.world.cluster?.seen.name ?? ''))?.failover ?? null;
   if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
-  const answer = successor(facts, { template: plan.template, below: Infinity });
+  const answer = successor(facts, { template: plan.template, below: Infinity, member: null });
   const candidate = answer.values['candidate'];
   if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
   return act(
@@ -223,6 +187,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   return (
     configuring(scene) ??
     restarting(scene) ??
-    replacing(scene) ?? { stage: 'done', act: none, because: 'every member runs what the spec says', awaited: null }
+    replacing(scene) ??
+    requestStep(scene) ?? { stage: 'done', act: none, because: 'every member runs what the spec says', awaited: null }
   );
 }

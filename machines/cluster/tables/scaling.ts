@@ -42,7 +42,7 @@ function removal(facts: Facts, actual: number, desired: number): ScalingStep {
       const because = `${leader.name} is asked to hand over to ${asked.candidate ?? 'anybody'}`;
       return { stage: 'handingOver', because, handOver: null };
     }
-    const answer = successor(facts, { template: null, below: desired });
+    const answer = successor(facts, { template: null, below: desired, member: null });
     const candidate = answer.values['candidate'];
     return {
       stage: 'handingOver',

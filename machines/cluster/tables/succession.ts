@@ -13,6 +13,8 @@ export interface Demand {
   readonly template: string | null;
   /** Its ordinal must be below this: the others are on their way out. */
   readonly below: number;
+  /** The only member that will do; null when anyone will. */
+  readonly member: string | null;
 }
 
 interface Row {
@@ -26,6 +28,10 @@ function rows(facts: Facts, demand: Demand): readonly Row[] {
   const template = (member: Member): string | null =>
     podOf(facts, member.name)?.object.annotations[annotations.template] ?? null;
   return [
+    {
+      because: () => 'it was not asked for',
+      refuses: (member) => demand.member !== null && demand.member !== member.name,
+    },
     { because: () => 'it leads', refuses: (member) => member.role === 'leader' },
     { because: (member) => member.trouble ?? 'it is not ready', refuses: (member) => !member.ready },
     { because: () => 'it is on its way out', refuses: (member) => ordinalOf(cluster, member.name) >= demand.below },
@@ -63,7 +69,7 @@ export function successor(facts: Facts, demand: Demand): Answer {
       lagBytes: best.lagBytes,
     });
   const reasons = judged
-    .filter(({ member }) => member.role !== 'leader')
+    .filter(({ member }) => member.name === demand.member || (demand.member === null && member.role !== 'leader'))
     .map(({ member, row }) => `${member.name}: ${row?.because(member) ?? ''}`);
   return no(`nobody can take over: ${reasons.join('; ') || 'there is no replica'}`, { leader, candidate: null });
 }

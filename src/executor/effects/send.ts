@@ -129,10 +129,12 @@ const database: Send = async (effect, ports) => {
   return ensureApplicationDatabase(request, { runInPod: ports.runInPod, chance: ports.chance, password });
 };
 
-const restart: Send = async (effect, ports) => {
+const patroni: Send = async (effect, ports) => {
   const { request } = effect.intent;
   if (request.type !== 'patroni')
-    throw new Error('intent RestartPostgres bears no request to Patroni; the journal row cannot be of this build');
+    throw new Error(
+      `intent ${effect.intent.type} bears no request to Patroni; the journal row cannot be of this build`,
+    );
   return askPatroni(request, ports.runInPod);
 };
 
@@ -162,7 +164,9 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   CreateDatabase: database,
   PatchPatroniConfig: apply,
   RequestSwitchover: apply,
-  RestartPostgres: restart,
+  RestartPostgres: patroni,
+  ReloadPostgres: patroni,
+  ReinitializeMember: patroni,
   VerifyParameters: settings,
   PublishStatus: apply,
   EmitEvent: apply,

@@ -2,11 +2,12 @@
  * Owns: scheduler and kubelets: pods get a node once their claims are bound, pull, run, become ready with their member, and
  * end when they are told to. Also what runs in them: members, and psql.
  */
+import { startedKey } from '#machines/cluster/tables/requests.ts';
 import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
 import { at, list, stable, text, type Json } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { emptyDirectory, type DataDirectory } from '../patroni/data-directory.ts';
-import { startMember, type Member } from '../patroni/member.ts';
+import { startMember, type Deed, type Member } from '../patroni/member.ts';
 import { leaderObject, settingsOf, type ScopeSettings } from '../patroni/scope.ts';
 import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, type Queue } from './client.ts';
 
@@ -41,6 +42,8 @@ export interface Kubelets {
   /** Fills the volume of a member. @returns how to make room on it */
   readonly fill: (key: string) => () => void;
   readonly onRole: (listener: () => void) => void;
+  /** What members do because they are asked, by the pod's `namespace/name`. */
+  readonly onDeed: (listener: (key: string, deed: Deed) => void) => void;
 }
 
 interface Desk {
@@ -53,6 +56,7 @@ interface Desk {
   readonly lost: Set<string>;
   readonly listeners: (() => void)[];
   readonly roles: () => void;
+  readonly deeds: (key: string, deed: Deed) => void;
   queue: Queue;
   addresses: number;
 }
@@ -137,6 +141,7 @@ function startContainer(desk: Desk, key: string, running: Running): void {
       [...desk.running]
         .filter(([other, each]) => other !== key && isSameScope(each.settings, settings) && !desk.cut.has(other))
         .flatMap(([, { member }]) => (member === null ? [] : [member])),
+    onDeed: (deed) => desk.deeds(key, deed),
     onRole: () => {
       desk.queue.nudge(key, desk.habitat.chance.between(100, readinessMs));
       desk.roles();
@@ -240,6 +245,16 @@ function loseNode(desk: Desk, keys: readonly string[], downMs: number): void {
   }
 }
 
+/** Patroni's REST API as far as the operator uses it. @returns what the script prints */
+function askPatroni(member: Member, input: string): 'accepted' | 'changed' {
+  const [, started = null] = /if started != "([^"]*)"/.exec(input) ?? [];
+  const isAsSaid = started === null || started === (member.isUp() ? member.startedAt() : 'none');
+  if (!isAsSaid) return 'changed';
+  if (input.includes('/restart')) member.restart(started === null);
+  if (input.includes('/reinitialize')) member.reinitialize();
+  return 'accepted';
+}
+
 /** Commands in containers as far as the operator uses them: psql, and Python that asks Patroni. */
 function commands(desk: Desk): RunInPod {
   return (request) => {
@@ -247,8 +262,8 @@ function commands(desk: Desk): RunInPod {
     if (running === undefined || running.member === null || running.member === undefined)
       return Promise.reject(new Error(`container of ${request.pod} does not run`));
     if (request.command[0] !== 'python3') return psql(running, request);
-    if (request.input.includes('/restart')) running.member.restart();
-    return Promise.resolve({ exitCode: 0, output: 'accepted\n', errors: '' });
+    const told = askPatroni(running.member, request.input);
+    return Promise.resolve({ exitCode: 0, output: `${told}\n`, errors: '' });
   };
 }
 
@@ -257,7 +272,8 @@ function psql(running: Running, { pod, input }: ExecRequest): ReturnType<RunInPo
   if (running.member?.isUp() !== true) return Promise.resolve({ exitCode: 2, output: '', errors: `${pod} is down` });
   if (input.includes('FROM pg_settings')) {
     const names = [...input.matchAll(/'([^']*)'/g)].map((each) => each[1] ?? '').filter((name) => name.trim() !== '');
-    return Promise.resolve({ exitCode: 0, output: running.member.shownSettings(names), errors: '' });
+    const output = `${running.member.shownSettings(names)}${startedKey} ${running.member.startedAt()}\n`;
+    return Promise.resolve({ exitCode: 0, output, errors: '' });
   }
   if (!running.member.isWritable()) return Promise.resolve({ exitCode: 0, output: 'standby\n', errors: '' });
   const database = /datname = '([^']*)'/.exec(input)?.[1] ?? '';
@@ -279,6 +295,7 @@ function wakeScope(desk: Desk, kind: string, object: unknown): void {
 /** Runs scheduler and kubelets in a world. */
 export function runKubelets(habitat: Habitat): Kubelets {
   const listeners: (() => void)[] = [];
+  const deedListeners: ((key: string, deed: Deed) => void)[] = [];
   const desk: Desk = {
     habitat,
     client: clientOf(habitat.api, 'kubelet'),
@@ -289,6 +306,9 @@ export function runKubelets(habitat: Habitat): Kubelets {
     listeners,
     roles: () => {
       for (const listener of listeners) listener();
+    },
+    deeds: (key, deed) => {
+      for (const listener of deedListeners) listener(key, deed);
     },
     queue: { nudge: () => undefined },
     addresses: 1,
@@ -336,5 +356,6 @@ export function runKubelets(habitat: Habitat): Kubelets {
       };
     },
     onRole: (listener) => void listeners.push(listener),
+    onDeed: (listener) => void deedListeners.push(listener),
   };
 }

@@ -7,6 +7,7 @@ import { g7 } from './g7-replay.ts';
 import { g8 } from './g8-secrets.ts';
 import { g9 } from './g9-status.ts';
 import { generatedOnce } from './c-generated.ts';
+import { once } from './o-once.ts';
 import { acknowledged } from './j-acknowledged.ts';
 import { knowsWhatIsThere } from './k-knowledge.ts';
 import { skippedIsIdentity } from './s-skipped.ts';
@@ -25,4 +26,5 @@ export const invariants: readonly Invariant[] = [
   generatedOnce,
   skippedIsIdentity,
   knowsWhatIsThere,
+  once,
 ];

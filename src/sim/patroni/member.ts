@@ -20,6 +20,9 @@ const demoteAfterMs = 20_000;
 /** WAL written between two loops, by the checkpointer if nobody else. */
 const idleWalBytes = 56;
 
+/** What a member does because somebody asked for it, pending restarts apart. */
+export type Deed = 'restart' | 'reinit' | 'switchover';
+
 export type Role = 'primary' | 'replica';
 
 export interface Member {
@@ -33,8 +36,12 @@ export interface Member {
   readonly panic: () => void;
   /** Something changed: loop now. */
   readonly wake: () => void;
-  /** PostgreSQL starts anew, if a restart is pending. */
-  readonly restart: () => void;
+  /** PostgreSQL starts anew; if only a pending restart counts, not without one. */
+  readonly restart: (onlyPending: boolean) => void;
+  /** A replica throws its data away and copies the leader's. */
+  readonly reinitialize: () => void;
+  /** Since when PostgreSQL runs; another text after each start. */
+  readonly startedAt: () => string;
   /** Lines of name, blank, value, as psql prints them. */
   readonly shownSettings: (names: readonly string[]) => string;
   /** SIGKILL: nothing is given back. */
@@ -56,6 +63,7 @@ export interface MemberPorts {
   /** The other members of the scope that answer on the network. */
   readonly others: () => readonly Member[];
   readonly onRole: () => void;
+  readonly onDeed: (deed: Deed) => void;
 }
 
 interface State {
@@ -71,6 +79,7 @@ interface State {
   hasFailed: boolean;
   /** It runs with parameters that it read once. */
   started: boolean;
+  startedAt: string;
 }
 
 /** Starts a member. Its pod runs already. */
@@ -87,6 +96,7 @@ export function startMember(ports: MemberPorts): Member {
     woken: false,
     hasFailed: false,
     started: false,
+    startedAt: '',
   };
   const parameters = makeParameters(String(settings.major));
   const isoNow = (): string => new Date(nowMs()).toISOString();
@@ -166,6 +176,7 @@ export function startMember(ports: MemberPorts): Member {
     if (!write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } }))
       return false;
     copy(directory, candidate.directory);
+    ports.onDeed('switchover');
     become('replica');
     return true;
   }
@@ -246,13 +257,27 @@ export function startMember(ports: MemberPorts): Member {
   function configured(): boolean {
     const { dynamic } = readConfig(client, settings);
     if (state.started) parameters.reload(dynamic);
-    else state.started = parameters.start(dynamic);
+    else {
+      state.started = parameters.start(dynamic);
+      state.startedAt = String(nowMs() / 1000);
+    }
     return state.started;
   }
 
-  function restart(): void {
-    if (state.busy || state.role === null || !parameters.isRestartPending()) return;
+  function reinitialize(): void {
+    if (state.busy || state.role === 'primary') return;
+    state.started = false;
+    ports.onDeed('reinit');
+    directory.systemIdentifier = null;
+    become(null);
+    reportDown('creating replica');
+    loop();
+  }
+
+  function restart(onlyPending: boolean): void {
+    if (state.busy || state.role === null || (onlyPending && !parameters.isRestartPending())) return;
     const { role } = state;
+    if (!onlyPending) ports.onDeed('restart');
     state.started = false;
     become(null);
     takes(500, 2500, () => {
@@ -266,16 +291,16 @@ export function startMember(ports: MemberPorts): Member {
     if (key.holder === podName && state.hasFailed)
       write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
     state.hasFailed = true;
-    reportFailure();
+    reportDown('start failed');
   }
 
-  function reportFailure(): void {
+  function reportDown(word: 'start failed' | 'creating replica'): void {
     const mine = pod();
     if (mine === null) return;
     const { annotations, labels } = at(mine, 'metadata');
     const before = at(parsed(text(annotations, 'status') || null));
     const { xlog_location: _position, timeline: _timeline, replication_state: _state, ...rest } = before;
-    const status = JSON.stringify({ ...rest, state: 'start failed', role: 'demoted' });
+    const status = JSON.stringify({ ...rest, state: word, role: word === 'start failed' ? 'demoted' : 'replica' });
     if (text(annotations, 'status') === status && !(settings.roleLabel in at(labels))) return;
     client.patch(mine, { metadata: { annotations: { status }, labels: { [settings.roleLabel]: null } } });
   }
@@ -328,6 +353,8 @@ export function startMember(ports: MemberPorts): Member {
     isWritable: () => !state.dead && state.role === 'primary',
     panic: () => become(null),
     restart,
+    reinitialize,
+    startedAt: () => state.startedAt,
     shownSettings: parameters.shown,
     wake: () => {
       if (state.dead || state.woken) return;

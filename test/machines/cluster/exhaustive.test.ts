@@ -21,6 +21,7 @@ const states = [
   'Alive.Updating.restarting',
   'Alive.Updating.replacing',
   'Alive.Updating.switching',
+  'Alive.Updating.rebuilding',
   'Alive.Scaling.adding',
   'Alive.Scaling.handingOver',
   'Alive.Scaling.removing',

@@ -17,6 +17,7 @@ const choice: Choice = {
   generation: 'rolled-out',
   refused: false,
   template: 'new',
+  request: 'none',
 };
 
 function withLeaf(owners: readonly string[]): View {

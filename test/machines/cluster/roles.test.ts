@@ -16,6 +16,7 @@ const calm: Choice = {
   generation: 'rolled-out',
   refused: false,
   template: 'new',
+  request: 'none',
 };
 
 function factsWith(pod: string, role: string): Facts {

@@ -33,6 +33,8 @@ describe('each type of intent', () => {
     ['PatchPatroniConfig', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['RequestSwitchover', 'A2', 'watch-tells', 'Switchover/shop-0'],
     ['RestartPostgres', 'E', 'watch-tells', 'Restart/shop-0'],
+    ['ReloadPostgres', 'E', 'watch-tells', 'Reload/shop-0'],
+    ['ReinitializeMember', 'E', 'watch-tells', 'Reinitialize/shop-0'],
     ['VerifyParameters', 'R', 'ask-again', 'Verify/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {
     expect(effectClasses[type]).toBe(effectClass);
@@ -84,6 +86,7 @@ describe('a cluster without its journal', () => {
     generation: 'rolled-out',
     refused: false,
     template: 'new',
+    request: 'none',
   });
   const found = (phase: string | null) =>
     ({ ...known, memory: { ...known.memory, found: { phase } as NonNullable<typeof known.memory.found> } }) as const;

@@ -23,6 +23,7 @@ function askedBefore(pendingRestart: boolean): Facts {
     generation: 'newer',
     refused: false,
     template: 'new',
+    request: 'none',
   });
   const verified = { [name]: { uid: `Pod-${name}`, settings: { max_connections: '100' } } };
   return reported({ ...facts, memory: { ...facts.memory, verified } }, { pendingRestart });

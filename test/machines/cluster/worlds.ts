@@ -2,8 +2,8 @@
  * Owns: every combination of the facts that the guards of the cluster machine distinguish, as complete Facts. Small enough
  * to try them all in every state.
  */
-import { annotations, finalizer, labels } from '#machines/shared/names.ts';
-import type { Facts } from '#machines/cluster/facts.ts';
+import { annotations, finalizer, labels, oneShots, type OneShot } from '#machines/shared/names.ts';
+import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
 import type { ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
@@ -28,6 +28,8 @@ export interface Choice {
   readonly refused: boolean;
   /** Whose pod was made from another template. */
   readonly template: 'new' | 'replica-old' | 'leader-old';
+  /** What is asked for once and not done yet. */
+  readonly request: 'none' | OneShot;
 }
 
 const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
@@ -42,7 +44,22 @@ const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
   generation: ['rolled-out', 'newer'],
   refused: [true, false],
   template: ['new', 'replica-old', 'leader-old'],
+  request: ['none', ...oneShots],
 };
+
+function matters({ template, request, bootstrapped, deleting }: Choice): boolean {
+  return request === 'none' || (template !== 'replica-old' && bootstrapped && deleting === 'no');
+}
+
+/** A request that is taken: its token is acknowledged, and since when members run is known. */
+function requestOf({ request }: Choice): Partial<Memory> {
+  if (request === 'none') return {};
+  const member = request === 'reinit' ? `${name}-1` : null;
+  const members = member === null ? [`${name}-0`, `${name}-1`] : [member];
+  const started = Object.fromEntries(members.map((each) => [each, '1']));
+  const taken = { kind: request, token: 'once', member, leader: `${name}-0`, timeline: 1, members, started, done: [] };
+  return { request: taken, published: { textHash: '', urgentHash: '', at: 0, handled: { [request]: 'once' } } };
+}
 
 /** All combinations, in a fixed order. */
 export function* choices(): IterableIterator<Choice> {
@@ -57,8 +74,9 @@ export function* choices(): IterableIterator<Choice> {
       return [key, value];
     });
     const choice = Object.fromEntries(picked) as unknown as Choice;
-    // Templates matter where everything else is as it should be.
-    if (choice.template === 'new' || (choice.database && choice.statefulSet && !choice.refused)) yield choice;
+    // Templates and requests matter where everything else is as it should be.
+    const isPlain = choice.database && choice.statefulSet && !choice.refused;
+    if ((choice.template === 'new' && choice.request === 'none') || (isPlain && matters(choice))) yield choice;
   }
 }
 
@@ -195,6 +213,7 @@ export function factsOf(choice: Choice): Facts {
       failedGeneration: 1,
       handled: choice.database ? { database: 'app/app', serverMajor: '17' } : {},
       expired: expiredIds[choice.expired],
+      ...requestOf(choice),
       failures: choice.refused
         ? {
             'StatefulSet/shop': {

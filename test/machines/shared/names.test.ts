@@ -12,11 +12,13 @@ it('are what running clusters bear', () => {
     failoverObject,
     syncObject,
     ordinalOf,
+    oneShotAnnotation,
     ...constants
   } = names;
   expect(constants).toEqual({
     apiGroup: 'postgres.example.com',
     apiVersion: 'postgres.example.com/v1alpha1',
+    oneShots: ['reload', 'restart', 'switchover', 'reinit'],
     finalizer: 'postgres.example.com/finalizer',
     dcsFinalizer: 'postgres.example.com/dcs',
     fieldManagers: {
@@ -70,6 +72,7 @@ it('are what running clusters bear', () => {
   });
   expect([claimName('shop', 2), podName('shop', 2)]).toEqual(['data-shop-2', 'shop-2']);
   expect([leaderObject('shop', 'Endpoints'), leaderObject('shop', 'ConfigMaps')]).toEqual(['shop', 'shop-leader']);
+  expect(oneShotAnnotation('restart')).toBe('postgres.example.com/restart');
   expect([configObject('shop'), failoverObject('shop'), syncObject('shop')]).toEqual([
     'shop-config',
     'shop-failover',

@@ -177,6 +177,7 @@ const unreached: Readonly<Record<string, string>> = {
   'Alive.Updating.restarting': procedures,
   'Alive.Updating.replacing': procedures,
   'Alive.Updating.switching': procedures,
+  'Alive.Updating.rebuilding': procedures,
   'Alive.Scaling.handingOver': procedures,
   'Alive.Scaling.removing': 'it is further away than this many worlds',
 };

@@ -9,7 +9,14 @@ import { aTeller } from './told.ts';
 import { firstOfEachType } from './waiting.ts';
 
 /** Asked in the middle of procedures, where this small world has no Patroni: the simulator's scenarios hold them. */
-const inProcedures = ['PatchPatroniConfig', 'RequestSwitchover', 'RestartPostgres', 'VerifyParameters'];
+const inProcedures = [
+  'PatchPatroniConfig',
+  'ReinitializeMember',
+  'ReloadPostgres',
+  'RequestSwitchover',
+  'RestartPostgres',
+  'VerifyParameters',
+];
 
 const waiting = firstOfEachType();
 const path = new URL('../../golden/decision-faults.txt', import.meta.url);

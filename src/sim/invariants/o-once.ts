@@ -1,0 +1,41 @@
+/**
+ * O: what is asked for once is done at most once: no member restarts or is copied anew more often, and no leader hands over
+ * more often, than tokens were given. Handing over has other causes too, once the spec was edited.
+ */
+import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { number, text } from '../json.ts';
+import { nameOf, namespaceOf } from '../api/store.ts';
+import type { Invariant } from './invariant.ts';
+
+const kinds: readonly OneShot[] = ['restart', 'reinit', 'switchover'];
+
+export const once: Invariant = {
+  name: 'O',
+  says: 'what is asked for once is done at most once',
+  watch: (world, tell) => {
+    /** By `namespace/cluster kind`. */
+    const tokens = new Map<string, Set<string>>();
+    const edited = new Set<string>();
+    const deeds = new Map<string, number>();
+    world.api.store.onChange(({ kind, object }) => {
+      if (kind.kind !== 'PostgresCluster') return;
+      const key = `${namespaceOf(object)}/${nameOf(object)}`;
+      if (number(object, 1, 'metadata', 'generation') > 1) edited.add(key);
+      for (const each of kinds) {
+        const token = text(object, 'metadata', 'annotations', oneShotAnnotation(each));
+        const given = tokens.get(`${key} ${each}`) ?? new Set();
+        tokens.set(`${key} ${each}`, token === '' ? given : given.add(token));
+      }
+    });
+    world.kubelets.onDeed((pod, deed) => {
+      const cluster = pod.replace(/-\d+$/, '');
+      if (deed === 'switchover' && edited.has(cluster)) return;
+      const key = `${deed === 'switchover' ? cluster : pod} ${deed}`;
+      const count = (deeds.get(key) ?? 0) + 1;
+      deeds.set(key, count);
+      const given = tokens.get(`${cluster} ${deed}`)?.size ?? 0;
+      if (count > given) tell(`${key} was done ${count} times, and asked for ${given} times`);
+    });
+    return {};
+  },
+};

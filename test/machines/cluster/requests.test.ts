@@ -1,0 +1,208 @@
+/** What is asked for once, by an annotation: taken, refused or waiting; nothing before its token is acknowledged; never twice. */
+import { describe, expect, it } from 'vitest';
+import type { Facts } from '#machines/cluster/facts.ts';
+import { learn } from '#machines/cluster/learn.ts';
+import { conditionsOf } from '#machines/cluster/conditions.ts';
+import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
+import { startedKey, waitingRequest, withRequests } from '#machines/cluster/tables/requests.ts';
+import { targetKey } from '#machines/cluster/intents.ts';
+import { wants } from '#machines/cluster/wants.ts';
+import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { factsOf, plan, type Choice } from './worlds.ts';
+
+const whole: Choice = {
+  known: true,
+  deleting: 'no',
+  statefulSet: true,
+  leader: 'writable',
+  ready: 2,
+  bootstrapped: true,
+  database: true,
+  expired: 'nothing',
+  generation: 'rolled-out',
+  refused: false,
+  template: 'new',
+  request: 'none',
+};
+
+function asked(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
+  const facts = factsOf({ ...whole, ...choice });
+  const { cluster } = facts.world;
+  if (cluster === null) throw new Error('no cluster');
+  const seen = { ...cluster.seen, annotations: { [oneShotAnnotation(kind)]: token } };
+  return withRequests({ ...facts, world: { ...facts.world, cluster: { ...cluster, seen } } });
+}
+
+function acknowledged(facts: Facts): Facts {
+  const published = { textHash: '', urgentHash: '', at: 0, handled: facts.memory.handled };
+  return { ...facts, memory: { ...facts.memory, published } };
+}
+
+/** An intent was sent and its answer comes. */
+function answered(
+  facts: Facts,
+  name: string,
+  result: Readonly<Record<string, string>>,
+  type = 'VerifyParameters',
+): Facts {
+  const target = { kind: 'Pod', name } as const;
+  const intent = { type: type as 'VerifyParameters', target };
+  const sent = { ...intent, seq: 9, ordinal: 0, uid: `Pod-${name}`, textHash: null, since: 0, handled: null };
+  const open = { ...facts, memory: { ...facts.memory, open: { [targetKey(intent)]: sent } } };
+  const outcome = { type: 'done', result } as const;
+  return withRequests(learn(open, { type: 'OutcomeArrived', seq: 9, ordinal: 0, intent: type, target, outcome }, 1000));
+}
+
+const sent = (facts: Facts): readonly string[] =>
+  wants({ state: 'Alive.Updating.configuring', facts, plan }).map(({ type, target }) => `${type} ${target.name}`);
+
+const runsSince = (text: string): Readonly<Record<string, string>> => ({ [startedKey]: text });
+
+function refusedBecause(facts: Facts): string {
+  const { status, reason } = conditionsOf({ state: 'Alive.Running', facts, plan, specProblems: [] }).RequestRefused;
+  return `${status} ${reason}`;
+}
+
+describe('what is asked for once', () => {
+  it.each([
+    ['switchover', 'a shop-9', {}, 'NoSuchMember'],
+    ['switchover', 'a shop-0', {}, 'TargetLeads'],
+    ['switchover', 'a', { ready: 1 }, 'NoCandidate'],
+    ['switchover', 'a shop-1', { ready: 1 }, 'NoCandidate'],
+    ['reinit', 'a', {}, 'NoMember'],
+    ['reinit', 'a shop-0', {}, 'TargetLeads'],
+    ['restart', 'a', { ready: 1 }, 'MembersMissing'],
+    ['restart', 'a', { bootstrapped: false }, 'NotCreated'],
+  ] as const)('%s "%s" with %o is refused as %s, and its token is handled', (kind, token, choice, reason) => {
+    const facts = asked(kind, token, choice);
+    expect(refusedBecause(facts)).toBe(`True ${reason}`);
+    expect(facts.memory.handled[kind]).toBe(token);
+    expect(facts.memory.request).toBeNull();
+    expect(withRequests(facts)).toEqual(facts);
+  });
+
+  it('is refused no more once its annotation is gone', () => {
+    const facts = asked('reinit', 'a');
+    const { cluster } = facts.world;
+    const seen = cluster === null ? null : { ...cluster, seen: { ...cluster.seen, annotations: {} } };
+    expect(refusedBecause({ ...facts, world: { ...facts.world, cluster: seen } })).toBe('False NoneRefused');
+  });
+
+  it.each([
+    ['a rollout', { generation: 'newer' }],
+    ['a leader', { leader: 'none' }],
+    ['what came first', { request: 'restart' }],
+  ] as const)('waits for %s, and says so', (_, choice) => {
+    const facts = asked('switchover', 'a', choice);
+    expect(facts.memory.handled['switchover']).toBeUndefined();
+    expect(waitingRequest(facts)).toMatch(/^switchover "a" waits: /);
+  });
+
+  it.each(['restart', 'reload', 'switchover', 'reinit'] as const)(
+    '%s sends nothing before the API server has acknowledged its token',
+    (kind) => {
+      const facts = asked(kind, 'a shop-1');
+      expect(facts.memory.request?.kind).toBe(kind);
+      expect(sent(facts)).toEqual([]);
+      expect(sent(acknowledged(facts)).length).toBeGreaterThan(0);
+    },
+  );
+
+  it('is not done by an operator that finds its token handled and has lost its journal', () => {
+    const facts = asked('restart', 'a');
+    const found = withRequests({ ...facts, memory: { ...facts.memory, request: null } });
+    expect(found.memory.request).toBeNull();
+    expect(sent(acknowledged(found))).toEqual([]);
+  });
+
+  it('keeps at most 256 characters of a token, and is handled all the same', () => {
+    const facts = asked('reload', 'x'.repeat(300));
+    expect(facts.memory.handled['reload']).toBe('x'.repeat(256));
+  });
+});
+
+describe('a restart', () => {
+  const taken = acknowledged(asked('restart', 'a'));
+
+  it('asks every member since when it runs, then starts the replica anew, then the leader', () => {
+    expect(sent(taken)).toEqual(['VerifyParameters shop-1', 'VerifyParameters shop-0']);
+    const known = answered(answered(taken, 'shop-0', runsSince('1')), 'shop-1', runsSince('2'));
+    expect(sent(known)).toEqual(['RestartPostgres shop-1']);
+    const [wish] = wants({ state: 'Alive.Updating.restarting', facts: known, plan });
+    expect(wish).toMatchObject({ started: '2' });
+    const replica = answered(known, 'shop-1', runsSince('3'));
+    expect(sent(replica)).toEqual(['RestartPostgres shop-0']);
+    const leader = answered(replica, 'shop-0', runsSince('4'));
+    expect(leader.memory.request).toBeNull();
+    expect(refusedBecause(leader)).toBe('False NoneRefused');
+  });
+
+  it('is not done while a member still runs since the same time, or does not answer', () => {
+    const known = answered(taken, 'shop-1', runsSince('2'));
+    expect(answered(known, 'shop-1', runsSince('2')).memory.request?.done).toEqual([]);
+    expect(answered(known, 'shop-1', {}).memory.request?.done).toEqual([]);
+  });
+
+  it('of one member leaves the others alone', () => {
+    const one = acknowledged(asked('restart', 'a shop-1'));
+    const known = answered(one, 'shop-1', runsSince('2'));
+    expect(answered(known, 'shop-1', runsSince('3')).memory.request).toBeNull();
+  });
+
+  it('goes no further than a member that does not stream', () => {
+    const known = answered(answered(taken, 'shop-0', runsSince('1')), 'shop-1', runsSince('2'));
+    const limping = { ...known, world: factsOf({ ...whole, ready: 1 }).world };
+    const done = { ...limping, memory: answered(known, 'shop-1', runsSince('3')).memory };
+    expect(sent(done)).toEqual([]);
+    expect(rolloutStep({ facts: done, plan }).because).toMatch(/^shop-0 waits for shop-1/);
+  });
+
+  it('that takes too long is given up with a reason', () => {
+    const late = withRequests({ ...taken, memory: { ...taken.memory, expired: ['deadline/updating/restarting'] } });
+    expect(late.memory.request).toBeNull();
+    expect(refusedBecause(late)).toBe('True TimedOut');
+  });
+});
+
+describe('a reload and a new copy', () => {
+  it('reload is over when every member was told', () => {
+    const taken = acknowledged(asked('reload', 'a'));
+    expect(sent(taken)).toEqual(['ReloadPostgres shop-1', 'ReloadPostgres shop-0']);
+    const told = answered(taken, 'shop-0', {}, 'ReloadPostgres');
+    expect(sent(told)).toEqual(['ReloadPostgres shop-1']);
+    expect(answered(told, 'shop-1', {}, 'ReloadPostgres').memory.request).toBeNull();
+  });
+
+  it('reinit of a member whose PostgreSQL does not run names that, and is over when it runs and streams', () => {
+    const taken = acknowledged(asked('reinit', 'a shop-1'));
+    const down = answered(taken, 'shop-1', {});
+    const [wish] = wants({ state: 'Alive.Updating.rebuilding', facts: down, plan });
+    expect(wish).toMatchObject({ type: 'ReinitializeMember', started: 'none' });
+    expect(answered(down, 'shop-1', {}).memory.request?.done).toEqual([]);
+    expect(answered(down, 'shop-1', runsSince('5')).memory.request).toBeNull();
+  });
+});
+
+describe('a switchover', () => {
+  it('is over when somebody else leads, or the same one on another timeline', () => {
+    const taken = acknowledged(asked('switchover', 'a'));
+    expect(sent(taken)).toEqual(['RequestSwitchover shop-failover']);
+    const request = taken.memory.request;
+    if (request === null) throw new Error('it was not taken');
+    const over = (change: Partial<typeof request>): Facts =>
+      withRequests({ ...taken, memory: { ...taken.memory, request: { ...request, ...change } } });
+    expect(over({ leader: 'shop-1' }).memory.request).toBeNull();
+    expect(over({ timeline: 0 }).memory.request).toBeNull();
+    expect(refusedBecause(over({ leader: 'shop-1' }))).toBe('False NoneRefused');
+    expect(refusedBecause(over({ leader: 'shop-1', member: 'shop-1' }))).toBe('True Overtaken');
+  });
+
+  it('is given up when its candidate is fit no more, unless Patroni was told already', () => {
+    const taken = acknowledged(asked('switchover', 'a'));
+    const limping = { ...taken, world: factsOf({ ...whole, ready: 1 }).world };
+    const key = 'await/Switchover/shop-failover';
+    const told = { ...limping, memory: { ...limping.memory, timers: { [key]: { dueAt: 1, because: 'told' } } } };
+    expect(withRequests(limping).memory.request).toBeNull();
+    expect(withRequests(told).memory.request).not.toBeNull();
+  });
+});
