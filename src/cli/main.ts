@@ -5,9 +5,11 @@
 import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
+import { addControl } from './verbs/control.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addInspect } from './verbs/inspect.ts';
 import { addJournal } from './verbs/journal.ts';
+import { addPods } from './verbs/pods.ts';
 import { addCompareVersions, addReplay } from './verbs/replay.ts';
 import { addSimulate } from './verbs/simulate.ts';
 import { addStatus } from './verbs/status.ts';
@@ -35,6 +37,8 @@ for (const add of [
   addIncident,
   addInspect,
   addSimulate,
+  addControl,
+  addPods,
 ])
   add(program);
 

@@ -6,6 +6,7 @@ import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
 import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
+import { nextAction } from '#machines/cluster/next-action.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
@@ -108,6 +109,7 @@ export function statusOf(view: Assessed): JsonObject {
   return {
     phase: phaseOf(view.state),
     reason: sentence(view).slice(0, 1024),
+    ...optional({ nextAction: nextAction(view)?.slice(0, 1024) ?? null }),
     readyReplicas: all.filter((member) => member.ready).length,
     replicas: Object.keys(facts.world.objects).filter((key) => key.startsWith('Pod/')).length,
     ...optional({ primaryPod: leader.writable ? leader.name : null }),

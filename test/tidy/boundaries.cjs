@@ -47,7 +47,7 @@ module.exports = {
       name: 'one-speaker-to-kubernetes',
       comment: 'Use the ports of src/kube; its request layer is ours (docs/dependencies.md).',
       severity: 'error',
-      from: { pathNot: '^src/(kube/(connection|exec|request)|cli/forward)\\.ts$' },
+      from: { pathNot: '^src/(kube/(connection|exec|request)|cli/(forward|terminal))\\.ts$' },
       to: { path: 'node_modules/(@kubernetes/client-node|undici)/' },
     },
     {

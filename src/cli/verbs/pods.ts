@@ -1,0 +1,114 @@
+/**
+ * Owns: verbs that look into a cluster's pods and Secrets: `psql`, `logs`, `creds`. They change nothing of the spec, and SQL and
+ * passwords go through streams: never into the arguments of a process, here or in the pod.
+ */
+import type { Command } from 'commander';
+import { objectNames } from '#machines/shared/names.ts';
+import { Refused } from '#src/errors.ts';
+import { makeRunInPod } from '#src/kube/exec.ts';
+import { resourcePath } from '#src/decision/paths.ts';
+import { print } from '../command.ts';
+import { liveVerb, memberOf, type Live } from '../live.ts';
+import { sitBefore } from '../terminal.ts';
+
+const container = 'postgres';
+/** A command that nobody sits before ends within this. */
+const batchMs = 3_600_000;
+
+async function inputText(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const seen = await live.read();
+  const pod = memberOf(live, seen, own['member']);
+  const database = typeof own['database'] === 'string' ? own['database'] : (seen.spec.database?.name ?? 'app');
+  const command = ['psql', '-U', 'postgres', '-d', database, '-v', 'ON_ERROR_STOP=1'];
+  const statement = own['command'];
+  if (statement === undefined && process.stdin.isTTY)
+    return sitBefore(live.kube.connection.config, { namespace: live.namespace, pod, container, command });
+  const input = typeof statement === 'string' ? `${statement}\n` : await inputText();
+  const run = makeRunInPod(live.kube.connection.config);
+  const { namespace } = live;
+  const whole = [...command, '-f', '-'];
+  const ended = await run({ namespace, pod, container, command: whole, input, timeoutMs: batchMs });
+  process.stdout.write(ended.output);
+  process.stderr.write(ended.errors);
+  return ended.exitCode ?? 1;
+}
+
+/** PostgreSQL's own log, the newest file of it. */
+const newestLog = 'file=$(ls -t "$PGDATA"/../pg_log/*.csv | head -n 1) && exec tail -n "$0" "$file"';
+
+async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const pod = memberOf(live, await live.read(), own['member']);
+  const { kube, namespace } = live;
+  const lines = String(own['tail']);
+  if (own['postgres'] === true) {
+    const command = ['bash', '-c', newestLog, lines];
+    const run = makeRunInPod(kube.connection.config);
+    const ended = await run({ namespace, pod, container, command, input: '', timeoutMs: 60_000 });
+    process.stdout.write(ended.output);
+    process.stderr.write(ended.errors);
+    return ended.exitCode ?? 1;
+  }
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const opened = await kube.openWatch({
+    path: `${resourcePath('Pod', namespace, pod)}/log`,
+    query: { container, tailLines: lines, ...(own['follow'] === true ? { follow: 'true' } : {}) },
+    signal: stop.signal,
+  });
+  if (opened.type !== 'stream')
+    throw new Refused(opened.type === 'refused' ? opened.message : opened.because, {
+      operation: 'read the log of',
+      subject: `${namespace}/${pod}`,
+      hint: 'name another member with --member',
+    });
+  for await (const chunk of opened.body) process.stdout.write(chunk);
+  return 0;
+}
+
+async function creds(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const names = objectNames(live.name);
+  const secret = own['superuser'] === true ? names.credentialsInForce : names.applicationSecret;
+  const values = await live.secret(secret);
+  const key = own['key'];
+  if (typeof key === 'string') {
+    const value = values[key];
+    if (value === undefined)
+      throw new Refused(`it has no key ${key}`, {
+        operation: 'read',
+        subject: `Secret ${live.namespace}/${secret}`,
+        hint: `it has ${Object.keys(values).sort().join(', ')}`,
+      });
+    print(value);
+    return 0;
+  }
+  if (own['output'] === 'json') print(JSON.stringify(values, null, 2));
+  else for (const [name, value] of Object.entries(values).sort()) print(`${name.padEnd(22)} ${value}`);
+  return 0;
+}
+
+/** Adds `psql`, `logs` and `creds`. */
+export function addPods(program: Command): void {
+  liveVerb(program, 'psql <name>', 'a session on the primary as postgres; or standard input', (live, _args, own) =>
+    psql(live, own),
+  )
+    .option('--member <pod>', 'on this member')
+    .option('-d, --database <name>', 'the application’s database unless given')
+    .option('-c, --command <sql>', 'does this and ends');
+  liveVerb(program, 'logs <name>', 'what Patroni logs on the primary', (live, _args, own) => logs(live, own))
+    .option('--member <pod>', 'on this member')
+    .option('--postgres', 'PostgreSQL’s own log instead, as CSV')
+    .option('-f, --follow', 'goes on with what comes')
+    .option('--tail <lines>', 'so many last lines', '200');
+  liveVerb(program, 'creds <name>', 'the application’s credentials, on standard output', (live, _args, own) =>
+    creds(live, own),
+  )
+    .option('--superuser', 'the superuser’s and the replication’s instead')
+    .option('--key <key>', 'only this value, such as uri')
+    .option('-o, --output <format>', 'table or json', 'table');
+}

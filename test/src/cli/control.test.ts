@@ -1,0 +1,114 @@
+/** The verbs of pgc that tell a cluster what to do, as processes against the sandbox: a real operator in a simulated world. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { buildId } from '#src/build-id.ts';
+import { programBundle } from '#src/dev/bundle.ts';
+import { list, text } from '#src/sim/json.ts';
+import { isPhase, openSandbox, type Sandbox } from '#src/sim/sandbox/sandbox.ts';
+import { makeScratch, type Scratch } from '#src/sim/scratch.ts';
+
+// Each is a process of its own.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const root = new URL('../../../', import.meta.url);
+let scratch: Scratch;
+let folder: string;
+let program: string;
+let sandbox: Sandbox;
+
+/** Runs pgc. @returns what it said and its exit code, as one text */
+function pgc(...args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [program, ...args],
+      { env: { ...process.env, KUBECONFIG: sandbox.kubeconfig } },
+      (error, out, err) => resolve(`${out}${err}exit ${error === null ? 0 : String(error.code)}`),
+    );
+  });
+}
+
+const cluster = (): unknown => sandbox.world.user.get('PostgresCluster', 'default', 'shop');
+const leader = (): string => text(cluster(), 'status', 'primaryPod');
+const startTimes = (): string =>
+  [...sandbox.world.kubelets.members()].map(([key, member]) => `${key} ${member.startedAt()}`).join(', ');
+
+beforeAll(async () => {
+  scratch = makeScratch();
+  folder = mkdtempSync(join(tmpdir(), 'control-'));
+  program = join(folder, 'pgc.cjs');
+  await programBundle('src/cli/main.ts', program, buildId());
+  sandbox = await openSandbox({
+    scratch: scratch.folder,
+    folder,
+    root,
+    seed: 1,
+    operators: 1,
+    speed: 1000,
+    kubePort: 0,
+    journalPort: 0,
+    beginsMs: Date.UTC(2026, 0, 1),
+    realMs: () => performance.now(),
+    print: () => undefined,
+  });
+  const spec = { version: '17', replicas: 2, storage: { size: '1Gi' } };
+  const kind = { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster' };
+  await sandbox.pace.enter(() =>
+    sandbox.world.user.create('PostgresCluster', { ...kind, metadata: { name: 'shop', namespace: 'default' }, spec }),
+  );
+  await vi.waitUntil(() => isPhase(sandbox.world, 'shop', 'Running'), { timeout: 50_000 });
+});
+
+afterAll(async () => {
+  await sandbox.close();
+  scratch.remove();
+  rmSync(folder, { recursive: true });
+});
+
+it('restart starts every member anew, and the same token is not taken twice', async () => {
+  const before = startTimes();
+  expect(await pgc('restart', 'shop', '--token', 'one', '--wait')).toBe('restart "one" is done\nexit 0');
+  expect(startTimes()).not.toBe(before);
+  const after = startTimes();
+  expect(await pgc('restart', 'shop', '--token', 'one', '--wait')).toMatch(/was asked for before.*\nexit 1$/);
+  expect(startTimes()).toBe(after);
+});
+
+it('switchover makes the member that is named the leader', async () => {
+  const next = leader() === 'shop-0' ? 'shop-1' : 'shop-0';
+  expect(await pgc('switchover', 'shop', next, '--token', 'one', '--wait')).toContain('is done\nexit 0');
+  expect(leader()).toBe(next);
+});
+
+it('what is refused is told in the operator’s words, with exit code 1', async () => {
+  expect(await pgc('switchover', 'shop', 'shop-9', '--token', 'nobody')).toBe(
+    'switchover "nobody shop-9" is not done: shop-9 is none of the 2 members; name one of status.members, then ask with another token\nexit 1',
+  );
+  expect(await pgc('reinit', 'shop', leader(), '--token', 'leader')).toMatch(/ leads; .*\nexit 1$/);
+});
+
+it('reload and reinit are done', async () => {
+  expect(await pgc('reload', 'shop', '--wait')).toContain('is done\nexit 0');
+  const replica = leader() === 'shop-0' ? 'shop-1' : 'shop-0';
+  expect(await pgc('reinit', 'shop', replica, '--wait')).toContain('is done\nexit 0');
+});
+
+it('pause and resume are changes of the spec, and what is asked for in between is refused', async () => {
+  expect(await pgc('pause', 'shop', '--wait')).toMatch(/^paused: .*\nexit 0$/);
+  expect(await pgc('restart', 'shop', '--token', 'paused')).toMatch(/spec\.paused is set; .*\nexit 1$/);
+  expect(await pgc('resume', 'shop', '--wait')).toMatch(/^resumed: .*\nexit 0$/);
+  expect(list(cluster(), 'status', 'conditions').some((each) => text(each, 'type') === 'Paused')).toBe(true);
+});
+
+it('creds gives the application’s credentials on standard output', async () => {
+  expect(await pgc('creds', 'shop', '--key', 'username')).toBe('app\nexit 0');
+  expect(await pgc('creds', 'shop', '--key', 'uri')).toMatch(/^postgres.*shop.*\nexit 0$/);
+  expect(await pgc('creds', 'shop', '--key', 'nothing')).toMatch(/has no key nothing\nit has .*username.*\nexit 2$/);
+});
+
+it('a cluster that is not there is told with what to do', async () => {
+  expect(await pgc('restart', 'shop', '-n', 'elsewhere')).toMatch(/not found\nname its namespace with -n\nexit 2$/);
+});
