@@ -267,7 +267,7 @@ export interface PostgresClusterSpec {
    */
   readonly placement?: {
     /**
-     * Affinity of the members, as in a pod.
+     * Affinity of the members, as in a pod. Members keep off each other's nodes where they can, unless podAntiAffinity is given.
      */
     readonly affinity?: {
       readonly [k: string]: unknown;
@@ -285,7 +285,7 @@ export interface PostgresClusterSpec {
       readonly [k: string]: string;
     };
     /**
-     * How members spread, as in a pod.
+     * How members spread, as in a pod; over zones where they can, when unset. A constraint without labelSelector is about the members.
      */
     readonly topologySpreadConstraints?: {
       readonly [k: string]: unknown;
@@ -332,7 +332,7 @@ export interface PostgresClusterSpec {
     };
   };
   /**
-   * Additional environment of the database container.
+   * Additional environment of the database container. Passwords belong into a Secret that valueFrom names.
    */
   readonly env?: {
     /**
@@ -372,11 +372,11 @@ export interface PostgresClusterSpec {
     readonly encoding?: string;
   };
   /**
-   * Lines for pg_hba.conf before the operator's own.
+   * Lines for pg_hba.conf, after those that Patroni and the members need for each other and before the image's own.
    */
   readonly pgHba?: string[];
   /**
-   * Patroni's timing, in seconds, and its limits.
+   * Patroni's timing, in seconds, and its limits. Changed on running members without a restart.
    */
   readonly patroni?: {
     /**

@@ -98,6 +98,11 @@ function rolledOut(view: View, from: Phase, memory: Memory): Memory {
   return { ...memory, rolledOutGeneration: memory.accepted.generation, rolledOut: memory.accepted, configuring: false };
 }
 
+/** What the API server would not take of the spec that is given up is not asked of it again. */
+function withoutRefusals({ failures }: Memory): Memory['failures'] {
+  return Object.fromEntries(Object.entries(failures).filter(([, { permanent }]) => !permanent));
+}
+
 /** Back to the spec that was true before; what failed is remembered with its reason, and not tried again. */
 function takenBack(memory: Memory, step: Step): Memory {
   const { accepted, rolledOut: before } = memory;
@@ -112,6 +117,7 @@ function takenBack(memory: Memory, step: Step): Memory {
     handled,
     image: imageAfter(memory, accepted.spec, before.spec),
     verified: {},
+    failures: withoutRefusals(memory),
   };
 }
 

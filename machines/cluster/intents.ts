@@ -35,6 +35,7 @@ export const effectClasses = {
   ReloadPostgres: 'E',
   ReinitializeMember: 'E',
   VerifyParameters: 'R',
+  LabelPod: 'A2',
   PublishStatus: 'F',
   EmitEvent: 'F',
 } as const satisfies Record<string, EffectClass>;
@@ -93,6 +94,8 @@ export type Intent =
   | (Wish<'ReinitializeMember'> & OnExisting & { readonly started: string })
   /** Asks a member which values these parameters have. */
   | (Wish<'VerifyParameters'> & OnExisting & { readonly names: readonly string[] })
+  /** Labels and annotations of the spec onto a pod that runs; those that left the spec come off. */
+  | (Wish<'LabelPod'> & OnExisting)
   | Wish<'PublishStatus'>
   | (Wish<'EmitEvent'> & { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' });
 
@@ -105,6 +108,7 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'RestartPostgres') return `Restart/${intent.target.name}`;
   if (intent.type === 'ReloadPostgres') return `Reload/${intent.target.name}`;
   if (intent.type === 'ReinitializeMember') return `Reinitialize/${intent.target.name}`;
+  if (intent.type === 'LabelPod') return `Labels/${intent.target.name}`;
   if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;
   if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
   if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;

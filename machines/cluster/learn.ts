@@ -167,7 +167,10 @@ function awaitedNoMore(facts: Facts, world: World, object: ObjectProjection): Me
   const key = objectKey(object);
   // An equal sight is not told, so it may not change anything either.
   if (world.objects[key]?.since === facts.world.objects[key]?.since) return timers;
-  const shown = without(timers, `await/${key}`);
+  const before = facts.world.objects[key]?.object.annotations[annotations.podMetadata];
+  const isLabelled = before !== object.annotations[annotations.podMetadata];
+  const awaited = without(timers, `await/${key}`);
+  const shown = isLabelled ? without(awaited, `await/Labels/${object.name}`) : awaited;
   const pending = object.detail.type === 'Pod' && object.detail.patroni?.pendingRestart === true;
   return pending ? shown : without(shown, `await/Restart/${object.name}`);
 }

@@ -73,6 +73,7 @@ function isReadable(intent: OpenIntent): boolean {
     type !== 'ReloadPostgres' &&
     type !== 'ReinitializeMember' &&
     type !== 'VerifyParameters' &&
+    type !== 'LabelPod' &&
     type !== 'PublishStatus' &&
     type !== 'ReadObject' &&
     type !== 'CompareObject' &&
@@ -137,6 +138,10 @@ function awaitingSight(
   if (seen === undefined || seen.uid !== outcome.uid)
     return armed(timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
   if (seen.ownedHash === outcome.ownedHash) return timers;
+  return shownSoon(timers, key, at);
+}
+
+function shownSoon(timers: Memory['timers'], key: string, at: number): Memory['timers'] {
   return armed(timers, `await/${key}`, at + shownMs, `${key} was written, the watch has not shown it`);
 }
 
@@ -163,6 +168,8 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   if (intent.type === 'ReleaseFinalizer') return released(facts);
   if (intent.type === 'PatchPatroniConfig' || intent.type === 'RequestSwitchover') return asked(facts, closed, at);
   const key = objectKey(intent.target);
+  if (intent.type === 'LabelPod')
+    return { ...facts, memory: { ...memory, timers: shownSoon(memory.timers, closed.key, at) } };
   const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
   if (kept) return facts;
   const expected = {

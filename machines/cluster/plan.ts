@@ -30,6 +30,14 @@ export interface DynamicParameter {
   readonly replicasFirst: boolean;
 }
 
+/** Labels and annotations that a spec asks of the members' pods. */
+export interface PodMetadata {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Text of the annotation that says so on the pod: a hash, and the keys; null when nothing is asked. */
+  readonly mark: string | null;
+}
+
 /** One value that the executor generates when it creates a Secret. */
 export interface GeneratedKey {
   readonly key: string;
@@ -87,6 +95,8 @@ export interface Plan {
   readonly database: { readonly name: string; readonly owner: string };
   /** Hash of the pod specification, as pods made from it bear it. */
   readonly template: string;
+  /** What its metadata bears, on pods that run too. */
+  readonly podMetadata: PodMetadata;
   /** What Patroni's dynamic configuration shall say, as far as it is ours to say. */
   readonly dynamic: JsonRecord;
   /** Parameters among it, by name in lower case. */

@@ -37,6 +37,11 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
   switch (act.type) {
     case 'none':
       return [];
+    case 'label':
+      return act.members.flatMap((member): Intent[] => {
+        const pod = onPod(facts, member);
+        return pod === null ? [] : [{ type: 'LabelPod', ...pod, because }];
+      });
     case 'configure': {
       const target = dcsRef(facts, configObject);
       const uid = uidOf(facts, target);
@@ -87,10 +92,11 @@ function takingBack({ facts, plan }: View): readonly Intent[] {
 export function procedureWants(view: View): readonly Intent[] {
   const phase = phaseOf(view.state);
   if (phase === 'Updating') return stepWants(view, rolloutStep(view));
-  // Patroni's configuration drifts like any object, and is put back where nothing else is under way.
-  if (phase === 'Running' || phase === 'Degraded') {
+  // Patroni's configuration drifts like any object, and is put back where nothing else is under way; a new cluster begins
+  // with the one that all begin with.
+  if (phase === 'Running' || phase === 'Degraded' || phase === 'Creating') {
     const step = rolloutStep(view);
-    return step.act.type === 'configure' ? stepWants(view, step) : [];
+    return step.act.type === 'configure' || step.act.type === 'label' ? stepWants(view, step) : [];
   }
   if (phase === 'Recovering' || phase === 'Failed') return takingBack(view);
   if (phase !== 'Scaling') return [];

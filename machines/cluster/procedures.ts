@@ -51,6 +51,10 @@ function rolledOut(view: View): Answer {
     const { stage, because } = rolloutStep(view);
     if (stage !== 'done') return no(because, { stage });
   }
+  if (phase === 'Creating') {
+    const { act, because } = rolloutStep(view);
+    if (act.type === 'configure' || act.type === 'label') return no(because, { stage: 'configuring' });
+  }
   const { stage, because } = scalingStep(view.facts);
   return whether(phase !== 'Scaling' || stage === 'done', because, { stage });
 }
@@ -152,12 +156,20 @@ export function isRollingOut({ facts }: View): boolean {
   return before !== null && accepted !== null && accepted.generation > before.generation;
 }
 
+/** What the API server says of a StatefulSet that it will not take as the spec would have it; null when it says nothing. */
+function refusedChange({ memory, world }: View['facts']): string | null {
+  const failure = memory.failures[`StatefulSet/${world.cluster?.seen.name ?? ''}`];
+  return failure?.permanent === true && failure.reason === 'Invalid' ? `refused: ${failure.message}` : null;
+}
+
 /** The spec cannot become true: a member made for it does not start. What was true before is put back. */
 export function rolloutFailed(view: View): Answer {
   const { memory } = view.facts;
   const accepted = memory.accepted?.generation ?? null;
   const values = { accepted, rolledOut: memory.rolledOutGeneration };
   if (!isRollingOut(view)) return no('there is nothing to go back to', values);
+  const refused = refusedChange(view.facts);
+  if (refused !== null) return yes(refused, values);
   const late = memory.expired.find((timer) => timer.startsWith('stall/') || timer.startsWith('deadline/updating'));
   if (late === undefined) return no('no member has been waited for too long', values);
   const leader = leaderWritable(view);

@@ -56,6 +56,8 @@ export const annotations = {
   bootstrapParameters: 'postgres.example.com/bootstrap-parameters',
   /** On the pod template and so on every pod: hash of the pod's specification as it was rendered. */
   template: 'postgres.example.com/template',
+  /** On pods: hash and keys of the metadata that the spec asked for. */
+  podMetadata: 'postgres.example.com/pod-metadata',
   /** On retained objects. */
   systemIdentifier: 'postgres.example.com/system-identifier',
   major: 'postgres.example.com/major',

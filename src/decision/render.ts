@@ -196,6 +196,33 @@ function database(context: RenderContext, intent: Extract<Intent, { type: 'Creat
   return { request, reads: [] };
 }
 
+/** Keys that a pod's mark says were put there; none when it cannot be read. */
+function keysOf(mark: string | undefined, field: 'labels' | 'annotations'): readonly string[] {
+  try {
+    const value: unknown = JSON.parse(mark ?? '{}');
+    const keys: unknown = typeof value === 'object' && value !== null ? (value as JsonObject)[field] : [];
+    return Array.isArray(keys) ? keys.filter((key): key is string => typeof key === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+function podLabels(context: RenderContext, intent: Extract<Intent, { type: 'LabelPod' }>): Rendered | null {
+  const before = context.facts.world.objects[objectKey(intent.target)]?.object.annotations[annotations.podMetadata];
+  const { podMetadata } = context.plan;
+  const gone = (field: 'labels' | 'annotations'): JsonObject =>
+    Object.fromEntries(keysOf(before, field).map((key) => [key, null]));
+  return merge(context, intent, {
+    labels: { ...gone('labels'), ...podMetadata.labels },
+    annotations: {
+      ...gone('annotations'),
+      ...podMetadata.annotations,
+      [annotations.podMetadata]: podMetadata.mark,
+      [annotations.effect]: { $effect: '' },
+    },
+  });
+}
+
 function retainedMetadata(context: RenderContext): JsonObject {
   const { memory, world } = context.facts;
   // A journal lost after the StatefulSet went has no accepted spec any more; the version of a spec cannot be changed.
@@ -249,6 +276,7 @@ const renderers: Renderers = {
   ReloadPostgres: onMember,
   ReinitializeMember: onMember,
   VerifyParameters: settings,
+  LabelPod: podLabels,
   PublishStatus: (context) => ({ request: context.status, reads: [] }),
   EmitEvent: event,
 };

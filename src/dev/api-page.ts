@@ -77,7 +77,8 @@ function meaning({ schema, needed }: Field): string {
 
 function effect({ creation, edit }: Support): string {
   if (creation === 'refused') return 'not yet';
-  return edit === 'live' ? 'creation, edit' : 'creation';
+  if (edit === 'refused') return 'creation';
+  return edit === 'live' ? 'creation, edit' : 'creation, edit (procedure)';
 }
 
 function defaultOf(schema: Schema): string {
@@ -142,9 +143,10 @@ ${listed([...rulesOf(root), ...rulesOf(spec)])}
 ## Spec
 
 *Takes effect* says when a field does something. *creation*: when the cluster is created; an edit later is answered by
-condition \`ConfigurationValid\` = \`False\` and the cluster stays as it is. *creation, edit*: an edit too, at once. *not
-yet*: refused by the same condition, and a new cluster waits in \`Pending\` with nothing created, unless the value is the
-same as leaving the field out. Nothing is ever ignored in silence.
+condition \`ConfigurationValid\` = \`False\` and the cluster stays as it is. *creation, edit*: an edit too, at once.
+*creation, edit (procedure)*: an edit too, member by member, and taken back when it cannot become true. *not yet*:
+refused by the same condition, and a new cluster waits in \`Pending\` with nothing created, unless the value is the same
+as leaving the field out. Nothing is ever ignored in silence.
 
 ${specTable(spec)}
 

@@ -17,6 +17,7 @@ import { application, credentials, credentialsInForce } from './cluster/secrets.
 import { headlessService, patroniServices, primaryService, replicaService } from './cluster/services.ts';
 import { claim, disruptionBudget, statefulSet, templateHash } from './cluster/statefulset.ts';
 import { dynamicParameters, removedParameters } from './parameters/dynamic.ts';
+import { podMetadata } from './fields/pod-metadata.ts';
 import { creationProblems, editProblems, needsRollout } from './validation.ts';
 
 const apis: Readonly<
@@ -108,6 +109,7 @@ const nothing: Plan = {
   objects: [],
   database: { name: 'app', owner: 'app' },
   template: '',
+  podMetadata: { labels: {}, annotations: {}, mark: null },
   dynamic: {},
   parameters: {},
   removed: {},
@@ -138,6 +140,7 @@ export function planOf(facts: Facts): Plan {
     objects: desiredObjects(input),
     database: databaseOf(accepted.spec),
     template: templateHash(input),
+    podMetadata: podMetadata(accepted.spec),
     dynamic: dynamicConfiguration(input),
     parameters: dynamicParameters(accepted.spec),
     removed: removedParameters(facts.memory.rolledOut?.spec ?? accepted.spec, accepted.spec),

@@ -3,6 +3,7 @@
  * never ignored; a value equal to its default is not a use. A test lets this table only shrink.
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { patroniDefaults } from './fields/patroni.ts';
 
 export type SpecField = keyof PostgresClusterSpec;
 
@@ -66,15 +67,12 @@ export const support: Readonly<Record<SpecField, Support>> = {
   maxDisruption: { ...later, idle: never },
   maintenanceWindows: { ...later, idle: empty },
   synchronous: { ...later, idle: modeOff },
-  placement: { ...later, idle: empty },
-  service: { ...later, idle: defaults({ type: 'ClusterIP' }) },
-  podMetadata: { ...later, idle: empty },
-  env: { ...later, idle: empty },
-  pgHba: { ...later, idle: empty },
-  patroni: {
-    ...later,
-    idle: defaults({ ttl: 30, loopWait: 10, retryTimeout: 10, failsafeMode: true, maximumLag: 33_554_432 }),
-  },
+  placement: { ...rolled, idle: empty },
+  service: { ...live, idle: defaults({ type: 'ClusterIP' }) },
+  podMetadata: { ...rolled, idle: empty },
+  env: { ...rolled, idle: empty },
+  pgHba: { ...rolled, idle: empty },
+  patroni: { ...rolled, idle: defaults(patroniDefaults) },
   backup: { ...later, idle: never },
   restore: { ...later, idle: never },
   clone: { ...later, idle: never },

@@ -5,17 +5,16 @@
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
-import type { ComparedValue } from '#machines/shared/answer.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { envProblems } from './fields/env.ts';
+import { shown, subdomainGrammar } from './fields/grammar.ts';
+import { patroniProblems } from './fields/patroni.ts';
+import { pgHbaProblems } from './fields/pg-hba.ts';
+import { placementProblems } from './fields/placement.ts';
+import { podMetadataProblems } from './fields/pod-metadata.ts';
+import { serviceProblems } from './fields/service.ts';
 import { parameterProblems } from './parameters/validation.ts';
 import { support, type SpecField } from './support.ts';
-
-function shown(value: unknown): ComparedValue {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
-  if (value === null || value === undefined) return null;
-  const text = JSON.stringify(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
-}
 
 function fieldsOf(spec: PostgresClusterSpec): readonly [SpecField, unknown][] {
   const fields = Object.keys(support) as SpecField[];
@@ -37,9 +36,6 @@ function unbuilt(spec: PostgresClusterSpec): readonly Problem[] {
       rule: unbuiltRule,
     }));
 }
-
-/** As Kubernetes names most objects. */
-const subdomainGrammar = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 function storageProblems(spec: PostgresClusterSpec): readonly Problem[] {
   const { size, storageClass } = spec.storage;
@@ -136,6 +132,12 @@ export function creationProblems(spec: PostgresClusterSpec, config: OperatorConf
     ...resourceProblems(spec),
     ...databaseProblems(spec),
     ...parameterProblems(spec.version, spec.postgresqlParams ?? {}),
+    ...placementProblems(spec),
+    ...serviceProblems(spec),
+    ...podMetadataProblems(spec),
+    ...envProblems(spec),
+    ...pgHbaProblems(spec),
+    ...patroniProblems(spec),
     ...unbuilt(spec),
   ];
 }
@@ -159,6 +161,11 @@ export function needsRollout(accepted: PostgresClusterSpec, wanted: PostgresClus
   return changedFields(accepted, wanted).some((field) => support[field].edit === 'rollout');
 }
 
+/** The field of the spec that a problem is about: `env` of `spec.env[0].name`. */
+function topField({ field }: Problem): string {
+  return field.split(/[.[]/)[1] ?? '';
+}
+
 function changedFields(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec): readonly SpecField[] {
   return (Object.keys(support) as SpecField[]).filter(
     (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
@@ -173,9 +180,9 @@ export function editProblems(
 ): readonly Problem[] {
   const changed = changedFields(accepted, wanted);
   const invalid = creationProblems(wanted, config).filter((problem) =>
-    changed.some((field) => problem.field.split('.')[1] === field),
+    changed.some((field) => topField(problem) === field),
   );
-  const named = new Set(invalid.map((problem) => problem.field.split('.')[1]));
+  const named = new Set(invalid.map(topField));
   const refused = changed
     .filter((field) => support[field].edit === 'refused' && !named.has(field))
     .map((field): Problem => ({

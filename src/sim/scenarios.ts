@@ -197,6 +197,63 @@ const badParameter = edit(
   (world) => condition(world, 'ConfigurationValid') === 'False RolloutFailed',
 );
 const unset = edit('no parameters', { postgresqlParams: null }, (world) => shows(world, 'max_connections', '100'));
+function everyPod(world: World, holds: (pod: Json) => boolean): boolean {
+  return world.user.list('Pod', namespace).every(holds);
+}
+
+function envOf(pod: Json, variable: string): Json {
+  return at(list(list(pod, 'spec', 'containers')[0], 'env').find((each) => text(each, 'name') === variable));
+}
+
+/** Placement, environment and access go into the template: every member is made anew, once. */
+const replaced = edit(
+  'placement, environment and access rules',
+  {
+    placement: { tolerations: [{ key: 'db', operator: 'Exists' }], nodeSelector: { disk: 'ssd' } },
+    env: [{ name: 'TEAM', value: 'blue' }],
+    pgHba: ['hostssl orders clerk 10.0.0.0/8 scram-sha-256'],
+  },
+  (world) =>
+    everyPod(
+      world,
+      (pod) =>
+        text(envOf(pod, 'TEAM'), 'value') === 'blue' &&
+        text(envOf(pod, 'SPILO_CONFIGURATION'), 'value').includes('hostssl orders clerk') &&
+        text(pod, 'spec', 'nodeSelector', 'disk') === 'ssd',
+    ),
+);
+/** None was made since the template changed: they bear a revision before the newest. */
+function isSameRun(world: World): boolean {
+  const newest = text(world.user.get('StatefulSet', namespace, name), 'status', 'updateRevision');
+  return everyPod(world, (pod) => text(pod, 'metadata', 'labels', 'controller-revision-hash') !== newest);
+}
+const labelled = edit(
+  'labels, annotations, the service and Patroni’s timing',
+  {
+    podMetadata: { labels: { team: 'blue' }, annotations: { 'example.com/note': 'x' } },
+    service: { type: 'NodePort', annotations: { 'example.com/cloud': 'y' } },
+    patroni: { ttl: 60, loopWait: 5 },
+  },
+  (world) =>
+    everyPod(
+      world,
+      (pod) =>
+        text(pod, 'metadata', 'labels', 'team') === 'blue' &&
+        text(pod, 'metadata', 'annotations', 'example.com/note') === 'x',
+    ) &&
+    text(world.user.get('Service', namespace, name), 'spec', 'type') === 'NodePort' &&
+    text(world.user.get('Endpoints', namespace, `${name}-config`), 'metadata', 'annotations', 'config').includes(
+      '"ttl":60',
+    ) &&
+    isSameRun(world),
+);
+const unlabelled = edit(
+  'none of that',
+  { podMetadata: null, service: null, patroni: null },
+  (world) =>
+    everyPod(world, (pod) => text(pod, 'metadata', 'labels', 'team') === '') &&
+    text(world.user.get('Service', namespace, name), 'spec', 'type') === 'ClusterIP',
+);
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
 
@@ -236,6 +293,8 @@ const all: readonly Scenario[] = [
   { name: 'bad-image', operators: one, acts: [create({}), badImage, takenBack] },
   { name: 'parameters', operators: one, acts: [create({}), reloaded, restarted, unset] },
   { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
+  { name: 'roll-placement', operators: one, acts: [create({}), replaced] },
+  { name: 'live-edits', operators: one, acts: [create({}), labelled, unlabelled] },
   { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
   { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },
   { name: 'restart', operators: one, acts: [create({}), restartAll] },

@@ -11,12 +11,12 @@ export const failedRolloutToken = 'rollout-failed';
 const rows: readonly { readonly field: keyof PostgresClusterSpec; readonly trouble: RegExp }[] = [
   { field: 'image', trouble: /image/i },
   { field: 'resources', trouble: /unschedulable|insufficient|oomkilled/i },
-  { field: 'placement', trouble: /unschedulable|node/i },
+  { field: 'placement', trouble: /unschedulable|node|affinity|toleration|topology|priority/i },
   { field: 'postgresqlParams', trouble: /start failed|restart/i },
-  { field: 'env', trouble: /./ },
-  { field: 'pgHba', trouble: /./ },
+  { field: 'env', trouble: /env|configerror|secret|configmap/i },
+  { field: 'pgHba', trouble: /start failed/i },
   { field: 'patroni', trouble: /./ },
-  { field: 'podMetadata', trouble: /./ },
+  { field: 'podMetadata', trouble: /label|annotation/i },
 ];
 
 function text(value: unknown): string {

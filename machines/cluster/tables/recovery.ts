@@ -41,6 +41,7 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   ReloadPostgres: 'watch-tells',
   ReinitializeMember: 'watch-tells',
   VerifyParameters: 'ask-again',
+  LabelPod: 'watch-tells',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',
 };

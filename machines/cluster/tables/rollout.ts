@@ -3,6 +3,7 @@
  * observation: a step waits for facts, so an operator that died in the middle goes on where the facts are.
  *
  *   order  stage        step
+ *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
  *   1      configuring  Patroni's dynamic configuration says what the spec says (increases before decreases)
  *   2      configuring  every member that runs is asked whether it follows
  *   3      restarting   members whose PostgreSQL must start anew, one at a time: replicas first, the first of them is the
@@ -64,6 +65,19 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
   if (left.length > 0 && settling) return 'question';
   return behind.length > 0 || member.pendingRestart ? 'restart' : 'nothing';
+}
+
+/** Pods that run without what the spec asks of their metadata, or with what it asks no more. */
+function labelling({ facts, plan, members }: Scene): RolloutStep | null {
+  const { mark } = plan.podMetadata;
+  const names = members
+    .map(({ name }) => podOf(facts, name))
+    .filter((pod) => pod !== null && !pod.object.deleting)
+    .filter((pod) => (pod?.object.annotations[annotations.podMetadata] ?? null) !== mark)
+    .map((pod) => pod?.object.name ?? '');
+  if (names.length === 0) return null;
+  const because = `${names.join(', ')} has to bear the labels and annotations of the spec`;
+  return act('configuring', { type: 'label', members: names }, because);
 }
 
 function configuring(scene: Scene): RolloutStep | null {
@@ -185,6 +199,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   if (!leader.writable || leader.name === null) return wait('configuring', leader.because);
   const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
   return (
+    labelling(scene) ??
     configuring(scene) ??
     restarting(scene) ??
     replacing(scene) ??

@@ -8,6 +8,7 @@ export type RolloutStage = 'configuring' | 'restarting' | 'replacing' | 'switchi
 /** What to send now; `none` while something is awaited. */
 export type RolloutAct =
   | { readonly type: 'none' }
+  | { readonly type: 'label'; readonly members: readonly string[] }
   | { readonly type: 'configure'; readonly config: JsonRecord }
   | { readonly type: 'verify'; readonly members: readonly string[] }
   /** With `started`: only while PostgreSQL there runs since then. */

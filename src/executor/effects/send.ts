@@ -168,6 +168,7 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   ReloadPostgres: patroni,
   ReinitializeMember: patroni,
   VerifyParameters: settings,
+  LabelPod: apply,
   PublishStatus: apply,
   EmitEvent: apply,
 };

@@ -6,13 +6,12 @@ import { objectNames } from '#machines/shared/names.ts';
 import type { Json, JsonRecord } from '#machines/cluster/plan.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { metadata, objectLabels, type BuildInput } from '../metadata.ts';
+import { patroniTiming } from '../fields/patroni.ts';
+import { pgHbaLines } from '../fields/pg-hba.ts';
 import { splitParameters } from '../parameters/split.ts';
 
 /** Patroni's user for unsafe REST calls. */
 export const restUser = 'patroni';
-
-/** Seconds and bytes Patroni starts with; loopWait + 2 · retryTimeout must not exceed ttl. */
-const timing = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 33_554_432 } as const;
 
 /**
  * What Patroni's dynamic configuration says on our behalf: at bootstrap as a whole, later merged into what is there.
@@ -21,9 +20,7 @@ const timing = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failo
 export function dynamicConfiguration(input: BuildInput): JsonRecord {
   const { dcs } = splitParameters(input.spec.postgresqlParams ?? {});
   return {
-    ...timing,
-    // An API server that is away must not demote a primary whose members still see it.
-    failsafe_mode: true,
+    ...patroniTiming(input.spec),
     postgresql: { use_pg_rewind: true, use_slots: true, parameters: dcs },
     [markKey]: { parameters: Object.keys(dcs).sort().join(',') },
   };
@@ -31,15 +28,17 @@ export function dynamicConfiguration(input: BuildInput): JsonRecord {
 
 /** What every cluster begins with: later changes go to Patroni's own object, so that none of them makes a pod anew. */
 function bootstrapConfiguration(input: BuildInput): JsonRecord {
-  return dynamicConfiguration({ ...input, spec: { ...input.spec, postgresqlParams: input.bootstrapParameters } });
+  const { version, storage } = input.spec;
+  return dynamicConfiguration({ ...input, spec: { version, storage, postgresqlParams: input.bootstrapParameters } });
 }
 
 /** The configuration, with `password` in place of the REST API's. */
 export function patroniConfiguration(input: BuildInput, password: string): JsonRecord {
   const { local } = splitParameters(input.spec.postgresqlParams ?? {});
+  const lines = pgHbaLines(input.spec);
   return {
     bootstrap: { dcs: bootstrapConfiguration(input) },
-    postgresql: { parameters: local },
+    postgresql: { parameters: local, ...(lines === null ? {} : { pg_hba: lines }) },
     restapi: { authentication: { username: restUser, password } },
   };
 }

@@ -5,21 +5,26 @@
  */
 import { dcsFinalizer, labels, labelValues, objectNames } from '#machines/shared/names.ts';
 import type { Json } from '#machines/cluster/plan.ts';
+import { exposure, serviceAnnotations } from '../fields/service.ts';
 import { dcsLabels, memberLabels, metadata, objectLabels, type BuildInput } from '../metadata.ts';
 
 /** Endpoints mode is hard-wired to a port of this name. */
 const port = { name: 'postgresql', port: 5432, protocol: 'TCP', targetPort: 5432 } as const;
 
-function service(input: BuildInput, name: string, spec: { readonly [key: string]: Json }): Json {
-  return { apiVersion: 'v1', kind: 'Service', metadata: metadata(input, { name, labels: objectLabels(input) }), spec };
+type Annotations = Readonly<Record<string, string>>;
+type ServiceSpec = { readonly [key: string]: Json };
+
+function service(input: BuildInput, name: string, spec: ServiceSpec, annotations: Annotations = {}): Json {
+  const options = { name, labels: objectLabels(input), annotations };
+  return { apiVersion: 'v1', kind: 'Service', metadata: metadata(input, options), spec };
 }
 
 /** A Service whose Endpoints Patroni fills with its own state. Deleting it by hand only marks it. */
-function dcsService(input: BuildInput, name: string, spec: { readonly [key: string]: Json }): Json {
+function dcsService(input: BuildInput, name: string, spec: ServiceSpec, annotations: Annotations = {}): Json {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: metadata(input, { name, labels: dcsLabels(input), finalizers: [dcsFinalizer] }),
+    metadata: metadata(input, { name, labels: dcsLabels(input), annotations, finalizers: [dcsFinalizer] }),
     spec,
   };
 }
@@ -36,13 +41,13 @@ function routed(input: BuildInput, role: string): { readonly [key: string]: Json
 
 /** Reads and writes: always the leader. */
 export function primaryService(input: BuildInput): Json {
-  if (input.dcs === 'ConfigMaps') return service(input, input.name, routed(input, labelValues.leader));
-  return dcsService(input, input.name, {
-    type: 'ClusterIP',
-    sessionAffinity: 'None',
-    internalTrafficPolicy: 'Cluster',
-    ports: [port],
-  });
+  const annotations = serviceAnnotations(input.spec);
+  if (input.dcs === 'ConfigMaps') {
+    const spec = { ...routed(input, labelValues.leader), ...exposure(input.spec) };
+    return service(input, input.name, spec, annotations);
+  }
+  const spec = { sessionAffinity: 'None', internalTrafficPolicy: 'Cluster', ports: [port] };
+  return dcsService(input, input.name, { ...exposure(input.spec), ...spec }, annotations);
 }
 
 /** Reads: the replicas that are Ready. */

@@ -14,6 +14,9 @@ import {
   type BuildInput,
 } from '../metadata.ts';
 import { acceptedSpecText, parametersText } from '../accepted.ts';
+import { variables } from '../fields/env.ts';
+import { placed } from '../fields/placement.ts';
+import { podMetadata } from '../fields/pod-metadata.ts';
 import { spiloConfiguration } from './patroni.ts';
 
 /** Bumped when a build renders another pod template for the same spec: such a change must not roll a fleet at once. */
@@ -62,6 +65,7 @@ function environment(input: BuildInput): readonly Json[] {
     // Stands before the value that expands it.
     secretValue('RESTAPI_PASSWORD', inForce, 'RESTAPI_PASSWORD'),
     value('SPILO_CONFIGURATION', spiloConfiguration(input)),
+    ...variables(input.spec),
   ];
 }
 
@@ -114,22 +118,6 @@ function container(input: BuildInput): Json {
   };
 }
 
-function affinity(input: BuildInput): Json {
-  return {
-    podAntiAffinity: {
-      preferredDuringSchedulingIgnoredDuringExecution: [
-        {
-          weight: 100,
-          podAffinityTerm: {
-            labelSelector: { matchLabels: memberLabels(input.name) },
-            topologyKey: 'kubernetes.io/hostname',
-          },
-        },
-      ],
-    },
-  };
-}
-
 function podSpec(input: BuildInput): Json {
   return {
     serviceAccountName: objectNames(input.name).access,
@@ -147,15 +135,7 @@ function podSpec(input: BuildInput): Json {
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    affinity: affinity(input),
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: 'topology.kubernetes.io/zone',
-        whenUnsatisfiable: 'ScheduleAnyway',
-        labelSelector: { matchLabels: memberLabels(input.name) },
-      },
-    ],
+    ...placed(input.name, input.spec),
     containers: [container(input)],
     volumes: [
       // 64 MB, the runtime's default, breaks parallel queries.
@@ -180,6 +160,19 @@ export function claimSpec(input: BuildInput): { readonly [key: string]: Json } {
 /** Hash of the pod specification: pods that bear another one were made from another template. */
 export function templateHash(input: BuildInput): string {
   return sha256(JSON.stringify(podSpec(input))).slice(0, 16);
+}
+
+/** Metadata of a member's pod: what finds it, what it was made from, and what the spec adds. */
+function podMetadataOf(input: BuildInput): Json {
+  const asked = podMetadata(input.spec);
+  return {
+    labels: { ...asked.labels, ...memberLabels(input.name) },
+    annotations: {
+      ...asked.annotations,
+      [annotations.template]: templateHash(input),
+      ...(asked.mark === null ? {} : { [annotations.podMetadata]: asked.mark }),
+    },
+  };
 }
 
 /** The StatefulSet of a cluster. */
@@ -208,7 +201,7 @@ export function statefulSet(input: BuildInput): Json {
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: memberLabels(input.name) },
       template: {
-        metadata: { labels: memberLabels(input.name), annotations: { [annotations.template]: templateHash(input) } },
+        metadata: podMetadataOf(input),
         spec: podSpec(input),
       },
       volumeClaimTemplates: [

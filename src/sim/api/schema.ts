@@ -4,6 +4,7 @@
  * rest stand in a list with the reason; a rule in neither is an error at start, so that the two cannot drift apart.
  */
 import { quantityBytes } from '#machines/shared/quantity.ts';
+import { protectedNames, protectedPrefixes } from '#src/resources/fields/env.ts';
 import { at, isJson, list, number, stable, text, type Json } from '../json.ts';
 
 /** What is checked: the value a rule stands on, and its former self; undefined when there is none. */
@@ -96,6 +97,14 @@ const rules: Readonly<Record<string, Rule>> = {
   ]),
   "!(self in ['postgres', 'standby', 'admin', 'zalandos', 'robot_zmon', 'public']) && !self.startsWith('pg_')":
     isNoneOf(['postgres', 'standby', 'admin', 'zalandos', 'robot_zmon', 'public']),
+  [`!(self in [${protectedNames.map((each) => `'${each}'`).join(', ')}])`]: (self) =>
+    !(protectedNames as readonly string[]).includes(String(self)),
+  [`![${protectedPrefixes.map((each) => `'${each}'`).join(', ')}].exists(p, self.startsWith(p))`]: (self) =>
+    !protectedPrefixes.some((each) => String(self).startsWith(each)),
+  '(has(self.loopWait) ? self.loopWait : 10) + 2 * (has(self.retryTimeout) ? self.retryTimeout : 10) <= (has(self.ttl) ? self.ttl : 30)':
+    (self) => number(self, 10, 'loopWait') + 2 * number(self, 10, 'retryTimeout') <= number(self, 30, 'ttl'),
+  "!has(self.loadBalancerSourceRanges) || size(self.loadBalancerSourceRanges) == 0 || (has(self.type) && self.type == 'LoadBalancer')":
+    (self) => list(self, 'loadBalancerSourceRanges').length === 0 || text(self, 'type') === 'LoadBalancer',
   'self.journal.epoch > oldSelf.journal.epoch || (self.journal.epoch == oldSelf.journal.epoch && self.journal.seq >= oldSelf.journal.seq)':
     (self, old) => {
       if (old === undefined) return true;

@@ -238,6 +238,7 @@ export const plan: Plan = {
   objects: [],
   database: { name: 'app', owner: 'app' },
   template: 'new',
+  podMetadata: { labels: {}, annotations: {}, mark: null },
   dynamic: {},
   parameters: {},
   removed: {},

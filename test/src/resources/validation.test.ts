@@ -23,12 +23,6 @@ const uses: Partial<PostgresClusterSpec> = {
   maxDisruption: 'None',
   maintenanceWindows: [{ schedule: '0 3 * * *', duration: '2h' }],
   synchronous: { mode: 'Required', count: 1 },
-  placement: { priorityClassName: 'high' },
-  service: { type: 'LoadBalancer' },
-  podMetadata: { labels: { team: 'blue' } },
-  env: [{ name: 'X', value: 'y' }],
-  pgHba: ['local all all trust'],
-  patroni: { ttl: 60 },
   backup: { schedule: '0 1 * * *', destination: { type: 'GCS', bucket: 'b', credentialsSecret: 's' } },
   restore: { cluster: 'other' },
   clone: { cluster: 'other' },
@@ -60,6 +54,7 @@ describe('what takes effect when', () => {
     expect(fields.filter((field) => support[field].edit === 'live').sort()).toEqual([
       'deletionProtection',
       'paused',
+      'service',
       'volumePolicy',
     ]);
   });
@@ -126,6 +121,11 @@ describe('an edit of a running cluster', () => {
     ['resources', { resources: { limits: { cpu: '1' } } }],
     ['postgresqlParams', { postgresqlParams: { work_mem: '8MB' } }],
     ['image', { image: 'other' }],
+    ['placement', { placement: { priorityClassName: 'high' } }],
+    ['podMetadata', { podMetadata: { labels: { team: 'blue' } } }],
+    ['env', { env: [{ name: 'X', value: 'y' }] }],
+    ['pgHba', { pgHba: ['local all all peer'] }],
+    ['patroni', { patroni: { ttl: 60 } }],
   ])('of %s is taken, and takes a procedure', (_field, change) => {
     const wanted = { ...minimalSpec, ...change };
     expect(editProblems(minimalSpec, wanted, config)).toEqual([]);
