@@ -189,6 +189,21 @@ function replanned(view: View, builders: Builders, at: number): View {
   return { ...view, facts, plan: builders.plan(facts) };
 }
 
+interface Rest {
+  readonly view: View;
+  readonly steps: readonly Step[];
+}
+
+/** Where the moves end. A spec that is taken back is another plan, and what holds of that may be a move of its own. */
+function atRest(first: View, builders: Builders, at: number): Rest {
+  const { view, steps } = settleState(first, (next, step) => entered(next, step, at));
+  if (steps.length === 0) return { view, steps };
+  const planned = replanned(view, builders, at);
+  if (!steps.some(({ signal }) => signal === 'RolloutFailed')) return { view: planned, steps };
+  const more = atRest(planned, builders, at);
+  return { view: more.view, steps: [...steps, ...more.steps] };
+}
+
 /**
  * Makes the function that decides, over the given builders.
  * @returns a pure function; throws only on a bug (a livelock, a corrupt state path), never on data from outside
@@ -199,11 +214,7 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
     const start = learned(input, builders);
     const known = knownFacts(start.facts).answer === 'yes';
     const first = { state: start.state, facts: start.facts, plan: builders.plan(start.facts) };
-    const rested = known
-      ? settleState(first, (next, step) => entered(next, step, stamp.at))
-      : { view: first, steps: [] };
-    const { steps } = rested;
-    const view = steps.length === 0 ? rested.view : replanned(rested.view, builders, stamp.at);
+    const { view, steps } = known ? atRest(first, builders, stamp.at) : { view: first, steps: [] };
     const { plan } = view;
     const facts = known ? withTimers(view, stamp.at) : view.facts;
     const calm = withoutForgotten({ state: view.state, facts, plan });

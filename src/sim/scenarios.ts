@@ -222,6 +222,12 @@ const replaced = edit(
         text(pod, 'spec', 'nodeSelector', 'disk') === 'ssd',
     ),
 );
+/** The template is the one that every pod was made from. */
+function isOneRevision(world: World): boolean {
+  const newest = text(world.user.get('StatefulSet', namespace, name), 'status', 'updateRevision');
+  return everyPod(world, (pod) => text(pod, 'metadata', 'labels', 'controller-revision-hash') === newest);
+}
+
 /** None was made since the template changed: they bear a revision before the newest. */
 function isSameRun(world: World): boolean {
   const newest = text(world.user.get('StatefulSet', namespace, name), 'status', 'updateRevision');
@@ -253,6 +259,20 @@ const unlabelled = edit(
   (world) =>
     everyPod(world, (pod) => text(pod, 'metadata', 'labels', 'team') === '') &&
     text(world.user.get('Service', namespace, name), 'spec', 'type') === 'ClusterIP',
+);
+/** What only the API server knows to be wrong is taken back before any pod was touched. */
+const strangeVariable = edit(
+  'a variable that the API server will not take',
+  { env: [{ name: 'MOON', valueFrom: { fieldRef: { fieldPath: 'metadata.moon' } } }] },
+  (world) =>
+    condition(world, 'ConfigurationValid') === 'False RolloutFailed' &&
+    everyPod(world, (pod) => Object.keys(envOf(pod, 'MOON')).length === 0) &&
+    isOneRevision(world),
+);
+const noVariable = edit(
+  'no variable',
+  { env: null },
+  (world) => condition(world, 'ConfigurationValid') === 'True Valid',
 );
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
@@ -294,6 +314,7 @@ const all: readonly Scenario[] = [
   { name: 'parameters', operators: one, acts: [create({}), reloaded, restarted, unset] },
   { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
   { name: 'roll-placement', operators: one, acts: [create({}), replaced] },
+  { name: 'refused-template', operators: one, acts: [create({}), strangeVariable, noVariable] },
   { name: 'live-edits', operators: one, acts: [create({}), labelled, unlabelled] },
   { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
   { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },

@@ -153,6 +153,12 @@ function tolerationProblems(path: string, each: Toleration): readonly Problem[] 
   return typeof value === 'string' && !isLabelValue(value) ? [problem(`${path}.value`, value, labelValueRule)] : [];
 }
 
+/** Places of constraints that Kubernetes takes for the same as one before. */
+function twice(spreads: readonly Readonly<Record<string, unknown>>[]): readonly number[] {
+  const keys = spreads.map(({ topologyKey, whenUnsatisfiable }) => JSON.stringify([topologyKey, whenUnsatisfiable]));
+  return keys.flatMap((key, index) => (keys.indexOf(key) < index ? [index] : []));
+}
+
 /** Faults of spec.placement. */
 export function placementProblems({ placement }: PostgresClusterSpec): readonly Problem[] {
   const { affinity: wanted, tolerations = [], nodeSelector, topologySpreadConstraints: spreads = [] } = placement ?? {};
@@ -167,6 +173,13 @@ export function placementProblems({ placement }: PostgresClusterSpec): readonly 
     }),
     ...(nodeSelector === undefined ? [] : labelProblems(`${path}.nodeSelector`, nodeSelector)),
     ...spreads.flatMap((each, index) => shapeProblems(`${path}.topologySpreadConstraints[${index}]`, each, spread)),
+    ...twice(spreads).map((index) =>
+      problem(
+        `${path}.topologySpreadConstraints[${index}]`,
+        spreads[index],
+        'stands there twice: its key and what it does are those of another',
+      ),
+    ),
     ...(priority === undefined || subdomainGrammar.test(priority)
       ? []
       : [problem(`${path}.priorityClassName`, priority, 'must be the name of a PriorityClass')]),

@@ -50,6 +50,21 @@ function lostMounts(spec: Json, claims: readonly unknown[] = []): readonly strin
     .map((name) => `spec.containers[].volumeMounts[].name: Not found: "${name}"`);
 }
 
+const fieldPaths =
+  /^(metadata\.(name|namespace|uid|labels\['.+'\]|annotations\['.+'\])|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$/;
+
+/** Fields of a pod that no variable can be. */
+function strangeVariables(spec: Json): readonly string[] {
+  return list(spec, 'containers')
+    .flatMap((container) => list(container, 'env'))
+    .map((variable) => at(variable, 'valueFrom')['fieldRef'])
+    .filter((reference) => reference !== undefined && !fieldPaths.test(text(reference, 'fieldPath')))
+    .map((reference) => {
+      const path = text(reference, 'fieldPath');
+      return `spec.template.spec.containers[0].env.valueFrom.fieldRef.fieldPath: Invalid value: "${path}": error converting fieldPath: field label not supported: ${path}`;
+    });
+}
+
 const statefulSet: Check = (object, live) => {
   const spec = at(object, 'spec');
   const matched = at(spec, 'selector', 'matchLabels');
@@ -64,6 +79,7 @@ const statefulSet: Check = (object, live) => {
       'spec.template.metadata.labels: Invalid value: `selector` does not match template `labels`',
     ),
     ...lostMounts(at(spec, 'template', 'spec'), list(spec, 'volumeClaimTemplates')),
+    ...strangeVariables(at(spec, 'template', 'spec')),
     ...when(list(spec, 'template', 'spec', 'containers').length === 0, 'spec.template.spec.containers: Required value'),
     ...when(
       live !== null && moved.length > 0,

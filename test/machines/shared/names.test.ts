@@ -52,6 +52,7 @@ it('are what running clusters bear', () => {
       template: 'postgres.example.com/template',
       dcs: 'postgres.example.com/dcs',
       image: 'postgres.example.com/image',
+      podMetadata: 'postgres.example.com/pod-metadata',
       systemIdentifier: 'postgres.example.com/system-identifier',
       major: 'postgres.example.com/major',
       approve: 'postgres.example.com/approve',

@@ -63,6 +63,19 @@ describe('a spec is refused by field for', () => {
       'spec.placement.priorityClassName',
     ],
     [
+      'a spread that stands there twice',
+      {
+        placement: {
+          topologySpreadConstraints: [1, 2].map((maxSkew) => ({
+            maxSkew,
+            topologyKey: 'zone',
+            whenUnsatisfiable: 'DoNotSchedule',
+          })),
+        },
+      },
+      'spec.placement.topologySpreadConstraints[1]',
+    ],
+    [
       'ranges without a load balancer',
       { service: { type: 'NodePort', loadBalancerSourceRanges: ['10.0.0.0/8'] } },
       'spec.service.loadBalancerSourceRanges',
