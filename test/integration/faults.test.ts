@@ -133,11 +133,11 @@ async function change(): Promise<void> {
 
 it('objects told through a faulty proxy converge to what the API server lists, within and without a selector', async () => {
   const readers = [read(false), read(true)] as const;
-  const begun = performance.now();
-  let changes = 0;
-  while (performance.now() - begun < 30_000) {
+  // Until there was enough of each fault, and both readers had trouble enough: on a slow machine that takes longer than five hundred changes.
+  const isEnough = (): boolean =>
+    Math.min(...Object.values(proxy.counts)) > 3 && readers.every((reader) => reader.troubled() > 10);
+  for (let changes = 1; changes <= 500 || !isEnough(); changes += 1) {
     await change();
-    changes += 1;
     if (changes % 100 === 0) proxy.cutAll();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -146,9 +146,5 @@ it('objects told through a faulty proxy converge to what the API server lists, w
   await expect.poll(readers[0].believed, { timeout: 60_000, interval: 100 }).toEqual(all);
   await expect.poll(readers[1].believed, { timeout: 60_000, interval: 100 }).toEqual(some);
   expect(all.length).toBeGreaterThan(some.length);
-  expect(Math.min(...Object.values(proxy.counts))).toBeGreaterThan(3);
-  for (const reader of readers) {
-    expect(reader.troubled()).toBeGreaterThan(10);
-    reader.stop();
-  }
+  for (const reader of readers) reader.stop();
 });

@@ -12,7 +12,7 @@ import { operatorChanges, operatorReads, phases, startLineWorld, type LineWorld 
 const count = Number(process.env['CLUSTERS'] ?? '100');
 const idleMs = Number(process.env['IDLE_SECONDS'] ?? '20') * 1000;
 /** Writes a cluster may need beyond one per object: finalizer, statuses on the way, the database. */
-const allowance = 7;
+const allowance = 8;
 const names = Array.from({ length: count }, (_, index) => `h${index}`);
 
 let world: LineWorld;
