@@ -41,16 +41,18 @@ function start(moment: number): ChildProcess {
   return child;
 }
 
-/** Resolves with what ended the process; after ten idle seconds there was nothing left to die in, and it is killed from here. */
+/** Resolves with what ended the process; when there is nothing left to die in, it is killed from here. */
 function death(child: ChildProcess): Promise<'itself' | 'idle'> {
   return new Promise((resolve, reject) => {
     let idle = false;
-    const timer = setTimeout(() => {
-      idle = true;
-      child.kill('SIGKILL');
-    }, 10_000);
+    const timer = setInterval(() => {
+      isSettled().then((is) => {
+        idle = is;
+        if (is) child.kill('SIGKILL');
+      }, reject);
+    }, 5000);
     child.once('exit', (code, signal) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       if (signal === 'SIGKILL') resolve(idle ? 'idle' : 'itself');
       else reject(new Error(`the operator ended with code ${code ?? 'none'}, not by SIGKILL`));
     });
