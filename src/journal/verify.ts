@@ -157,7 +157,8 @@ export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyRe
   };
   const counts = { blobs: 0, ticks: 0 };
   const clusters: (ClusterSummary & { readonly verified: number })[] = [];
-  try {
+  /** In one transaction: of a journal that is written meanwhile all is read as of one moment. */
+  const verifyAll = db.transaction(() => {
     checkPages(db, report);
     const reader = makeReader(db);
     const blobs = verifiedBlobs(db, report);
@@ -166,6 +167,9 @@ export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyRe
       clusters.push({ ...cluster, verified: verifyCluster(reader, blobs, cluster, report) });
     counts.ticks = verifyTicks(db, clusters, report);
     verifyAnchors(reader, anchors, report);
+  });
+  try {
+    verifyAll();
   } catch (error) {
     report({
       uid: null,

@@ -141,7 +141,7 @@ describe(`${kills} times kill -9 (seed ${seed})`, () => {
     expect(world.kubelet.troubles).toEqual([]);
   });
 
-  it('replay gives the same bytes for every decision', () => {
+  it('replay gives the same bytes for every decision', { timeout: 60_000 + kills * 2000 }, () => {
     const reader = openReader();
     const { rows, verified } = replayAll(reader);
     reader.close();

@@ -70,6 +70,27 @@ function damageOf(file: string): readonly string[] {
   }
 }
 
+it('a journal that is written to while it is verified is not taken for damaged', () => {
+  const { journal } = open();
+  append(journal, 'before');
+  ticks.run();
+  const db = openForReading(path);
+  const prepare = db.prepare.bind(db);
+  let writes = 0;
+  db.prepare = ((source: string) => {
+    // Between its parts another process commits.
+    writes += 1;
+    append(journal, `meanwhile ${writes}`);
+    ticks.run();
+    return prepare(source);
+  }) as typeof db.prepare;
+  expect(verifyJournal(db).damage).toEqual([]);
+  expect(writes).toBeGreaterThan(3);
+  db.close();
+  expect(damageOf(path)).toEqual([]);
+  journal.close();
+});
+
 /** A sound journal that is changed by SQL behind its triggers. */
 function forged(sql: string): void {
   const { journal } = open();
