@@ -63,7 +63,7 @@ async function boundKubeconfig(world: LineWorld, holder: string): Promise<string
   return file;
 }
 
-async function startLeader(world: LineWorld, pair: string, holder: string): Promise<Leader> {
+async function startLeader(world: LineWorld, program: string, pair: string, holder: string): Promise<Leader> {
   const options: LeaderOptions = {
     kubeconfig: await boundKubeconfig(world, holder),
     admin: world.api.kubeconfig,
@@ -72,7 +72,7 @@ async function startLeader(world: LineWorld, pair: string, holder: string): Prom
     lease: pair,
     namespace: pair,
   };
-  const child = spawn(process.execPath, [`${import.meta.dirname}/leader-process.ts`, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [program, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   return { holder, journal: options.journal, process: child };
@@ -98,13 +98,16 @@ async function fence(world: LineWorld, pair: string): Promise<void> {
   );
 }
 
-/** Starts a pair; the first of the two leads when this resolves. */
-export async function startPair(world: LineWorld, name: string, isFenced: boolean): Promise<Pair> {
+/**
+ * Starts a pair; the first of the two leads when this resolves.
+ * @param program bundle of `leader-process.ts`
+ */
+export async function startPair(world: LineWorld, program: string, name: string, isFenced: boolean): Promise<Pair> {
   await world.api.kubectl(['create', 'namespace', name]);
-  const first = await startLeader(world, name, `${name}-a`);
+  const first = await startLeader(world, program, name, `${name}-a`);
   await waitFor(`${name}-a to lead`, async () => (await held(world, name)).holder === `${name}-a`, 60_000);
   if (isFenced) await fence(world, name);
-  return { namespace: name, lease: name, leaders: [first, await startLeader(world, name, `${name}-b`)] };
+  return { namespace: name, lease: name, leaders: [first, await startLeader(world, program, name, `${name}-b`)] };
 }
 
 /** Ends both processes. */

@@ -12,12 +12,13 @@ import { verifyJournal } from '#src/journal/verify.ts';
 import { contentOf } from '#src/replay/redecide.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { describeChange, orphans, type AuditEvent, type Provoked } from '#test/support/audit-join.ts';
+import { bundledProcess } from '#test/support/bundled-process.ts';
 import { cluster } from './api-world.ts';
 import { held, pauseAt, startPair, stopPair, stopped, tryCreate, type Leader, type Pair } from './leaders-world.ts';
 import { clusters, joinWorld, operatorChanges, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
 
-const pairCount = Number(process.env['PAIRS'] ?? '6');
-const rounds = Number(process.env['ROUNDS'] ?? '4');
+const pairCount = Number(process.env['PAIRS'] ?? '8');
+const rounds = Number(process.env['ROUNDS'] ?? '3');
 
 interface Pause {
   readonly pair: Pair;
@@ -123,8 +124,9 @@ function repairs(leader: Leader): ReadonlySet<string> {
 
 beforeAll(async () => {
   world = await startLineWorld('leaders');
+  const program = await bundledProcess('test/integration/leader-process.ts', world.api.dir);
   pairs = await Promise.all(
-    Array.from({ length: pairCount }, (_, index) => startPair(world, `pair${index}`, isFenced(index))),
+    Array.from({ length: pairCount }, (_, index) => startPair(world, program, `pair${index}`, isFenced(index))),
   );
 });
 
