@@ -200,6 +200,16 @@ export interface SecretDetail {
   readonly type: 'Secret';
   /** Names of the keys, sorted; never a value. */
   readonly keys: readonly string[];
+  /** What the values are, without telling them; absent when the operator had no key for digests. */
+  readonly digest?: SecretDigest;
+}
+
+/** Keyed digests of a Secret's values: those of one key can be compared, those of two never. */
+export interface SecretDigest {
+  /** First 8 hex digits of the SHA-256 of the key. */
+  readonly keyId: string;
+  /** By name of the key in `data`: HMAC-SHA256 of the value and where it stands, its first 16 bytes in hex. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 export interface PersistentVolumeClaimDetail {

@@ -16,7 +16,12 @@ export const fieldManagers = {
   status: 'postgres-operator-status',
   /** The one status write without an intent: that the journal cannot be written. */
   journal: 'postgres-operator-journal',
+  /** The one Secret that is made without an intent: the key of digests. */
+  journalKey: 'postgres-operator-journal-key',
 } as const;
+
+/** In the operator's own namespace: the key of the digests that journals hold of Secrets. */
+export const journalKeySecret = 'postgres-operator-journal-key';
 
 export const labels = {
   name: 'app.kubernetes.io/name',

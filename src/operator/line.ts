@@ -11,6 +11,7 @@ import type { RunInPod } from '#src/kube/exec.ts';
 import type { LeaseHandle } from '#src/kube/lease.ts';
 import { makeCore } from '#src/replay/core.ts';
 import type { Metrics } from '#src/status/metrics.ts';
+import type { Digest } from '#src/stream/door/objects.ts';
 import { maskVersion, ownershipSeen, projectObject } from '#src/stream/door/project.ts';
 import type { Addressed, StreamInput } from '#src/stream/items.ts';
 import { isLiveObject } from '#src/watch/item.ts';
@@ -28,6 +29,8 @@ export interface Opened {
   readonly metrics: Metrics;
   readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
   readonly writable: Observable<boolean>;
+  /** Digests of Secrets under the key of this term; null when there is none. */
+  readonly digest: Digest | null;
 }
 
 function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
@@ -71,6 +74,7 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
     ticks,
     writable,
     readVersion: (object) => readVersion(opened.kube, object),
+    digest: opened.digest,
     sources: sourcesOf(options.config.namespaces).map((source) => source.name),
     expected: journal.reader.clusters().filter(({ uid }) => !isGone(journal, uid)),
     reports: {
@@ -131,14 +135,14 @@ function actorPorts(opened: Opened, epoch: number): PipelinePorts['actor'] {
   };
 }
 
-function executorPorts({ options, kube, runInPod, journal, lease }: Opened): PipelinePorts['executor'] {
+function executorPorts({ options, kube, runInPod, journal, lease, digest }: Opened): PipelinePorts['executor'] {
   const { chance, crash } = options.ports;
   return {
     send: kube.send,
     get: (path) => kube.get(path),
     runInPod: runInPod,
     project: (kind, object) => {
-      const projected = projectObject(kind, object);
+      const projected = projectObject(kind, object, digest);
       return projected.type === 'decoded' ? projected.value : null;
     },
     ownership: (kind, object) => (isRecord(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),

@@ -1,5 +1,5 @@
 /**
- * Owns: one term of leadership, from the moment the Lease is held: anchors → journal (proved against them) → gaps → line.
+ * Owns: one term of leadership, from the moment the Lease is held: anchors and the key of digests → journal (proved against them) → gaps → line.
  * Everything known from an earlier term is forgotten with it; what came between is read from the API server anew.
  * Called by: operator. Never two at once: the next begins when the last has closed.
  */
@@ -16,6 +16,7 @@ import type { Metrics } from '#src/status/metrics.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
 import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
 import { makeJournalNotice, type JournalNotice } from './journal-notice.ts';
+import { readDigestKey, type DigestKeyPorts } from './digest-key.ts';
 import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
 import { startLine } from './line.ts';
 import type { OperatorOptions } from './options.ts';
@@ -117,6 +118,20 @@ function recordGaps(
   }
 }
 
+function digestKeyPorts({ options, kube, lease }: TermPorts, { epoch }: TermBegun): DigestKeyPorts {
+  const { config, log, ports } = options;
+  return {
+    get: (path) => kube.get(path),
+    send: kube.send,
+    chance: ports.chance,
+    mayAct: () => lease.mayAct() && lease.epoch() === epoch,
+    namespace: config.lease.namespace,
+    made: (keyId) =>
+      log.warn({ keyId }, 'a new key for digests of Secrets: those of an earlier key cannot be compared with them'),
+    trouble: (because) => log.warn({ because }, 'no key for digests of Secrets: their values are not told apart'),
+  };
+}
+
 /**
  * Begins a term that the Lease has given.
  * @returns null when the term was over before it could begin
@@ -132,6 +147,12 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     (because) => log.warn({ because }, 'waiting for the API server'),
   );
   if (known === null || ports.isOver()) return null;
+  const digest = await untilAnswered(
+    async () => (ports.isOver() ? null : readDigestKey(digestKeyPorts(ports, begun))),
+    pause,
+    (because) => log.warn({ because }, 'waiting for the API server'),
+  );
+  if (ports.isOver()) return null;
   const notice = makeJournalNotice({
     kube,
     namespaces: config.namespaces,
@@ -152,7 +173,7 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   if (writable.value && known.clusters.some(({ journalIntact }) => !journalIntact)) notice.tell(true, 'a new term');
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
-  const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable }, begun.epoch);
+  const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable, digest }, begun.epoch);
   return {
     journal,
     pipeline,

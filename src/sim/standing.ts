@@ -58,6 +58,7 @@ const fleeting: ReadonlySet<string> = new Set([
   'lastErrorTime',
   'retryCount',
   'amnesia',
+  'digest',
 ]);
 
 /** Kinds that bear witness to what happened, not to what is. */

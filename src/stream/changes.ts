@@ -1,7 +1,8 @@
 /**
  * Owns: the words for what differs between two sights of one object: `path: old → new`. A repair explains itself with them.
- * Never: a value of an environment variable (values under `env` are hidden), a value of a Secret (never handed in).
+ * Never: a value of an environment variable (values under `env` are hidden), a value of a Secret (never handed in; digests say whether it is another).
  */
+import type { SecretDigest } from '#machines/cluster/observations.ts';
 import { isRecord, recordOf } from './door/reading.ts';
 import { insideEnvironment, spelled } from './fields.ts';
 import type { Sight } from './items.ts';
@@ -31,7 +32,8 @@ function flatten(value: unknown, path: string, into: Map<string, string>): void 
 /** The projection's leaves by dotted path, without identity and without what has better words elsewhere. */
 function leaves(sight: Sight): ReadonlyMap<string, string> {
   const { generation, deleting, labels, annotations, finalizers, owners, detail } = sight.projection;
-  const { type: _type, ...rest } = detail;
+  const { type: _type, ...told } = detail;
+  const { digest: _digest, ...rest } = { digest: undefined, ...told };
   const found = new Map<string, string>();
   flatten({ generation, deleting, labels, annotations, finalizers, owners, ...rest }, '', found);
   return found;
@@ -77,14 +79,35 @@ function seenChanges(before: Sight, now: Sight): readonly string[] {
   });
 }
 
+function digestOf({ projection: { detail } }: Sight): SecretDigest | undefined {
+  return detail.type === 'Secret' ? detail.digest : undefined;
+}
+
+/** Whether values of a Secret are others; what two keys made cannot be compared, and is not taken for changed. */
+function valueChanges(before: Sight, now: Sight): readonly string[] {
+  const [was, is] = [digestOf(before), digestOf(now)];
+  if (was?.keyId !== is?.keyId)
+    return [
+      `key of digests: ${was?.keyId ?? '(none)'} → ${is?.keyId ?? '(none)'}, so values cannot be compared with before`,
+    ];
+  if (was === undefined || is === undefined) return [];
+  return Object.entries(is.values).flatMap(([key, value]) =>
+    was.values[key] === undefined || was.values[key] === value
+      ? []
+      : [`data.${key}: its value was changed (not shown)`],
+  );
+}
+
 /**
- * What differs, the fields we own first, at most `changesMax` entries.
+ * What differs, values of a Secret and the fields we own first, at most `changesMax` entries.
  * @param before the sight that the actor was last told
  * @param now a sight of the same uid
  */
 export function changesBetween(before: Sight, now: Sight): readonly string[] {
-  return [...ownedChanges(before, now), ...foreignChanges(before, now), ...seenChanges(before, now)].slice(
-    0,
-    changesMax,
-  );
+  return [
+    ...valueChanges(before, now),
+    ...ownedChanges(before, now),
+    ...foreignChanges(before, now),
+    ...seenChanges(before, now),
+  ].slice(0, changesMax);
 }

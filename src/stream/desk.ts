@@ -4,6 +4,7 @@
  */
 import type { ClusterObservation, ObservationType, OperatorConfig } from '#machines/cluster/observations.ts';
 import type { Clock, Ticks } from '#src/ports.ts';
+import type { Digest } from './door/objects.ts';
 import type { ClusterName, Letter, StreamReports } from './items.ts';
 import type { LeaderWatchdog, ReadVersion } from './leader-watchdog.ts';
 import type { Held, Room, Roster, Tenant } from './roster.ts';
@@ -18,6 +19,8 @@ export interface ObserverPorts {
   readonly reports: StreamReports;
   /** Reads a leader object anew, before its silence is believed. */
   readonly readVersion: ReadVersion;
+  /** Digests of Secrets under this install's key; null when there is none. */
+  readonly digest: Digest | null;
   readonly emit: (letter: Letter) => void;
 }
 

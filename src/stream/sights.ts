@@ -10,6 +10,7 @@
  */
 import type { ClusterObservation, ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
 import { changesBetween } from './changes.ts';
+import type { Digest } from './door/objects.ts';
 import { ownedValues, projectObject } from './door/project.ts';
 import { type Decoded, recordOf } from './door/reading.ts';
 import { valueAt } from './fields.ts';
@@ -29,9 +30,15 @@ function lostValues(object: unknown, before: Sight, owned: Readonly<Record<strin
 /**
  * A sight of a live object.
  * @param before the sight that came last; the same one comes back when nothing that passes the door has changed
+ * @param digest of this install's key; null leaves digests of Secrets out
  */
-export function sightOf(kind: WatchedKind, object: unknown, before: Sight | null): Decoded<Sight> {
-  const projected = projectObject(kind, object);
+export function sightOf(
+  kind: WatchedKind,
+  object: unknown,
+  before: Sight | null,
+  digest: Digest | null = null,
+): Decoded<Sight> {
+  const projected = projectObject(kind, object, digest);
   if (projected.type === 'undecodable') return projected;
   const projection = projected.value;
   const text = JSON.stringify(projection);

@@ -7,6 +7,7 @@ import { Observable, type OperatorFunction } from 'rxjs';
 import type { ObjectProjection } from '#machines/cluster/observations.ts';
 import type { Versions } from '#src/decision/record.ts';
 import type { Clock, Ticks } from '#src/ports.ts';
+import type { Digest } from './door/objects.ts';
 import type { Addressed, ClusterName, Letter, StreamInput, StreamReports } from './items.ts';
 import type { ReadVersion } from './leader-watchdog.ts';
 import { mailboxes } from './mailboxes.ts';
@@ -23,6 +24,8 @@ export interface StreamPorts {
   readonly reports: StreamReports;
   /** Reads a leader object anew, before its silence is believed. */
   readonly readVersion: ReadVersion;
+  /** Digests of Secrets under this install's key; null when there is none. */
+  readonly digest: Digest | null;
   /** Whether the journal can be written: while it cannot, observations wait here. */
   readonly writable: Observable<boolean>;
 }

@@ -40,6 +40,7 @@ export interface JoinedJournal {
 const unintended: Readonly<Record<string, (event: AuditEvent) => boolean>> = {
   Lease: ({ objectRef }) => objectRef?.resource === 'leases',
   review: ({ objectRef }) => /reviews?$/.test(objectRef?.resource ?? ''),
+  'journal key': ({ requestURI }) => requestURI.includes(`fieldManager=${fieldManagers.journalKey}`),
   'journal notice': ({ requestURI }) => requestURI.includes(`fieldManager=${fieldManagers.journal}`),
 };
 

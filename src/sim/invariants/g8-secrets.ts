@@ -1,10 +1,10 @@
-/** G8: no generated value stands in a journal or in an object that is no Secret. */
+/** G8: no generated value and no key of digests stands in a journal or in an object that is no Secret. */
 import { existsSync, readFileSync } from 'node:fs';
 import { at, text } from '../json.ts';
 import type { Invariant } from './invariant.ts';
 
 /** Generated keys; the others hold names. */
-const generated = /password|uri/i;
+const generated = /password|uri|^key$/i;
 
 export const g8: Invariant = {
   name: 'G8',
@@ -15,7 +15,8 @@ export const g8: Invariant = {
       if (kind.kind !== 'Secret') return;
       for (const [key, value] of Object.entries(at(object, 'data'))) {
         if (!generated.test(key) || typeof value !== 'string') continue;
-        values.add(value).add(Buffer.from(value, 'base64').toString('utf8'));
+        const bytes = Buffer.from(value, 'base64');
+        values.add(value).add(bytes.toString(key === 'key' ? 'hex' : 'utf8'));
       }
     });
     return {

@@ -37,7 +37,7 @@ export interface Invariant {
   readonly watch: (world: World, tell: Tell) => Watcher;
 }
 
-/** Changes other than leadership's own and trials. */
+/** Changes other than leadership's own, trials, and the key of digests. */
 export function isChange({ method, path, query }: ApiRequest): boolean {
-  return method !== 'GET' && !('dryRun' in query) && !path.includes('/leases');
+  return method !== 'GET' && !('dryRun' in query) && !/\/leases|\/postgres-operator-journal-key$/.test(path);
 }

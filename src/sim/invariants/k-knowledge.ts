@@ -1,6 +1,6 @@
 /** K: at rest whoever leads knows every object of a cluster as it is, and no other. */
 import { labels, labelValues } from '#machines/shared/names.ts';
-import { watchedKinds, type WatchedKind } from '#machines/cluster/observations.ts';
+import { type ObjectProjection, watchedKinds, type WatchedKind } from '#machines/cluster/observations.ts';
 import { projectObject } from '#src/stream/door/project.ts';
 import { stable, text } from '../json.ts';
 import { nameOf, namespaceOf } from '../api/store.ts';
@@ -21,6 +21,12 @@ function standing({ user }: World, namespace: string, cluster: string): Readonly
   return found;
 }
 
+/** Without digests: the world does not know with which key they were made. */
+function undigested(object: ObjectProjection): ObjectProjection {
+  const { detail } = object;
+  return detail.type === 'Secret' ? { ...object, detail: { type: detail.type, keys: detail.keys } } : object;
+}
+
 export const knowsWhatIsThere: Invariant = {
   name: 'K',
   says: 'at rest the leader knows every object as it is',
@@ -33,7 +39,7 @@ export const knowsWhatIsThere: Invariant = {
           const known = seat.actors()?.snapshotOf(text(cluster, 'metadata', 'uid')) ?? null;
           if (known === null) continue;
           const objects = new Map(
-            Object.entries(known.facts.world.objects).map(([key, { object }]) => [key, stable(object)]),
+            Object.entries(known.facts.world.objects).map(([key, { object }]) => [key, stable(undigested(object))]),
           );
           for (const key of new Set([...there.keys(), ...objects.keys()])) {
             const [is, believed] = [there.get(key) ?? 'not there', objects.get(key) ?? 'not there'];

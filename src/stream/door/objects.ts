@@ -7,6 +7,7 @@ import type {
   EndpointsDetail,
   PersistentVolumeClaimDetail,
   SecretDetail,
+  SecretDigest,
   ServiceDetail,
   StatefulSetDetail,
 } from '#machines/cluster/observations.ts';
@@ -48,10 +49,23 @@ export function configMapDetail(object: JsonRecord): ConfigMapDetail {
   return { type: 'ConfigMap', dcs: dcsSeen(annotationsOf(object)) };
 }
 
-/** Names of a Secret's keys, whether they came as `data` or as `stringData`. */
-export function secretDetail(object: JsonRecord): SecretDetail {
+/** Digest of a Secret's `data`, as the API server gives it: base64 texts by key. Their order does not matter. */
+export type Digest = (
+  at: { readonly namespace: string; readonly name: string },
+  data: Readonly<Record<string, string>>,
+) => SecretDigest;
+
+/** Names of a Secret's keys, whether they came as `data` or as `stringData`, and digests of `data` when there is a key. */
+export function secretDetail(
+  object: JsonRecord,
+  at: { readonly namespace: string; readonly name: string },
+  digest: Digest | null,
+): SecretDetail {
   const keys = new Set([...Object.keys(recordOf(object['data'])), ...Object.keys(recordOf(object['stringData']))]);
-  return { type: 'Secret', keys: [...keys].sort() };
+  const detail = { type: 'Secret', keys: [...keys].sort() } as const;
+  if (digest === null) return detail;
+  const data = Object.entries(recordOf(object['data'])).map(([key, value]) => [key, String(value)]);
+  return { ...detail, digest: digest(at, Object.fromEntries(data)) };
 }
 
 const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const;

@@ -3,17 +3,19 @@
  * allow-list per kind, in fixed key order. The executor uses the same door on the answers it gets.
  * Does not own: which cluster an object belongs to (`../roster.ts`), nor what is new about it (`../sights.ts`).
  *
- * I1. No value of a Secret and no value of an environment variable passes, in whatever field it arrives.
+ * I1. No value of a Secret and no value of an environment variable passes, in whatever field it arrives. Of a Secret's values
+ *     keyed digests pass, where the caller has a key.
  * I2. No resourceVersion and no managedFields pass: of those, one hash and the paths of foreign managers remain.
  * I3. Equal objects give equal texts; `maskVersion` is raised with every change of what passes.
  */
 import { fieldManagers } from '#machines/shared/names.ts';
 import type { ForeignPath, ObjectDetail, ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
 import { foreignPaths, ownedFields, ownedHash } from '#src/resources/ownership.ts';
-import { addressOf, metadataSeen } from './metadata.ts';
+import { type Address, addressOf, metadataSeen } from './metadata.ts';
 import {
   claimDetail,
   configMapDetail,
+  type Digest,
   endpointsDetail,
   secretDetail,
   serviceDetail,
@@ -25,7 +27,7 @@ import { type Decoded, isRecord, type JsonRecord } from './reading.ts';
 /** Version of the allow-lists; stands in every row. A newer build answers Unknown about fields an older mask dropped. */
 export const maskVersion = 1;
 
-function detailOf(kind: WatchedKind, object: JsonRecord): ObjectDetail {
+function detailOf(kind: WatchedKind, object: JsonRecord, at: Address, digest: Digest | null): ObjectDetail {
   switch (kind) {
     case 'StatefulSet':
       return statefulSetDetail(object);
@@ -38,7 +40,7 @@ function detailOf(kind: WatchedKind, object: JsonRecord): ObjectDetail {
     case 'ConfigMap':
       return configMapDetail(object);
     case 'Secret':
-      return secretDetail(object);
+      return secretDetail(object, at, digest);
     case 'PersistentVolumeClaim':
       return claimDetail(object);
     case 'PodDisruptionBudget':
@@ -89,9 +91,14 @@ export function ownedValues(kind: WatchedKind, object: JsonRecord): Readonly<Rec
  * Projects a live object.
  * @param kind of the source or request it came from; items of a list do not name theirs
  * @param object as the API server sent it
+ * @param digest of this install's key; null leaves digests of Secrets out
  * @returns undecodable when it has no identity; every other flaw costs only the field it is in
  */
-export function projectObject(kind: WatchedKind, object: unknown): Decoded<ObjectProjection> {
+export function projectObject(
+  kind: WatchedKind,
+  object: unknown,
+  digest: Digest | null = null,
+): Decoded<ObjectProjection> {
   const address = addressOf(object);
   if (address.type === 'undecodable') return address;
   if (!isRecord(object)) return { type: 'undecodable', problems: ['it is no JSON object'] };
@@ -112,7 +119,7 @@ export function projectObject(kind: WatchedKind, object: unknown): Decoded<Objec
       ownedHash: ownership.ownedHash,
       foreign: ownership.foreign,
       effect: seen.effect,
-      detail: detailOf(kind, object),
+      detail: detailOf(kind, object, address.value, digest),
     },
   };
 }

@@ -87,6 +87,7 @@ export function aLine(options: LineOptions = {}): Line {
     expected: [],
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),
+    digest: null,
     reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
   });
   const actors = createActors({

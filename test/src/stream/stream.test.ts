@@ -71,6 +71,7 @@ function bench(expected: readonly ClusterName[] = []): Bench {
     expected,
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),
+    digest: null,
     reports: {
       undecodable: (object) => bench.undecodable.push(object),
       decodable: (uid) => bench.decodable.push(uid),
@@ -583,6 +584,7 @@ describe('the leader of a cluster', () => {
         asked.push(object);
         return Promise.resolve('1000');
       },
+      digest: null,
       reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
     });
     inputs.pipe(stream.observations).subscribe(({ observation }) => taken.push(observation));

@@ -1,0 +1,123 @@
+/**
+ * Owns: the key of the digests that journals hold of Secrets, and digests made with it. A digest tells "the same value" from
+ * "another" and gives no value away: whoever has a journal or an export has not the key, so short values cannot be guessed.
+ * The key is one Secret per install, in the operator's namespace, made once and never written over. Making it is the one
+ * change of a Secret without an intent: it belongs to no cluster, so no cluster's journal can hold one (field manager
+ * `postgres-operator-journal-key`). Lost, it is made anew with another id; digests of two keys are never compared.
+ * Called by: term, before anything is watched; a term has one key, or none.
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { fieldManagers, journalKeySecret } from '#machines/shared/names.ts';
+import { resourcePath } from '#src/decision/paths.ts';
+import { Transient } from '#src/errors.ts';
+import type { WireRequest } from '#src/kube/api.ts';
+import type { Answer } from '#src/kube/request.ts';
+import type { Chance } from '#src/ports.ts';
+import type { Digest } from '#src/stream/door/objects.ts';
+
+const keyBytes = 32;
+const dataKey = 'key';
+
+export interface DigestKeyPorts {
+  readonly get: (path: string) => Promise<Answer>;
+  readonly send: (request: WireRequest) => Promise<Answer>;
+  readonly chance: Chance;
+  readonly mayAct: () => boolean;
+  /** Where the key's Secret is: the operator's own namespace. */
+  readonly namespace: string;
+  /** Told when a key was made: by a first start, or because the last one was lost. */
+  readonly made: (keyId: string) => void;
+  /** Told when there is no key; Secrets bear no digests in this term. */
+  readonly trouble: (because: string) => void;
+}
+
+/** First 8 hex digits of the SHA-256 of the key. */
+function idOf(key: Uint8Array): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 8);
+}
+
+/** The digest under one key. Where a value stands is part of it: the same password in two places does not show. @param key 32 bytes */
+export function digestWith(key: Uint8Array): Digest {
+  const keyId = idOf(key);
+  return ({ namespace, name }, data) => {
+    const values = Object.entries(data)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([each, value]) => {
+        const text = JSON.stringify([namespace, name, each, value]);
+        return [each, createHmac('sha256', key).update(text).digest('hex').slice(0, 32)];
+      });
+    return { keyId, values: Object.fromEntries(values) };
+  };
+}
+
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function keyIn(secret: unknown): Uint8Array | null {
+  const data = isObject(secret) && isObject(secret['data']) ? secret['data'] : {};
+  const bytes = Buffer.from(String(data[dataKey] ?? ''), 'base64');
+  return bytes.length === keyBytes ? bytes : null;
+}
+
+function creation(namespace: string, path: string, key: Uint8Array): WireRequest {
+  // A resourceVersion that no object has: made when there is none, refused with 409 when there is.
+  const metadata = { name: journalKeySecret, namespace, resourceVersion: '1' };
+  const data = { [dataKey]: Buffer.from(key).toString('base64') };
+  return {
+    method: 'PATCH',
+    path,
+    query: { fieldManager: fieldManagers.journalKey },
+    contentType: 'application/apply-patch+yaml',
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data }),
+    auditId: null,
+  };
+}
+
+/** An answer that says something about the key; whatever may be different in a moment is thrown. */
+function settled(answer: Answer, path: string): Answer {
+  if (answer.type === 'ok' || (answer.type === 'refused' && answer.status < 500 && answer.status !== 429))
+    return answer;
+  throw new Transient(answer.type === 'refused' ? `${answer.status} ${answer.message}` : answer.because, {
+    operation: 'read or make the key of digests',
+    subject: path,
+    hint: 'it is asked for again',
+  });
+}
+
+/**
+ * Reads the key of this install; makes it when there is none and this process may act.
+ * @returns null when there is no key to be had, which is told: the operator works without digests
+ * @throws Transient when the API server did not answer; ask again
+ */
+export async function readDigestKey(ports: DigestKeyPorts): Promise<Digest | null> {
+  const { namespace } = ports;
+  const path = resourcePath('Secret', namespace, journalKeySecret);
+
+  function taken(answer: Answer): Uint8Array | null {
+    if (answer.type !== 'ok') {
+      const words = answer.type === 'refused' ? `${answer.status} ${answer.reason}` : answer.because;
+      ports.trouble(`Secret ${namespace}/${journalKeySecret}: ${words}`);
+      return null;
+    }
+    const key = keyIn(answer.body);
+    if (key === null)
+      ports.trouble(
+        `Secret ${namespace}/${journalKeySecret} has no key '${dataKey}' of ${keyBytes} bytes; delete it, and the next start makes a new one`,
+      );
+    return key;
+  }
+
+  const found = settled(await ports.get(path), path);
+  if (found.type !== 'refused' || found.status !== 404 || !ports.mayAct()) {
+    const key = taken(found);
+    return key === null ? null : digestWith(key);
+  }
+  const made = settled(await ports.send(creation(namespace, path, ports.chance.bytes(keyBytes))), path);
+  // Somebody was first: theirs it is.
+  const isTheirs = made.type === 'refused' && made.status === 409;
+  const key = taken(isTheirs ? settled(await ports.get(path), path) : made);
+  if (key === null) return null;
+  if (!isTheirs) ports.made(idOf(key));
+  return digestWith(key);
+}
