@@ -4,15 +4,27 @@
  */
 import { copyFileSync, existsSync, openSync, closeSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fieldManagers, journalKeySecret } from '#machines/shared/names.ts';
+import { timelineLine, timelineOf } from '#src/export/timeline.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader } from '#src/journal/read.ts';
 import { verifyJournal } from '#src/journal/verify.ts';
 import type { Operator } from '#src/operator/operator.ts';
+import { decisionOf } from '#src/replay/redecide.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { fillLikeAnOperator, manualTicks, opened } from '#test/src/journal/journals.ts';
-import { describeChange } from '#test/support/audit-join.ts';
+import { describeChange, operatorEvents } from '#test/support/audit-join.ts';
+import { journalBytes, leaks, secretValues } from '#test/support/canary.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
-import { answered, clusters, operatorChanges, phases, startLineWorld, type LineWorld } from './line-world.ts';
+import {
+  answered,
+  clusters,
+  operatorChanges,
+  phases,
+  replayAll,
+  startLineWorld,
+  type LineWorld,
+} from './line-world.ts';
 
 const names = ['a', 'b'];
 const home = 'postgres-operator-system';
@@ -218,6 +230,82 @@ describe('a start over', () => {
     removeJournal();
     expect(await start()).toEqual([]);
     expect(gaps()).toHaveLength(names.length);
+  });
+});
+
+/** What the journal tells of a Secret of cluster `a` since a row, as `pgc timeline` writes it. */
+function toldOf(secret: string, afterSeq: number): readonly string[] {
+  const { reader } = operator.journal();
+  const uid = reader.clusters().find(({ name }) => name === 'a')?.uid ?? '';
+  const entries = timelineOf((row) => decisionOf(row, reader.blob));
+  return [...reader.iterate({ uid })]
+    .flatMap((row) => entries(row))
+    .filter(({ seq, text }) => seq > afterSeq && text.startsWith(`Secret ${secret} `))
+    .map(timelineLine);
+}
+
+const headOfA = (): number =>
+  operator
+    .journal()
+    .reader.clusters()
+    .find(({ name }) => name === 'a')?.head.seq ?? 0;
+
+async function secretsNow(): Promise<unknown> {
+  return JSON.parse(await world.api.kubectl(['get', 'secret', '--all-namespaces', '--output', 'json']));
+}
+
+async function keyNow(): Promise<string> {
+  return world.api.kubectl([
+    '--namespace',
+    home,
+    'get',
+    'secret',
+    journalKeySecret,
+    '--output',
+    'jsonpath={.data.key}',
+  ]);
+}
+
+describe('values of Secrets', () => {
+  const edited = 'typed-by-hand-0123456789';
+
+  it('a Secret edited by hand: the timeline says which value was changed, and never what it is', async () => {
+    const before = { seq: headOfA(), values: secretValues(await secretsNow()) };
+    const data = JSON.stringify({ stringData: { password: edited } });
+    await world.api.kubectl(['patch', 'secret', 'a-app', '--type=merge', '--patch', data]);
+    await waitFor('it is told', () => toldOf('a-app', before.seq).length > 0, 30_000);
+    expect(toldOf('a-app', before.seq).join('\n')).toContain('data.password: its value was changed (not shown)');
+    expect(toldOf('a-superuser', before.seq)).toEqual([]);
+    const values = [...before.values, ...secretValues(await secretsNow())];
+    expect(values.map(({ value }) => value)).toEqual(expect.arrayContaining([edited, await keyNow()]));
+    expect(leaks(values, { journal: journalBytes(file()) })).toEqual([]);
+  });
+
+  it('a restart under the same key takes nothing for changed', async () => {
+    const before = { seq: headOfA(), key: await keyNow() };
+    await stop();
+    expect(await start()).toEqual([]);
+    expect(await keyNow()).toBe(before.key);
+    expect(toldOf('a-app', before.seq)).toEqual([]);
+  });
+
+  it('HMAC key lost: a new one is made, its id recorded, no value taken for changed, nothing else written', async () => {
+    const before = { seq: headOfA(), key: await keyNow() };
+    await stop();
+    await world.api.kubectl(['--namespace', home, 'delete', 'secret', journalKeySecret]);
+    const seen = operatorEvents(world.api.auditLog).length;
+    expect(await start()).toEqual([]);
+    const asked = operatorEvents(world.api.auditLog).slice(seen);
+    const made = asked.filter(({ requestURI }) => requestURI.includes(`fieldManager=${fieldManagers.journalKey}`));
+    expect(made.map(({ responseStatus }) => responseStatus?.code)).toEqual([201]);
+    expect(await keyNow()).not.toBe(before.key);
+    await waitFor('the new key is recorded', () => toldOf('a-app', before.seq).length > 0, 30_000);
+    const told = toldOf('a-app', before.seq).join('\n');
+    expect(told).toMatch(/key of digests: [0-9a-f]{8} → [0-9a-f]{8}, so values cannot be compared with before$/);
+    expect(told).not.toContain('its value was changed');
+    const { rows, verified } = replayAll(operator.journal().reader);
+    expect(verified).toBe(rows);
+    expect(rows).toBeGreaterThan(10);
   });
 });
 

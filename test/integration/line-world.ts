@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { readConfig } from '#src/config.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type JournalReader } from '#src/journal/read.ts';
+import { journalKeySecret } from '#machines/shared/names.ts';
 import { makeLog } from '#src/log.ts';
 import { startOperator, type Operator } from '#src/operator/operator.ts';
 import { makeCore } from '#src/replay/core.ts';
@@ -173,11 +174,14 @@ export function operatorChanges(api: ApiWorld): readonly AuditEvent[] {
   return changesIn(operatorEvents(api.auditLog));
 }
 
-/** Every object the operator has asked for by name: Lease, reviews and discovery apart. */
+/** Every object the operator has asked for by name: Lease, reviews, discovery and the key of digests apart. */
 export function operatorReads(api: ApiWorld): readonly AuditEvent[] {
   return operatorEvents(api.auditLog).filter(
     ({ verb, objectRef }) =>
-      verb === 'get' && objectRef !== undefined && !['leases', 'exec'].includes(objectRef.resource ?? ''),
+      verb === 'get' &&
+      objectRef !== undefined &&
+      !['leases', 'exec'].includes(objectRef.resource ?? '') &&
+      objectRef.name !== journalKeySecret,
   );
 }
 

@@ -13,6 +13,13 @@ export interface SecretValue {
   readonly value: string;
 }
 
+/** A value as it would stand somewhere: as text, or, where it is none (the key of digests), as base64 and as hex. */
+function spellings(encoded: string): readonly string[] {
+  const bytes = Buffer.from(encoded, 'base64');
+  const text = bytes.toString('utf8');
+  return Buffer.from(text).equals(bytes) ? [text] : [encoded, bytes.toString('hex')];
+}
+
 /** Decoded values of a SecretList, as the API server gives it. */
 export function secretValues(list: unknown): readonly SecretValue[] {
   const { items } = list as {
@@ -23,7 +30,7 @@ export function secretValues(list: unknown): readonly SecretValue[] {
   };
   return items.flatMap(({ metadata, data }) =>
     Object.entries(data ?? {})
-      .map(([key, value]) => ({ secret: metadata.name, key, value: Buffer.from(value, 'base64').toString('utf8') }))
+      .flatMap(([key, value]) => spellings(value).map((each) => ({ secret: metadata.name, key, value: each })))
       .filter(({ key, value }) => value.length >= lengthMin && !openKeys.has(key)),
   );
 }
