@@ -26,7 +26,9 @@ it('are what running clusters bear', () => {
       finalizer: 'postgres-operator-finalizer',
       status: 'postgres-operator-status',
       journal: 'postgres-operator-journal',
+      journalKey: 'postgres-operator-journal-key',
     },
+    journalKeySecret: 'postgres-operator-journal-key',
     labels: {
       name: 'app.kubernetes.io/name',
       component: 'app.kubernetes.io/component',
