@@ -21,7 +21,7 @@ export interface PostgresClusterSpec {
    */
   readonly storage: {
     /**
-     * Size per member, a quantity such as 10Gi. May grow, never shrink.
+     * Size per member, a quantity such as 10Gi. May grow, never shrink; grown on running members, without a restart.
      */
     readonly size: string;
     /**
@@ -516,6 +516,10 @@ export interface PostgresClusterStatus {
      * Whether a parameter waits for its restart.
      */
     readonly pendingRestart?: boolean;
+    /**
+     * Size of its volume, while that is less than was asked for.
+     */
+    readonly volumeSize?: string;
   }[];
   /**
    * What is true of the cluster, each with its reason.

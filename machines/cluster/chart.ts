@@ -49,9 +49,20 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             AllReplicasReady: 'Running',
           },
           states: {
+            /** Volumes grow, one after the other. */
+            growing: {
+              on: {
+                ConfigurationDue: 'configuring',
+                RestartDue: 'restarting',
+                ReplacementDue: 'replacing',
+                SwitchoverDue: 'switching',
+                RebuildDue: 'rebuilding',
+              },
+            },
             /** Patroni's configuration, and every member asked whether it follows. */
             configuring: {
               on: {
+                GrowthDue: 'growing',
                 RestartDue: 'restarting',
                 ReplacementDue: 'replacing',
                 SwitchoverDue: 'switching',
@@ -61,6 +72,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             /** PostgreSQL starts anew, member by member. */
             restarting: {
               on: {
+                GrowthDue: 'growing',
                 ConfigurationDue: 'configuring',
                 ReplacementDue: 'replacing',
                 SwitchoverDue: 'switching',
@@ -70,6 +82,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             /** Pods are made anew, member by member. */
             replacing: {
               on: {
+                GrowthDue: 'growing',
                 ConfigurationDue: 'configuring',
                 RestartDue: 'restarting',
                 SwitchoverDue: 'switching',
@@ -79,6 +92,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             /** A replica of the new template, or one that was asked for, takes over. */
             switching: {
               on: {
+                GrowthDue: 'growing',
                 ConfigurationDue: 'configuring',
                 RestartDue: 'restarting',
                 ReplacementDue: 'replacing',
@@ -88,6 +102,7 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
             /** A replica copies the leader's data anew. */
             rebuilding: {
               on: {
+                GrowthDue: 'growing',
                 ConfigurationDue: 'configuring',
                 RestartDue: 'restarting',
                 ReplacementDue: 'replacing',

@@ -2,7 +2,7 @@
  * Owns: what the user reads: phase, conditions, and the one sentence that says what is being done or awaited. Pure
  * functions of a View; status, `pgc why`, log and page all take their words from here.
  */
-import { dcsFinalizer } from '../shared/names.ts';
+import { claimName, dcsFinalizer } from '../shared/names.ts';
 import { quantityBytes } from '../shared/quantity.ts';
 import { phaseOf } from './chart.ts';
 import type { ConditionMemory, Facts, Memory } from './facts.ts';
@@ -142,8 +142,12 @@ function requestRefused({ facts }: View): Verdict {
 
 function storageReady({ facts }: View): Verdict {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
+  const cluster = facts.world.cluster?.seen.name ?? '';
+  const names = new Set(membersOf(facts).map((_, ordinal) => claimName(cluster, ordinal)));
   const claims = Object.values(facts.world.objects).flatMap(({ object }) =>
-    object.detail.type === 'PersistentVolumeClaim' ? [{ name: object.name, detail: object.detail }] : [],
+    object.detail.type === 'PersistentVolumeClaim' && (asked === null || names.has(object.name))
+      ? [{ name: object.name, detail: object.detail }]
+      : [],
   );
   const unbound = claims.filter((claim) => claim.detail.phase !== 'Bound').map((claim) => claim.name);
   if (claims.length === 0) return verdict('False', 'NoVolumes', 'no claim has been created yet');
@@ -151,7 +155,10 @@ function storageReady({ facts }: View): Verdict {
   const wanted = asked === null ? 0 : quantityBytes(asked);
   const small = claims
     .filter((claim) => quantityBytes(claim.detail.capacity ?? '0') < wanted)
-    .map((claim) => `${claim.name} has ${claim.detail.capacity ?? 'nothing'}`);
+    .map(({ name, detail }) => {
+      const state = detail.resizing === undefined ? '' : ` (${detail.resizing})`;
+      return `${name} has ${detail.capacity ?? 'nothing'}${state}`;
+    });
   return small.length > 0
     ? verdict('False', 'TooSmall', `${small.sort().join(', ')}; ${asked ?? ''} is asked for`)
     : verdict('True', 'Bound', claims.length === 1 ? '1 volume is bound' : `${claims.length} volumes are bound`);

@@ -36,6 +36,7 @@ export const effectClasses = {
   ReinitializeMember: 'E',
   VerifyParameters: 'R',
   LabelPod: 'A2',
+  GrowVolume: 'A2',
   PublishStatus: 'F',
   EmitEvent: 'F',
 } as const satisfies Record<string, EffectClass>;
@@ -94,6 +95,8 @@ export type Intent =
   | (Wish<'ReinitializeMember'> & OnExisting & { readonly started: string })
   /** Asks a member which values these parameters have. */
   | (Wish<'VerifyParameters'> & OnExisting & { readonly names: readonly string[] })
+  /** A claim asks for a larger volume. */
+  | (Wish<'GrowVolume'> & OnExisting & { readonly size: string })
   /** Labels and annotations of the spec onto a pod that runs; those that left the spec come off. */
   | (Wish<'LabelPod'> & OnExisting)
   | Wish<'PublishStatus'>

@@ -132,6 +132,8 @@ export interface StatefulSetDetail {
   readonly template: string | null;
   /** The controller works from this version of it already. */
   readonly current: boolean;
+  /** Size in its claim template, as it was spelled; absent when it has none. */
+  readonly claimSize?: string;
 }
 
 /** Patroni's own report, from the pod annotation `status`. */
@@ -219,6 +221,8 @@ export interface PersistentVolumeClaimDetail {
   readonly requested: string;
   readonly capacity: string | null;
   readonly storageClass: string | null;
+  /** Where a growth stands, in Kubernetes' word: `FileSystemResizePending`, `ControllerResizeInfeasible`; absent while there is none. */
+  readonly resizing?: string;
 }
 
 export interface OtherDetail {

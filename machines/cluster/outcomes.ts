@@ -168,7 +168,7 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   if (intent.type === 'ReleaseFinalizer') return released(facts);
   if (intent.type === 'PatchPatroniConfig' || intent.type === 'RequestSwitchover') return asked(facts, closed, at);
   const key = objectKey(intent.target);
-  if (intent.type === 'LabelPod')
+  if (intent.type === 'LabelPod' || intent.type === 'GrowVolume')
     return { ...facts, memory: { ...memory, timers: shownSoon(memory.timers, closed.key, at) } };
   const kept = intent.type === 'MarkRetained' || intent.type === 'StripMarks' || intent.type === 'ReleaseObject';
   if (kept) return facts;

@@ -7,6 +7,7 @@ import { dcsOf, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
 import { rolloutStep } from './tables/rollout.ts';
+import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
 import type { RolloutStep } from './tables/step.ts';
 import type { View } from './view.ts';
@@ -32,11 +33,26 @@ function onPod(facts: Facts, member: string): { readonly target: ObjectRef; read
   return pod === null ? null : { target: { kind: 'Pod', name: member }, uid: pod.object.uid };
 }
 
+function grow(facts: Facts, name: string, because: string): readonly Intent[] {
+  const target = { kind: 'PersistentVolumeClaim', name } as const;
+  const uid = uidOf(facts, target);
+  const size = facts.memory.accepted?.spec.storage.size ?? null;
+  return uid === null || size === null ? [] : [{ type: 'GrowVolume', target, uid, size, because }];
+}
+
+/** Nobody writes, and full disks may be why: they all grow at once, without waiting for a leader. */
+function growingAll({ facts }: View): readonly Intent[] {
+  const because = 'nobody writes, and the spec asks for a larger volume';
+  return smallClaims(facts).flatMap(({ claim }) => grow(facts, claim.name, because));
+}
+
 function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] {
   const { act, because } = step;
   switch (act.type) {
     case 'none':
       return [];
+    case 'grow':
+      return act.claims.flatMap((name) => grow(facts, name, because));
     case 'label':
       return act.members.flatMap((member): Intent[] => {
         const pod = onPod(facts, member);
@@ -88,6 +104,9 @@ function takingBack({ facts, plan }: View): readonly Intent[] {
   return [{ type: 'PatchPatroniConfig', target, uid, config, because: 'the spec that failed is taken back' }];
 }
 
+/** What is put right wherever nothing else is under way, and costs nobody anything. */
+const always: ReadonlySet<RolloutStep['act']['type']> = new Set(['grow', 'label', 'configure']);
+
 /** What the procedure of the present phase wishes; nothing in phases without one. */
 export function procedureWants(view: View): readonly Intent[] {
   const phase = phaseOf(view.state);
@@ -96,9 +115,9 @@ export function procedureWants(view: View): readonly Intent[] {
   // with the one that all begin with.
   if (phase === 'Running' || phase === 'Degraded' || phase === 'Creating') {
     const step = rolloutStep(view);
-    return step.act.type === 'configure' || step.act.type === 'label' ? stepWants(view, step) : [];
+    return always.has(step.act.type) ? stepWants(view, step) : [];
   }
-  if (phase === 'Recovering' || phase === 'Failed') return takingBack(view);
+  if (phase === 'Recovering' || phase === 'Failed') return [...growingAll(view), ...takingBack(view)];
   if (phase !== 'Scaling') return [];
   const { handOver, because } = scalingStep(view.facts);
   return handOver === null ? [] : [switchover(view.facts, handOver.leader, handOver.candidate, because)];

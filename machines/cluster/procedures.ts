@@ -4,9 +4,11 @@
  */
 import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
+import { objectKey } from './intents.ts';
 import { desiredMembers, membersOf } from './members.ts';
 import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
+import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
@@ -86,6 +88,10 @@ function stage(view: View, wanted: RolloutStage): Answer {
   });
 }
 
+export function growthDue(view: View): Answer {
+  return stage(view, 'growing');
+}
+
 export function configurationDue(view: View): Answer {
   return stage(view, 'configuring');
 }
@@ -156,10 +162,17 @@ export function isRollingOut({ facts }: View): boolean {
   return before !== null && accepted !== null && accepted.generation > before.generation;
 }
 
-/** What the API server says of a StatefulSet that it will not take as the spec would have it; null when it says nothing. */
-function refusedChange({ memory, world }: View['facts']): string | null {
-  const failure = memory.failures[`StatefulSet/${world.cluster?.seen.name ?? ''}`];
-  return failure?.permanent === true && failure.reason === 'Invalid' ? `refused: ${failure.message}` : null;
+/** What the API server, or a volume's driver, says to what the spec would have; null when nobody refuses. */
+function refusedChange(facts: View['facts']): string | null {
+  const { failures } = facts.memory;
+  const template = failures[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`];
+  if (template?.permanent === true && template.reason === 'Invalid') return `refused: ${template.message}`;
+  const hopeless = hopelessVolume(facts);
+  if (hopeless !== null)
+    return `${hopeless.claim.name} cannot grow beyond ${hopeless.detail.capacity ?? 'nothing'}: ${hopeless.detail.resizing ?? ''}`;
+  const claim = smallClaims(facts).find((each) => failures[objectKey(each.claim)]?.permanent === true);
+  if (claim === undefined) return null;
+  return `${claim.claim.name} cannot grow: ${failures[objectKey(claim.claim)]?.message ?? ''}`;
 }
 
 /** The spec cannot become true: a member made for it does not start. What was true before is put back. */

@@ -23,6 +23,8 @@ export interface SpecJudge {
     accepted: PostgresClusterSpec,
     wanted: PostgresClusterSpec,
     config: OperatorConfig,
+    /** The last spec that was true of every member: volumes have that size. */
+    rolledOut: PostgresClusterSpec | null,
   ) => readonly Problem[];
   /** Whether going from one spec to the other takes a procedure; false when it is true of every member at once. */
   readonly needsRollout: (accepted: PostgresClusterSpec, wanted: PostgresClusterSpec) => boolean;
@@ -96,7 +98,8 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
     const valid = isReadable && judge.creation(seen.spec, config).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
-  if (!isReadable || judge.edit(before.spec, seen.spec, config).length > 0) return holding(facts, before);
+  if (!isReadable || judge.edit(before.spec, seen.spec, config, memory.rolledOut?.spec ?? null).length > 0)
+    return holding(facts, before);
   const forgiven = {
     ...memory,
     failedRollout: null,

@@ -24,6 +24,7 @@ export const signals = [
   { signal: 'ResourcesApplied', guard: guards.resourcesApplied },
   { signal: 'FullyRecovered', guard: procedures.fullyRecovered },
   { signal: 'AllReplicasReady', guard: procedures.allReplicasReady },
+  { signal: 'GrowthDue', guard: procedures.growthDue },
   { signal: 'ConfigurationDue', guard: procedures.configurationDue },
   { signal: 'RestartDue', guard: procedures.restartDue },
   { signal: 'ReplacementDue', guard: procedures.replacementDue },

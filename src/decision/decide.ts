@@ -58,7 +58,9 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   if (accepted === null) return builders.creation(seen.spec, config);
   const failed = facts.memory.failedRollout;
   if (failed !== null && failed.generation === seen.generation) return [failed.problem];
-  return accepted.generation === seen.generation ? [] : builders.edit(accepted.spec, seen.spec, config);
+  return accepted.generation === seen.generation
+    ? []
+    : builders.edit(accepted.spec, seen.spec, config, facts.memory.rolledOut?.spec ?? null);
 }
 
 /** What guards and sentences look at, on the facts of a snapshot. Pure. */

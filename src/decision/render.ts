@@ -277,6 +277,13 @@ const renderers: Renderers = {
   ReinitializeMember: onMember,
   VerifyParameters: settings,
   LabelPod: podLabels,
+  GrowVolume: (context, intent) =>
+    merge(
+      context,
+      intent,
+      { annotations: { [annotations.effect]: { $effect: '' } } },
+      { spec: { resources: { requests: { storage: intent.size } } } },
+    ),
   PublishStatus: (context) => ({ request: context.status, reads: [] }),
   EmitEvent: event,
 };

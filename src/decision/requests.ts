@@ -100,15 +100,16 @@ export function lookUp(
   return { kind, name, ...found };
 }
 
-/** A merge patch of an object's metadata, with uid and resourceVersion as preconditions. */
+/** A merge patch of an object's metadata, and of more where `rest` says so, with uid and resourceVersion as preconditions. */
 export function merge(
   context: RenderContext,
   intent: { readonly target: ObjectRef; readonly uid: string },
   metadata: JsonObject,
+  rest: JsonObject = {},
 ): Rendered | null {
   const read = lookUp(context, intent);
   if (read === null) return null;
-  const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata } };
+  const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata }, ...rest };
   return {
     request: api({
       method: 'PATCH',

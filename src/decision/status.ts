@@ -9,6 +9,7 @@ import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.t
 import { nextAction } from '#machines/cluster/next-action.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { Json } from '#machines/cluster/plan.ts';
+import { volumesOf } from '#machines/cluster/tables/volumes.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { sha256 } from './hash.ts';
 import type { ApiRequest } from './record.ts';
@@ -72,6 +73,13 @@ function conditions(facts: Facts): Json {
   });
 }
 
+/** The size of a member's volume while it is not what was asked for. */
+function smallVolume(facts: Facts, name: string): JsonObject {
+  const volume = volumesOf(facts).find(({ member }) => member.name === name);
+  const capacity = volume === undefined || volume.grown ? null : volume.detail.capacity;
+  return capacity === null ? {} : { volumeSize: capacity };
+}
+
 function members(facts: Facts): Json {
   return membersOf(facts).map((member) => ({
     name: member.name,
@@ -80,6 +88,7 @@ function members(facts: Facts): Json {
     ...(member.timeline === null ? {} : { timeline: member.timeline }),
     ...(member.lagBytes === null ? {} : { lagBytes: member.lagBytes }),
     pendingRestart: member.pendingRestart,
+    ...smallVolume(facts, member.name),
   }));
 }
 

@@ -15,6 +15,8 @@ export interface BuildInput {
   readonly imagePullPolicy: string;
   /** Parameters the cluster was made with. */
   readonly bootstrapParameters: Readonly<Record<string, string>>;
+  /** Size in the StatefulSet's claim template, which cannot be changed; the claims grow by themselves. */
+  readonly claimSize: string;
   /** Members the StatefulSet shall have now: the spec's number, or a step towards it. */
   readonly members: number;
   /** The last spec that was true of every member, while another one is accepted; null otherwise. */

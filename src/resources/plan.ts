@@ -122,6 +122,12 @@ function otherSpec({ memory }: Facts): BuildInput['rolledOut'] {
   return acceptedSpecText(rolledOut.spec) === acceptedSpecText(accepted.spec) ? null : rolledOut.spec;
 }
 
+/** What the claim template of the StatefulSet says; null before one is seen. */
+function claimSizeOf({ world }: Facts): string | null {
+  const detail = world.objects[`StatefulSet/${world.cluster?.seen.name ?? ''}`]?.object.detail;
+  return detail?.type === 'StatefulSet' ? (detail.claimSize ?? null) : null;
+}
+
 /** What the accepted spec asks for on these facts; nothing before one is accepted and the choices are made. */
 export function planOf(facts: Facts): Plan {
   const { accepted, dcs, image } = facts.memory;
@@ -130,7 +136,8 @@ export function planOf(facts: Facts): Plan {
   const { uid, namespace, name, deleting } = cluster.seen;
   const { imagePullPolicy } = config;
   const bootstrapParameters = facts.memory.bootstrapParameters ?? accepted.spec.postgresqlParams ?? {};
-  const steps = { members: nextMembers(facts), rolledOut: otherSpec(facts), bootstrapParameters };
+  const claimSize = claimSizeOf(facts) ?? accepted.spec.storage.size;
+  const steps = { claimSize, members: nextMembers(facts), rolledOut: otherSpec(facts), bootstrapParameters };
   const resolved = { dcs, image, imagePullPolicy, ...steps };
   const input: BuildInput = { uid, namespace, name, spec: accepted.spec, deleting, ...resolved };
   return {
@@ -166,6 +173,7 @@ export function makeBuilders(): Builders {
         image,
         facts.world.config?.imagePullPolicy ?? null,
         nextMembers(facts),
+        claimSizeOf(facts),
         facts.memory.bootstrapParameters,
       ]);
       const known = plans.get(uid);
@@ -176,7 +184,7 @@ export function makeBuilders(): Builders {
       return plan;
     },
     creation: (spec, config) => creationProblems(spec, config),
-    edit: (accepted, wanted, config) => editProblems(accepted, wanted, config),
+    edit: editProblems,
     needsRollout,
     parseParameters,
     parseAccepted: parseAcceptedSpec,

@@ -54,7 +54,7 @@ const later = { creation: 'refused', edit: 'refused' } as const;
 export const support: Readonly<Record<SpecField, Support>> = {
   version: { ...built, idle: never },
   replicas: { ...rolled, idle: is(1) },
-  storage: { ...built, idle: never },
+  storage: { ...rolled, idle: never },
   resources: { ...rolled, idle: empty },
   postgresqlParams: { ...rolled, idle: empty },
   database: { ...built, idle: defaults({ name: 'app', owner: 'app' }) },

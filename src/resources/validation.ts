@@ -7,7 +7,7 @@ import type { Problem } from '#machines/cluster/plan.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { envProblems } from './fields/env.ts';
-import { shown, subdomainGrammar } from './fields/grammar.ts';
+import { problem, shown, subdomainGrammar } from './fields/grammar.ts';
 import { patroniProblems } from './fields/patroni.ts';
 import { pgHbaProblems } from './fields/pg-hba.ts';
 import { placementProblems } from './fields/placement.ts';
@@ -172,11 +172,26 @@ function changedFields(accepted: PostgresClusterSpec, wanted: PostgresClusterSpe
   );
 }
 
+/** What no edit can do to volumes that are there. A growth that has not come true may be taken back. */
+function volumeProblems(
+  { storage: { storageClass } }: PostgresClusterSpec,
+  { storage }: PostgresClusterSpec,
+  { storage: { size: least } }: PostgresClusterSpec,
+): readonly Problem[] {
+  if (storage.storageClass !== storageClass) {
+    const rule = `cannot be changed; the volumes stay in ${storageClass ?? 'the default class of the day they were made'}`;
+    return [problem('spec.storage.storageClass', storage.storageClass, rule)];
+  }
+  if (quantityBytes(storage.size) >= quantityBytes(least)) return [];
+  return [problem('spec.storage.size', storage.size, `must not be below ${least}: volumes cannot shrink`)];
+}
+
 /** Faults of going from the accepted spec to the wanted one on a cluster that exists; empty when all takes effect live. */
 export function editProblems(
   accepted: PostgresClusterSpec,
   wanted: PostgresClusterSpec,
   config: OperatorConfig,
+  rolledOut: PostgresClusterSpec | null = null,
 ): readonly Problem[] {
   const changed = changedFields(accepted, wanted);
   const invalid = creationProblems(wanted, config).filter((problem) =>
@@ -190,5 +205,6 @@ export function editProblems(
       value: shown(wanted[field]),
       rule: `cannot be changed on an existing cluster in this version of the operator; the cluster stays as it is (${shown(accepted[field]) ?? 'unset'})`,
     }));
-  return [...invalid, ...refused];
+  const volumes = named.has('storage') ? [] : volumeProblems(accepted, wanted, rolledOut ?? accepted);
+  return [...invalid, ...refused, ...volumes];
 }

@@ -274,6 +274,37 @@ const noVariable = edit(
   { env: null },
   (world) => condition(world, 'ConfigurationValid') === 'True Valid',
 );
+function sizesAre(world: World, size: string): boolean {
+  const claims = world.user.list('PersistentVolumeClaim', namespace);
+  return claims.every((claim) => text(claim, 'status', 'capacity', 'storage') === size);
+}
+
+const larger = edit(
+  'larger volumes',
+  { storage: { size: '20Gi' } },
+  (world) =>
+    sizesAre(world, '20Gi') && text(clusterOf(world), 'status', 'volumeSize') === '20Gi' && isOneRevision(world),
+);
+const fixed = { size: '10Gi', storageClass: 'fixed' };
+const tooLarge = edit(
+  'larger volumes in a class that cannot',
+  { storage: { ...fixed, size: '20Gi' } },
+  (world) => condition(world, 'ConfigurationValid') === 'False RolloutFailed' && sizesAre(world, '10Gi'),
+);
+const asBefore = edit(
+  'the size as before',
+  { storage: fixed },
+  (world) => condition(world, 'ConfigurationValid') === 'True Valid',
+);
+/** Every disk is full, so that nobody can write; larger volumes are what helps. */
+const largerWhenFull: Act = {
+  ...larger,
+  what: 'larger volumes while all are full',
+  act: (world) => {
+    for (const key of world.kubelets.members().keys()) world.kubelets.fill(key);
+    world.schedule.after(60_000, () => larger.act(world));
+  },
+};
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
 
@@ -315,6 +346,9 @@ const all: readonly Scenario[] = [
   { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
   { name: 'roll-placement', operators: one, acts: [create({}), replaced] },
   { name: 'refused-template', operators: one, acts: [create({}), strangeVariable, noVariable] },
+  { name: 'grow-volumes', operators: one, acts: [create({ replicas: 3 }), larger] },
+  { name: 'grow-volumes-refused', operators: one, acts: [create({ storage: fixed }), tooLarge, asBefore] },
+  { name: 'grow-volumes-full', operators: one, acts: [create({}), largerWhenFull] },
   { name: 'live-edits', operators: one, acts: [create({}), labelled, unlabelled] },
   { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
   { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },

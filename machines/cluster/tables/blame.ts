@@ -8,7 +8,19 @@ import type { Problem } from '../plan.ts';
 /** Key in `status.handled` under which a failed generation is remembered beyond the journal. */
 export const failedRolloutToken = 'rollout-failed';
 
-const rows: readonly { readonly field: keyof PostgresClusterSpec; readonly trouble: RegExp }[] = [
+interface Row {
+  readonly field: keyof PostgresClusterSpec;
+  readonly trouble: RegExp;
+  /** The part of it that is named; the field itself when absent. */
+  readonly part?: { readonly path: string; readonly of: (spec: PostgresClusterSpec) => string };
+}
+
+const rows: readonly Row[] = [
+  {
+    field: 'storage',
+    trouble: /data-.* (cannot grow|grows)/,
+    part: { path: 'storage.size', of: ({ storage }) => storage.size },
+  },
   { field: 'image', trouble: /image/i },
   { field: 'resources', trouble: /unschedulable|insufficient|oomkilled/i },
   { field: 'placement', trouble: /unschedulable|node|affinity|toleration|topology|priority/i },
@@ -27,9 +39,9 @@ function text(value: unknown): string {
 export function blamed(before: PostgresClusterSpec, failed: PostgresClusterSpec, because: string): Problem {
   const changed = rows.filter(({ field }) => text(before[field]) !== text(failed[field]));
   const row = changed.find(({ trouble }) => trouble.test(because)) ?? changed[0];
-  const value = row === undefined ? null : text(failed[row.field]);
+  const value = row === undefined ? null : (row.part?.of(failed) ?? text(failed[row.field]));
   return {
-    field: row === undefined ? 'spec' : `spec.${row.field}`,
+    field: row === undefined ? 'spec' : `spec.${row.part?.path ?? row.field}`,
     value: value === null || value.length <= 120 ? value : `${value.slice(0, 117)}…`,
     rule: `could not be rolled out and was taken back: ${because}`,
   };

@@ -42,6 +42,7 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   ReinitializeMember: 'watch-tells',
   VerifyParameters: 'ask-again',
   LabelPod: 'watch-tells',
+  GrowVolume: 'read-and-compare',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',
 };

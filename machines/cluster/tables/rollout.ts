@@ -3,6 +3,7 @@
  * observation: a step waits for facts, so an operator that died in the middle goes on where the facts are.
  *
  *   order  stage        step
+ *   0      growing      volumes are as large as the spec says, one after the other (`volumes.ts`)
  *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
  *   1      configuring  Patroni's dynamic configuration says what the spec says (increases before decreases)
  *   2      configuring  every member that runs is asked whether it follows
@@ -26,6 +27,7 @@ import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from '.
 import { requestStep } from './requests.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
+import { growing } from './volumes.ts';
 
 function settled(text: Readonly<Record<string, string>> | undefined): string {
   const lower = Object.entries(text ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
@@ -199,6 +201,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   if (!leader.writable || leader.name === null) return wait('configuring', leader.because);
   const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
   return (
+    growing(facts) ??
     labelling(scene) ??
     configuring(scene) ??
     restarting(scene) ??

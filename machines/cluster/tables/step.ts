@@ -3,11 +3,12 @@ import type { Facts } from '../facts.ts';
 import type { Member } from '../members.ts';
 import type { JsonRecord, Plan } from '../plan.ts';
 
-export type RolloutStage = 'configuring' | 'restarting' | 'replacing' | 'switching' | 'rebuilding' | 'done';
+export type RolloutStage = 'growing' | 'configuring' | 'restarting' | 'replacing' | 'switching' | 'rebuilding' | 'done';
 
 /** What to send now; `none` while something is awaited. */
 export type RolloutAct =
   | { readonly type: 'none' }
+  | { readonly type: 'grow'; readonly claims: readonly string[] }
   | { readonly type: 'label'; readonly members: readonly string[] }
   | { readonly type: 'configure'; readonly config: JsonRecord }
   | { readonly type: 'verify'; readonly members: readonly string[] }

@@ -169,6 +169,7 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   ReinitializeMember: patroni,
   VerifyParameters: settings,
   LabelPod: apply,
+  GrowVolume: apply,
   PublishStatus: apply,
   EmitEvent: apply,
 };

@@ -146,9 +146,9 @@ function podSpec(input: BuildInput): Json {
   };
 }
 
-/** Spec of a member's claim, the same in the template and in the claims the operator makes itself. */
-export function claimSpec(input: BuildInput): { readonly [key: string]: Json } {
-  const { size, storageClass } = input.spec.storage;
+/** Spec of a member's claim; in the template with the size it was made with, in the claims the operator makes itself with the present one. */
+function claimSpec(input: BuildInput, size: string): { readonly [key: string]: Json } {
+  const { storageClass } = input.spec.storage;
   return {
     accessModes: ['ReadWriteOnce'],
     ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
@@ -209,7 +209,7 @@ export function statefulSet(input: BuildInput): Json {
           apiVersion: 'v1',
           kind: 'PersistentVolumeClaim',
           metadata: { name: 'data', labels: claimTemplateLabels(input) },
-          spec: claimSpec(input),
+          spec: claimSpec(input, input.claimSize),
         },
       ],
     },
@@ -222,7 +222,7 @@ export function claim(input: BuildInput, name: string): Json {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: metadata(input, { name, labels: objectLabels(input) }),
-    spec: claimSpec(input),
+    spec: claimSpec(input, input.spec.storage.size),
   };
 }
 

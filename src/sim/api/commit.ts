@@ -8,10 +8,10 @@ import { tidied, withDefaults, withFinalizers, withGivings } from './defaults.ts
 import type { Kind } from './kinds.ts';
 import { isSameSet, managedFields, type Manager } from './managers.ts';
 import type { Place } from './places.ts';
-import { invalid } from './refusals.ts';
+import { forbidden, invalid } from './refusals.ts';
 import { defaulted, known, problemsOf } from './schema.ts';
 import type { Entry } from './store.ts';
-import { refusedOf } from './validation.ts';
+import { forbiddenOf, refusedOf } from './validation.ts';
 
 /** A change of one object, ready to be judged. */
 export interface Draft {
@@ -66,6 +66,8 @@ function wanted(object: unknown): Json {
 function checkContent({ place, live }: Draft, object: Json): void {
   const { kind, name } = place;
   const former = live?.object ?? null;
+  const because = forbiddenOf(kind.kind, object, former);
+  if (because !== null) throw forbidden(kind, name, because);
   const problems = [
     ...refusedOf(kind.kind, object, former),
     ...(kind.schema === null ? [] : problemsOf({ schema: kind.schema, path: '', self: object, old: live?.object })),

@@ -109,6 +109,12 @@ export function invalid(kind: Kind, name: string, because: string): Refusal {
   return new Refusal(422, 'Invalid', message, detailsOf(kind, name, kind.kind));
 }
 
+/** What an admission plugin will not have. */
+export function forbidden(kind: Kind, name: string, because: string): Refusal {
+  const message = `${qualified(kind)} "${name}" is forbidden: ${because}`;
+  return new Refusal(403, 'Forbidden', message, detailsOf(kind, name, kind.resource));
+}
+
 /** The answer to a deletion that left nothing. */
 export function deleted(kind: Kind, name: string, uid: string): Json {
   const details = { ...detailsOf(kind, name, kind.resource), uid };

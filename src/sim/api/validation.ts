@@ -207,6 +207,17 @@ const owners: Check = (object) =>
     'metadata.ownerReferences: Invalid value: Only one reference can have Controller set to true',
   );
 
+/** The StorageClass of this world whose volumes cannot grow. */
+export const fixedClass = 'fixed';
+
+/** What an admission plugin says to a change; null when it lets it pass. */
+export function forbiddenOf(kind: string, object: Json, live: Json | null): string | null {
+  if (kind !== 'PersistentVolumeClaim' || live === null) return null;
+  const isLarger = quantityBytes(sizeOf(object)) > quantityBytes(sizeOf(live));
+  if (!isLarger || text(live, 'spec', 'storageClassName') !== fixedClass) return null;
+  return 'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize';
+}
+
 /** What the API server would refuse of a built-in object, and of anybody's metadata. */
 export function refusedOf(kind: string, object: Json, live: Json | null): readonly string[] {
   return [...finalizers(object, live), ...owners(object, live), ...(checks[kind]?.(object, live) ?? [])];

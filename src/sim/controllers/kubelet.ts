@@ -292,6 +292,13 @@ function wakeScope(desk: Desk, kind: string, object: unknown): void {
   }
 }
 
+/** A volume that has grown is not full any more. */
+function madeRoom(desk: Desk, claim: unknown, before: unknown): void {
+  const size = (each: unknown): string => text(each, 'status', 'capacity', 'storage');
+  const directory = desk.volumes.get(uidOf(claim));
+  if (directory !== undefined && size(before) !== '' && size(claim) !== size(before)) directory.isFull = false;
+}
+
 /** Runs scheduler and kubelets in a world. */
 export function runKubelets(habitat: Habitat): Kubelets {
   const listeners: (() => void)[] = [];
@@ -314,12 +321,13 @@ export function runKubelets(habitat: Habitat): Kubelets {
     addresses: 1,
   };
   desk.queue = makeQueue(habitat, delays, (key) => round(desk, key));
-  habitat.api.store.onChange(({ kind, object, type }) => {
+  habitat.api.store.onChange(({ kind, object, type, before }) => {
     const namespace = namespaceOf(object);
     if (kind.kind === 'Pod') desk.queue.nudge(`${namespace}/${nameOf(object)}`);
     if (kind.kind === 'PersistentVolumeClaim' && type !== 'DELETED')
       desk.queue.nudge(`${namespace}/${nameOf(object).replace(/^[^-]+-/, '')}`);
     if (kind.kind === 'PersistentVolumeClaim' && type === 'DELETED') desk.volumes.delete(uidOf(object));
+    if (kind.kind === 'PersistentVolumeClaim' && before !== null) madeRoom(desk, object, before);
     if (kind.kind === 'Endpoints' || kind.kind === 'ConfigMap') wakeScope(desk, kind.kind, object);
   });
   return {

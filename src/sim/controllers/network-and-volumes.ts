@@ -43,6 +43,18 @@ function usersOf(client: Client, claim: Json): readonly Json[] {
     );
 }
 
+/** The driver grows the device at once; the node that has it mounted grows the file system a while later. */
+function grow(client: Client, claim: Json, asked: unknown): void {
+  const isMarked = list(claim, 'status', 'conditions').length > 0;
+  if (!isMarked) {
+    const conditions = [{ type: 'FileSystemResizePending', status: 'True' }];
+    client.patch(claim, { status: { conditions } }, 'status');
+    return;
+  }
+  const isMounted = usersOf(client, claim).some((pod) => text(pod, 'status', 'phase') === 'Running');
+  if (isMounted) client.patch(claim, { status: { capacity: { storage: asked }, conditions: null } }, 'status');
+}
+
 function claimRound(client: Client, key: string): void {
   const claim = client.get('PersistentVolumeClaim', ...keyParts(key));
   if (claim === null) return;
@@ -53,7 +65,9 @@ function claimRound(client: Client, key: string): void {
     return;
   }
   const asked = at(claim, 'spec', 'resources', 'requests')['storage'];
-  if (text(claim, 'status', 'phase') === 'Bound' && at(claim, 'status', 'capacity')['storage'] === asked) return;
+  const isBound = text(claim, 'status', 'phase') === 'Bound';
+  if (isBound && at(claim, 'status', 'capacity')['storage'] === asked) return;
+  if (isBound) return grow(client, claim, asked);
   const accessModes = list(claim, 'spec', 'accessModes');
   client.patch(claim, { status: { phase: 'Bound', accessModes, capacity: { storage: asked } } }, 'status');
 }

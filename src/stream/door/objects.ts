@@ -14,18 +14,21 @@ import type {
 import { annotations } from '#machines/shared/names.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { dcsSeen } from './patroni.ts';
-import { isRecord, type JsonRecord, numberOf, recordOf, textMapOf, textOf } from './reading.ts';
+import { isRecord, type JsonRecord, listOf, numberOf, recordOf, textMapOf, textOf } from './reading.ts';
 
 /** An absent `spec.replicas` means one to Kubernetes. */
 export function statefulSetDetail(object: JsonRecord): StatefulSetDetail {
   const spec = recordOf(object['spec']);
   const template = recordOf(recordOf(spec['template'])['metadata']);
   const generation = numberOf(recordOf(object['metadata'])['generation']) ?? 0;
+  const claim = recordOf(recordOf(listOf(spec['volumeClaimTemplates'])[0])['spec']);
+  const claimSize = textOf(recordOf(recordOf(claim['resources'])['requests'])['storage']);
   return {
     type: 'StatefulSet',
     replicas: numberOf(spec['replicas']) ?? 1,
     template: textOf(recordOf(template['annotations'])[annotations.template]),
     current: (numberOf(recordOf(object['status'])['observedGeneration']) ?? -1) >= generation,
+    ...(claimSize === null ? {} : { claimSize }),
   };
 }
 
@@ -93,6 +96,16 @@ export function canonicalQuantity(text: string): string {
   return inDecimal.length < inBinary.length ? inDecimal : inBinary;
 }
 
+/** Where a growth stands: what the newer field says, else the condition that holds. */
+function resizingOf(status: JsonRecord): { readonly resizing?: string } {
+  const stated = textOf(recordOf(status['allocatedResourceStatuses'])['storage']);
+  const condition = listOf(status['conditions'])
+    .filter(isRecord)
+    .find((each) => each['status'] === 'True' && /Resiz/.test(textOf(each['type']) ?? ''));
+  const resizing = stated ?? textOf(condition?.['type']);
+  return resizing === null ? {} : { resizing };
+}
+
 /** What is asked of a claim, and what it got. */
 export function claimDetail(object: JsonRecord): PersistentVolumeClaimDetail {
   const spec = recordOf(object['spec']);
@@ -105,5 +118,6 @@ export function claimDetail(object: JsonRecord): PersistentVolumeClaimDetail {
     requested: canonicalQuantity(requested),
     capacity: capacity === null ? null : canonicalQuantity(capacity),
     storageClass: textOf(spec['storageClassName']),
+    ...resizingOf(status),
   };
 }

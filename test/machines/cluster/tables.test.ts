@@ -35,6 +35,7 @@ describe('each type of intent', () => {
     ['RestartPostgres', 'E', 'watch-tells', 'Restart/shop-0'],
     ['ReloadPostgres', 'E', 'watch-tells', 'Reload/shop-0'],
     ['ReinitializeMember', 'E', 'watch-tells', 'Reinitialize/shop-0'],
+    ['GrowVolume', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['LabelPod', 'A2', 'watch-tells', 'Labels/shop-0'],
     ['VerifyParameters', 'R', 'ask-again', 'Verify/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {

@@ -174,6 +174,7 @@ function explored(): Explored {
 /** States that nothing in this small world leads to, with the reason. To be taken off when something does. */
 const procedures = 'the small world has no Patroni that restarts, verifies or switches over: the simulator leads here';
 const unreached: Readonly<Record<string, string>> = {
+  'Alive.Updating.growing': 'nobody edits the size in this small world: the simulator leads here',
   'Alive.Updating.restarting': procedures,
   'Alive.Updating.replacing': procedures,
   'Alive.Updating.switching': procedures,

@@ -10,6 +10,7 @@ import { firstOfEachType } from './waiting.ts';
 
 /** Asked in the middle of procedures, where this small world has no Patroni: the simulator's scenarios hold them. */
 const inProcedures = [
+  'GrowVolume',
   'LabelPod',
   'PatchPatroniConfig',
   'ReinitializeMember',

@@ -121,6 +121,7 @@ describe('an edit of a running cluster', () => {
     ['resources', { resources: { limits: { cpu: '1' } } }],
     ['postgresqlParams', { postgresqlParams: { work_mem: '8MB' } }],
     ['image', { image: 'other' }],
+    ['storage', { storage: { size: '2Gi' } }],
     ['placement', { placement: { priorityClassName: 'high' } }],
     ['podMetadata', { podMetadata: { labels: { team: 'blue' } } }],
     ['env', { env: [{ name: 'X', value: 'y' }] }],
@@ -133,10 +134,27 @@ describe('an edit of a running cluster', () => {
     expect(needsRollout(wanted, wanted)).toBe(false);
   });
 
-  it('of a field that is not built yet is refused by name, with the value that stays', () => {
-    expect(editProblems(minimalSpec, { ...minimalSpec, storage: { size: '2Gi' } }, config)).toMatchObject([
-      { field: 'spec.storage', rule: expect.stringContaining('the cluster stays as it is') },
+  it('of what is chosen at creation is refused by name, with the value that stays', () => {
+    expect(editProblems(minimalSpec, { ...minimalSpec, dcs: 'ConfigMaps' }, config)).toMatchObject([
+      { field: 'spec.dcs', rule: expect.stringContaining('the cluster stays as it is') },
     ]);
+  });
+
+  it('of the volumes may not shrink them, nor move them to another class', () => {
+    const sized = (size: string): PostgresClusterSpec => ({ ...minimalSpec, storage: { size } });
+    const refused = editProblems(sized('2Gi'), sized('1Gi'), config);
+    expect(refused).toEqual([
+      { field: 'spec.storage.size', value: '1Gi', rule: 'must not be below 2Gi: volumes cannot shrink' },
+    ]);
+    const moved = editProblems(sized('2Gi'), { ...minimalSpec, storage: { size: '2Gi', storageClass: 'x' } }, config);
+    expect(moved.map(({ field }) => field)).toEqual(['spec.storage.storageClass']);
+    expect(editProblems(sized('2048Mi'), sized('2Gi'), config)).toEqual([]);
+  });
+
+  it('that takes back a growth which has not come true is taken', () => {
+    const sized = (size: string): PostgresClusterSpec => ({ ...minimalSpec, storage: { size } });
+    expect(editProblems(sized('9Gi'), sized('1Gi'), config, sized('1Gi'))).toEqual([]);
+    expect(editProblems(sized('9Gi'), sized('1Gi'), config, sized('2Gi'))).toHaveLength(1);
   });
 
   it('that says the same in other words is none', () => {

@@ -32,6 +32,7 @@ export function inputOf(spec: PostgresClusterSpec, dcs: DcsMode, change: Partial
     image: `registry.example/spilo:${spec.version}`,
     imagePullPolicy: 'IfNotPresent',
     deleting: false,
+    claimSize: spec.storage.size,
     members: spec.replicas ?? 1,
     rolledOut: null,
     bootstrapParameters: spec.postgresqlParams ?? {},
