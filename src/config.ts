@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
+import type { KeepPolicy } from './journal/retention.ts';
 import { Refused } from './errors.ts';
 
 interface Setting {
@@ -45,6 +46,18 @@ export const settings = {
     env: 'OPERATOR_JOURNAL',
     default: '/var/lib/postgres-operator/journal.db',
     meaning: 'path of the journal; a folder on a block device, never NFS',
+  },
+  journalKeep: {
+    flag: '--journal-keep',
+    env: 'OPERATOR_JOURNAL_KEEP',
+    default: '14d',
+    meaning: 'how long rows of the journal are kept: 12h, 14d; 0 keeps them for ever',
+  },
+  journalKeepBytes: {
+    flag: '--journal-keep-bytes',
+    env: 'OPERATOR_JOURNAL_KEEP_BYTES',
+    default: '268435456',
+    meaning: 'bytes of rows of one cluster beyond which its oldest go before their time; 0 sets no bound',
   },
   images: {
     flag: '--images',
@@ -115,6 +128,8 @@ export interface Config {
   readonly context: string | null;
   readonly namespaces: readonly string[];
   readonly journal: string;
+  /** How long its rows are kept; what is for ever is infinite. */
+  readonly keep: KeepPolicy;
   readonly lease: { readonly namespace: string; readonly name: string; readonly holder: string };
   readonly http: Address;
   readonly api: Address;
@@ -142,6 +157,22 @@ function addressOf(name: Name, text: string): Address {
 function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === text);
   return found ?? refuse(name, text, `is none of ${allowed.join(', ')}`);
+}
+
+const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function keepAge(text: string): number {
+  if (text === '0') return Infinity;
+  const [, count, unit = ''] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  if (count === undefined || Number(count) === 0) refuse('journalKeep', text, 'is no time such as 12h or 14d, nor 0');
+  return Number(count) * (unitsMs[unit] ?? 0);
+}
+
+function keepBytes(text: string): number {
+  const bytes = Number(text);
+  if (!Number.isInteger(bytes) || bytes < 0 || (bytes > 0 && bytes < 1_048_576))
+    refuse('journalKeepBytes', text, 'is no whole number of at least 1048576 bytes, nor 0');
+  return bytes === 0 ? Infinity : bytes;
 }
 
 function imagesOf(text: string): Readonly<Record<string, string>> {
@@ -196,6 +227,10 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
       .map((each) => each.trim())
       .filter((each) => each !== ''),
     journal: text('journal'),
+    keep: {
+      ageMs: keepAge(text('journalKeep')),
+      bytes: keepBytes(text('journalKeepBytes')),
+    },
     lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
     http: addressOf('httpAddress', text('httpAddress')),
     api: addressOf('apiAddress', text('apiAddress')),

@@ -17,7 +17,7 @@ import type { ClusterObservation, ObservationType } from '#machines/cluster/obse
 import { observationVersion } from '#machines/cluster/upcasters.ts';
 import type { Decision, RowStamp } from '#src/decision/record.ts';
 import { withTimerRows } from '#src/replay/redecide.ts';
-import { encodeStanding, encodeUpgrade, type Standing } from '#src/replay/snapshot-text.ts';
+import { encodeBase, encodeStanding, encodeUpgrade, type BaseNote, type Standing } from '#src/replay/snapshot-text.ts';
 import type { Addressed, ClusterName } from '#src/stream/items.ts';
 import { hydrate, lostOutcomes } from './hydrate.ts';
 import type { ActorPorts, DurableDecision, NewRow } from './ports.ts';
@@ -41,6 +41,12 @@ export interface Actors {
   /** Everything the actor of a cluster knows now; null when there is none. */
   readonly snapshotOf: (clusterUid: string) => Snapshot | null;
   readonly clusters: () => readonly ClusterName[];
+  /**
+   * Writes down how a cluster stands as a `base` row, so that the rows before it can go one day.
+   * @param anchor the place in the journal that the cluster's status names now; null when it names none
+   * @throws when the row cannot be appended
+   */
+  readonly seal: (clusterUid: string, anchor: BaseNote['anchor']) => void;
 }
 
 interface Step {
@@ -153,8 +159,14 @@ function rearm(ports: ActorPorts, actor: Actor): void {
   }
 }
 
-/** Records that this build takes over, and what it goes on from: rows before are the other build's to prove, rows after ours. */
-function upgrade(ports: ActorPorts, actor: Actor, from: string): void {
+interface Note {
+  readonly kind: 'base' | 'machine-upgrade';
+  readonly type: string;
+  readonly body: (standing: Standing) => string;
+}
+
+/** Appends a row that holds how the actor stands. */
+function writeStanding(ports: ActorPorts, actor: Actor, { kind, type, body }: Note): void {
   if (actor.standing === null) return;
   const at = Math.max(ports.clock.nowMs(), actor.standing.at);
   actor.standing = { ...actor.standing, at };
@@ -162,16 +174,25 @@ function upgrade(ports: ActorPorts, actor: Actor, from: string): void {
     cluster: actor.cluster,
     epoch: ports.epoch,
     at,
-    kind: 'machine-upgrade',
-    type: 'MachineUpgraded',
+    kind,
+    type,
     typeVersion: observationVersion,
     maskVersion: ports.maskVersion,
     causedBy: null,
-    body: encodeUpgrade(actor.standing, { from, to: ports.build }),
+    body: body(actor.standing),
     onDurable: () => undefined,
   });
   actor.lastSeq = seq;
   actor.rowsSinceSnapshot += 1;
+}
+
+/** Records that this build takes over, and what it goes on from: rows before are the other build's to prove, rows after ours. */
+function upgrade(ports: ActorPorts, actor: Actor, from: string): void {
+  writeStanding(ports, actor, {
+    kind: 'machine-upgrade',
+    type: 'MachineUpgraded',
+    body: (standing) => encodeUpgrade(standing, { from, to: ports.build }),
+  });
 }
 
 /** An actor as its journal left it. @throws when the journal of this cluster cannot be read or decided again */
@@ -269,5 +290,14 @@ export function createActors(ports: ActorPorts): Actors {
       }),
     snapshotOf: (clusterUid) => actors.get(clusterUid)?.standing?.snapshot ?? null,
     clusters: () => [...actors.values()].map(({ cluster }) => cluster),
+    seal: (clusterUid, anchor) => {
+      const actor = actors.get(clusterUid);
+      if (actor === undefined) return;
+      writeStanding(ports, actor, {
+        kind: 'base',
+        type: 'Sealed',
+        body: (standing) => encodeBase(standing, { build: ports.build, anchor }),
+      });
+    },
   };
 }

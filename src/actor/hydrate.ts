@@ -9,7 +9,7 @@ import type { OpenIntent } from '#machines/cluster/facts.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { contentOf, type Core, redecide, standingOf } from '#src/replay/redecide.ts';
-import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
+import { buildOfBase, decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
 import type { JournaledCluster } from './ports.ts';
 
 type OutcomeArrived = Extract<ClusterObservation, { readonly type: 'OutcomeArrived' }>;
@@ -36,6 +36,7 @@ export function hydrate(core: Core, journaled: JournaledCluster): Hydrated {
   for (const row of journaled.rows(cached === null || snapshot === null ? 0 : snapshot.seq)) {
     const content = contentOf(row.kind);
     if (content === 'standing') standing = standingOf(row);
+    if (row.kind === 'base') writtenBy = buildOfBase(row.body) ?? writtenBy;
     if (content === 'gap') standing = null;
     if (content !== 'decision') continue;
     const again = redecide(core, standing, { row, getBlob: journaled.getBlob });

@@ -14,7 +14,7 @@ export interface NewRow {
   readonly cluster: ClusterName;
   readonly epoch: number;
   readonly at: number;
-  readonly kind: 'observation' | 'synced' | 'config' | 'process' | 'machine-upgrade';
+  readonly kind: 'observation' | 'synced' | 'config' | 'process' | 'machine-upgrade' | 'base';
   readonly type: string;
   readonly typeVersion: number;
   readonly maskVersion: number;

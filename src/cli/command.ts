@@ -4,6 +4,8 @@ import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
+import { prunedWords } from '#src/export/sealed.ts';
+import { timeWords } from '#src/export/time.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import type { Standing } from '#src/replay/snapshot-text.ts';
 
@@ -153,6 +155,30 @@ export async function decided(
 ): Promise<ReturnType<typeof decidedRows>> {
   const { rows, blobs } = await recorded(source, cluster, filter);
   return decidedRows(rows, blobs);
+}
+
+/** Where the rows of a cluster begin, when older ones were pruned; null when they are all there, or are a part of an export. */
+export async function prunedBefore(
+  source: Source,
+  cluster: ClusterSummary,
+): Promise<{ readonly seq: number; readonly at: number } | null> {
+  if (cluster.firstSeq <= 1 || source.standing !== null || source.unreplayable !== null) return null;
+  const [first] = await source.rows({ uid: cluster.uid, limit: 1 });
+  return first?.kind === 'base' ? { seq: first.seq, at: first.at } : null;
+}
+
+/**
+ * Refuses a moment that lies before the rows that are kept: what happened then is not known here, which is not nothing.
+ * @throws Refused naming where the rows begin
+ */
+export async function refuseBefore(source: Source, cluster: ClusterSummary, at: number | null): Promise<void> {
+  const pruned = at === null ? null : await prunedBefore(source, cluster);
+  if (at === null || pruned === null || at >= pruned.at) return;
+  throw new Refused(`what lies before ${timeWords(at)} was pruned`, {
+    operation: 'look into',
+    subject: `${cluster.namespace}/${cluster.name}`,
+    hint: `${prunedWords(pruned)}; an export that was made before may hold it`,
+  });
 }
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

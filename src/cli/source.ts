@@ -11,6 +11,7 @@ import { verifyJournal, type Anchor, type VerifyReport } from '#src/journal/veri
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
 import { readExport } from './export-file.ts';
+import { apiRetention, exportRetention, fileRetention, type Retention } from './retention.ts';
 
 export interface Source {
   readonly describe: string;
@@ -27,6 +28,7 @@ export interface Source {
   readonly verify: (anchors: readonly Anchor[]) => Promise<VerifyReport>;
   /** What the live actor knows; null for a file. */
   readonly snapshot: (namespace: string, name: string) => Promise<Snapshot | null>;
+  readonly retention: Retention;
   readonly close: () => Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export function databaseSource(path: string): Source {
     blobs: async (rows) => new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])),
     verify: async (anchors) => verifyJournal(db, anchors),
     snapshot: async () => null,
+    retention: fileRetention(path, () => reader.close()),
     close: async () => reader.close(),
   };
 }
@@ -116,6 +119,7 @@ export function exportSource(path: string): Source {
       ],
     }),
     snapshot: async () => null,
+    retention: exportRetention(path),
     close: async () => undefined,
   };
 }
@@ -127,8 +131,13 @@ export function sourceOfFile(path: string): Source {
 
 /** A running operator, over its loopback API. */
 export function apiSource(base: string, close: () => Promise<void> = async () => undefined): Source {
-  async function get<T>(path: string): Promise<T> {
-    const response = await fetch(new URL(path, base)).catch((error: unknown) => {
+  const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
+  async function ask<T>(method: string, path: string, sent?: unknown): Promise<T> {
+    const request: RequestInit =
+      sent === undefined
+        ? { method }
+        : { method, body: JSON.stringify(sent), headers: { 'content-type': 'application/json' } };
+    const response = await fetch(new URL(path, base), request).catch((error: unknown) => {
       throw new Refused(error instanceof Error ? error.message : String(error), {
         operation: 'ask',
         subject: base,
@@ -183,6 +192,7 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
     verify: () => get<VerifyReport>('/api/verify'),
     snapshot: async (namespace, name) =>
       (await get<{ readonly snapshot: Snapshot | null }>(`/api/clusters/${namespace}/${name}`)).snapshot,
+    retention: apiRetention(base, ask),
     close,
   };
 }

@@ -1,6 +1,7 @@
 /** Owns: the fleet at a glance: a line for each cluster, the troubled first. From rows alone, whatever build wrote them. Pure. */
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import { toldStatus, type DecidedRow } from './decided.ts';
+import type { Sealed } from './sealed.ts';
 import { durationWords } from './time.ts';
 import { troublesOf } from './why.ts';
 
@@ -20,15 +21,20 @@ export interface FleetLine {
   readonly lastAt: number;
 }
 
-/** @param all decided rows of the cluster, at least those since it came into its phase */
+/**
+ * @param all decided rows of the cluster, at least those since it came into its phase
+ * @param sealed how it stood before them, where older ones were pruned
+ */
 export function fleetLine(
   cluster: { readonly namespace: string; readonly name: string; readonly rows: number; readonly lastAt: number },
   all: readonly DecidedRow[],
+  sealed: Sealed | null = null,
 ): FleetLine {
   const { namespace, name, rows, lastAt } = cluster;
   const last = all.at(-1);
-  const status = toldStatus(all);
-  const phase = last === undefined ? 'Unknown' : phaseOf(last.decision.to);
+  const status = toldStatus(all) ?? sealed?.status ?? null;
+  const state = last?.decision.to ?? sealed?.state;
+  const phase = state === undefined ? 'Unknown' : phaseOf(state);
   const entered = all.findLast(({ decision }) =>
     decision.moves.some((move) => phaseOf(move.from) !== phaseOf(move.to)),
   );

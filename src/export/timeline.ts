@@ -6,6 +6,7 @@ import type { ClusterObservation, PatroniMember } from '#machines/cluster/observ
 import type { Decision } from '#src/decision/record.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import { contentOf } from '#src/replay/redecide.ts';
+import { prunedWords } from './sealed.ts';
 import { durationWords, timeWords } from './time.ts';
 import { arrowWords, observationWords, outcomeWords } from './words.ts';
 
@@ -98,7 +99,7 @@ function otherEntry(row: RecordRow): TimelineEntry {
     row.kind === 'gap'
       ? 'rows are lost here: what was decided in between is not known'
       : row.kind === 'base'
-        ? 'older rows were put away; the cluster stood as this row says'
+        ? 'how it stood was written down: rows before this can be pruned'
         : 'another build took over';
   return { seq: row.seq, at: row.at, kind: 'journal', text };
 }
@@ -106,7 +107,13 @@ function otherEntry(row: RecordRow): TimelineEntry {
 /** A maker of entries for one cluster; rows are to be given in order, each once, from the first that there is. */
 export function timelineOf(decode: Decode): (row: RecordRow) => readonly TimelineEntry[] {
   const known: Remembered = { members: new Map(), sent: new Map(), leader: null };
-  return (row) => (contentOf(row.kind) === 'decision' ? entriesOf(row, decode(row), known) : [otherEntry(row)]);
+  let begun = false;
+  return (row) => {
+    const prunedUpTo = begun || row.kind !== 'base' || row.seq === 1 ? null : row.seq;
+    begun = true;
+    if (prunedUpTo !== null) return [{ seq: row.seq, at: row.at, kind: 'journal', text: prunedWords(row) }];
+    return contentOf(row.kind) === 'decision' ? entriesOf(row, decode(row), known) : [otherEntry(row)];
+  };
 }
 
 /** An entry as a line. */

@@ -6,6 +6,7 @@ import { phaseOf } from '#machines/cluster/chart.ts';
 import type { Asked } from '#src/decision/record.ts';
 import { causesOf, trailOf } from './causes.ts';
 import { effectsOf, outcomesOf, toldStatus, type DecidedRow, type Effect } from './decided.ts';
+import { prunedWords, type Sealed } from './sealed.ts';
 import { durationWords, timeWords } from './time.ts';
 import { arrowWords, observationWords, outcomeWords } from './words.ts';
 
@@ -66,6 +67,8 @@ export interface Why {
   } | null;
   readonly decisions: readonly DecisionTold[];
   readonly troubles: readonly TroubleTold[];
+  /** Where the rows begin, when older ones were pruned. */
+  readonly pruned: { readonly seq: number; readonly at: number } | null;
   /** What is being done or awaited, as the newest status says it; null when none was published. */
   readonly next: string | null;
 }
@@ -192,25 +195,34 @@ function incidentOf(rows: readonly DecidedRow[]): Why['incident'] {
 /**
  * Why the cluster is as it is: the last incident, else every move so far; or the decision in force at `atMs`.
  * @param all every decided row of the cluster
+ * @param sealed how it stood before them, where older ones were pruned
  */
-export function whyOf(all: readonly DecidedRow[], clusterUid: string, atMs: number | null): Why {
+export function whyOf(
+  all: readonly DecidedRow[],
+  clusterUid: string,
+  atMs: number | null,
+  sealed: Sealed | null = null,
+): Why {
+  const pruned = sealed === null ? null : { seq: sealed.seq, at: sealed.at };
   const tell = tellerOf(all, clusterUid);
   if (atMs !== null) {
     const then = all.filter((each) => each.row.at <= atMs);
     const found = then.findLast((each) => each.decision.moves.length > 0);
     return {
       incident: null,
+      pruned,
       decisions: found === undefined ? [] : [tell(found)],
       troubles: troublesOf(then),
-      next: toldStatus(then)?.reason ?? null,
+      next: (toldStatus(then) ?? sealed?.status)?.reason ?? null,
     };
   }
   const rows = incidentRows(all);
   return {
     incident: rows === null ? null : incidentOf(rows),
+    pruned,
     decisions: (rows ?? all).filter((each) => each.decision.moves.length > 0).map(tell),
     troubles: troublesOf(all),
-    next: toldStatus(all)?.reason ?? null,
+    next: (toldStatus(all) ?? sealed?.status)?.reason ?? null,
   };
 }
 
@@ -230,9 +242,10 @@ function incidentLines(incident: NonNullable<Why['incident']>): readonly string[
 }
 
 /** The answer as lines. */
-export function whyLines({ incident, decisions, troubles, next }: Why): readonly string[] {
+export function whyLines({ incident, pruned, decisions, troubles, next }: Why): readonly string[] {
   if (decisions.length === 0 && next === null) return ['nothing had been decided by then'];
   return [
+    ...(pruned === null ? [] : [prunedWords(pruned)]),
     ...(incident === null ? [] : incidentLines(incident)),
     ...decisions.flatMap(decisionLines),
     ...troubles.map(({ seq, at, what, because }) => `trouble   ${what}: ${because} (${timeWords(at)}, row ${seq})`),

@@ -130,6 +130,29 @@ export function openForWriting(path: string): Db {
   }
 }
 
+/**
+ * Opens an existing journal that nobody else has open, for pruning it; nobody else can open it meanwhile.
+ * @throws JournalRefused when it is in use, or no journal of ours
+ */
+export function openAlone(path: string): Db {
+  openForReading(path).close();
+  const db = new Database(path, { timeout: 0, fileMustExist: true });
+  try {
+    checkLibrary(db);
+    db.pragma('locking_mode = EXCLUSIVE');
+    setPragmas(db);
+    db.exec('BEGIN IMMEDIATE; COMMIT');
+    return db;
+  } catch (error) {
+    db.close();
+    if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY'))) throw error;
+    throw new JournalRefused(
+      `${path} is in use`,
+      'an operator prunes its journal by itself, by --journal-keep and --journal-keep-bytes; stop it, or prune a copy',
+    );
+  }
+}
+
 /** Opens an existing journal for reading only. @throws JournalRefused when it is no journal of ours */
 export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });

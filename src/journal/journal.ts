@@ -6,6 +6,7 @@ import { accessSync, constants, renameSync, statSync, existsSync } from 'node:fs
 import type { Clock, CrashPoints, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
 import { isFull, JournalRefused, openForReading, openForWriting, type Db } from './database.ts';
+import { makePruner, type Pruner } from './prune.ts';
 import { makeReader, type JournalReader } from './read.ts';
 import { verifyJournal, type Anchor, type VerifyReport } from './verify.ts';
 import { makeWriter, type JournalWriter } from './writer.ts';
@@ -13,6 +14,7 @@ import { makeWriter, type JournalWriter } from './writer.ts';
 export interface Journal {
   readonly writer: JournalWriter;
   readonly reader: JournalReader;
+  readonly pruner: Pruner;
   readonly path: string;
   readonly verify: (anchors?: readonly Anchor[]) => VerifyReport;
   readonly close: () => void;
@@ -42,6 +44,7 @@ function use(options: JournalOptions, db: Db): Journal {
   return {
     writer,
     reader: makeReader(second),
+    pruner: makePruner(db, writer),
     path,
     verify: (anchors = []) => verifyJournal(second, anchors),
     close: () => {

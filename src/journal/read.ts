@@ -1,5 +1,6 @@
 /** Owns: reading a journal: clusters with their heads, rows by place or time, blobs, snapshots. Never writes. */
 import type { Db } from './database.ts';
+import { anchorOfBase, type Unsealed } from './retention.ts';
 import { unsealSnapshot, type ClusterIdentity, type Head, type RecordKind, type RecordRow } from './record.ts';
 
 export interface ClusterSummary extends ClusterIdentity {
@@ -33,6 +34,12 @@ export interface JournalReader {
   readonly rows: (filter: RowFilter) => readonly RecordRow[];
   readonly iterate: (filter: RowFilter) => IterableIterator<RecordRow>;
   readonly row: (uid: string, seq: number) => RecordRow | null;
+  /** seq of the first row that there is, greater than 1 after a prune; null for a cluster without rows. */
+  readonly firstSeq: (uid: string) => number | null;
+  /** How much of a cluster's chain no base row has sealed yet; null for a cluster without rows. */
+  readonly unsealed: (uid: string) => Unsealed | null;
+  /** Whether a base row says that the status named this place when it was written: the row itself may be pruned. */
+  readonly remembers: (anchor: Head & { readonly uid: string }) => boolean;
   /** Rows of kind `gap` of a cluster, in order. */
   readonly gaps: (uid: string) => readonly RecordRow[];
   /** Hash of a row of the operator chain; null when there is no such row. */
@@ -97,6 +104,22 @@ export function makeReader(db: Db): JournalReader {
   const gaps = db.prepare(
     `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.kind = 'gap' ORDER BY r.seq`,
   );
+  const first = db
+    .prepare('SELECT min(r.seq) FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ?')
+    .pluck();
+  const sealed = db.prepare(
+    `WITH c AS (SELECT id FROM cluster WHERE uid = @uid),
+      base AS (SELECT seq, at FROM record WHERE cluster_id = (SELECT id FROM c) AND kind = 'base' ORDER BY seq DESC LIMIT 1),
+      head AS (SELECT seq FROM record WHERE cluster_id = (SELECT id FROM c) ORDER BY seq DESC LIMIT 1),
+      first AS (SELECT seq, at FROM record WHERE cluster_id = (SELECT id FROM c) ORDER BY seq LIMIT 1)
+    SELECT (SELECT seq FROM head) - coalesce((SELECT seq FROM base), (SELECT seq - 1 FROM first)) AS rows,
+      coalesce((SELECT at FROM base), (SELECT at FROM first)) AS sinceMs`,
+  );
+  const bases = db
+    .prepare(
+      "SELECT r.body FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.kind = 'base' ORDER BY r.seq DESC",
+    )
+    .pluck();
   const tick = db.prepare('SELECT hash FROM tick WHERE seq = ?').pluck();
   const blob = db.prepare('SELECT bytes FROM blob WHERE hash = ?').pluck();
   const snapshot = db.prepare(
@@ -137,6 +160,18 @@ export function makeReader(db: Db): JournalReader {
     rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
     iterate,
     row,
+    firstSeq: (uid) => (first.get(uid) as number | null) ?? null,
+    unsealed: (uid) => {
+      const { rows, sinceMs } = sealed.get({ uid }) as { readonly rows: number | null; readonly sinceMs: number };
+      return rows === null ? null : { rows, sinceMs };
+    },
+    remembers: ({ uid, epoch, seq, head }) => {
+      for (const body of bases.iterate(uid)) {
+        const told = anchorOfBase(String(body));
+        if (told !== null && told.epoch === epoch && told.seq === seq && told.head === head) return true;
+      }
+      return false;
+    },
     gaps: (uid) => (gaps.all(uid) as StoredRow[]).map(rowOf),
     operatorHeadAt: (seq) => (tick.get(seq) as string | undefined) ?? null,
     blob: (hash) => {

@@ -69,6 +69,14 @@ export function tickHash(row: {
   return sha256(framed([row.seq, row.at, row.heads, row.prev]));
 }
 
+/**
+ * What a row of the operator's chain says: of each cluster that moved its head, and what it is called where this is the commit
+ * of its first row; null for a cluster that was dropped. With `$all` every cluster is named, and the chain can begin here.
+ */
+export type Heads = Readonly<
+  Record<string, readonly [seq: number, hash: string, namespace?: string, name?: string] | null>
+>;
+
 /** Where a chain stands. */
 export interface Head {
   readonly epoch: number;

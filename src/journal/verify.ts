@@ -4,7 +4,8 @@
  * nor a lost tail; the chain and the anchor do.
  */
 import type { Db } from './database.ts';
-import { genesis, recordHash, sha256, tickHash, type Head, type RecordRow } from './record.ts';
+import { genesis, recordHash, sha256, tickHash, type Head, type Heads, type RecordRow } from './record.ts';
+import { allKey, allMark } from './retention.ts';
 import { makeReader, type ClusterSummary, type JournalReader } from './read.ts';
 
 /** A place that a journal is known to have reached: from status, from the Lease, or noted by a human. */
@@ -68,40 +69,45 @@ interface StoredTick {
   readonly hash: string;
 }
 
-/** Of each cluster that moved: its head, and what it is called where this is the tick of its first row. */
-type Heads = Readonly<Record<string, readonly [seq: number, hash: string, namespace?: string, name?: string]>>;
-
 /** @returns number of ticks; every cluster must stand exactly where the last tick that moved it says */
 function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damage: Damage) => void): number {
   const named = new Map<string, readonly [number, string]>();
   const called = new Map<string, string>();
-  let prev = genesis;
+  let prev: string | null = null;
+  let last = 0;
   let count = 0;
   const ticks = db.prepare('SELECT seq, at, heads, prev, hash FROM tick ORDER BY seq').iterate();
   for (const tick of ticks as IterableIterator<StoredTick>) {
-    count += 1;
-    if (tick.prev !== prev || tick.seq !== count)
+    const begins = prev === null && (tick.seq === 1 ? tick.prev === genesis : tick.heads.startsWith(allMark));
+    if (!begins && (tick.prev !== prev || tick.seq !== last + 1))
       report({ uid: null, seq: tick.seq, because: 'the operator chain is broken here' });
     if (tickHash(tick) !== tick.hash)
       report({ uid: null, seq: tick.seq, because: 'a row of the operator chain does not match its hash' });
     else
-      for (const [uid, [seq, hash, namespace, name]] of Object.entries(JSON.parse(tick.heads) as Heads)) {
-        named.set(uid, [seq, hash]);
-        if (name !== undefined) called.set(uid, `${namespace}/${name}`);
+      for (const [uid, head] of Object.entries(JSON.parse(tick.heads) as Heads)) {
+        if (head === null) {
+          named.delete(uid);
+          called.delete(uid);
+        } else if (uid !== allKey) {
+          const [seq, hash, namespace, name] = head;
+          named.set(uid, [seq, hash]);
+          if (name !== undefined) called.set(uid, `${namespace}/${name}`);
+        }
       }
     prev = tick.hash;
-    count = tick.seq;
+    last = tick.seq;
+    count += 1;
   }
   for (const { uid, head, namespace, name } of clusters) {
     if (called.get(uid) !== `${namespace}/${name}`)
       report({ uid, seq: null, because: `it is not called ${namespace}/${name} in the operator chain` });
-    const last = named.get(uid);
+    const told = named.get(uid);
     named.delete(uid);
-    if (last === undefined || last[0] !== head.seq || last[1] !== head.head)
+    if (told === undefined || told[0] !== head.seq || told[1] !== head.head)
       report({
         uid,
         seq: head.seq,
-        because: `the operator chain ends this cluster at row ${last?.[0] ?? 0}, which is not its last row`,
+        because: `the operator chain ends this cluster at row ${told?.[0] ?? 0}, which is not its last row`,
       });
   }
   for (const [uid, [seq]] of named)
@@ -112,7 +118,14 @@ function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damag
 function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report: (damage: Damage) => void): void {
   for (const anchor of anchors) {
     const row = reader.row(anchor.uid, anchor.seq);
-    if (row === null)
+    if (row === null && reader.remembers(anchor)) continue;
+    if (row === null && anchor.seq < (reader.firstSeq(anchor.uid) ?? 0))
+      report({
+        uid: anchor.uid,
+        seq: anchor.seq,
+        because: `the anchor names row ${anchor.seq}, which was pruned, and no base row remembers that it was an anchor`,
+      });
+    else if (row === null)
       report({
         uid: anchor.uid,
         seq: anchor.seq,

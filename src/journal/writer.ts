@@ -10,7 +10,7 @@
  */
 import type { ArmedTick, CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
-import { identityOf, isFull, type Db } from './database.ts';
+import { identityOf, isFull, JournalRefused, type Db } from './database.ts';
 import {
   checkRecord,
   genesis,
@@ -20,6 +20,7 @@ import {
   tickHash,
   type ClusterIdentity,
   type Head,
+  type Heads,
   type RecordKind,
   type RecordRow,
 } from './record.ts';
@@ -68,6 +69,12 @@ export interface JournalWriter {
   readonly operatorHead: () => { readonly seq: number; readonly head: string };
   /** Commits what is buffered now. @throws when the commit fails */
   readonly flush: () => void;
+  /**
+   * Changes the file itself, in a commit of its own between those of rows: what retention does.
+   * @param change runs inside the transaction; what it returns is noted in the operator's chain, null notes nothing
+   * @throws what the change throws, and SQLite; nothing has changed then
+   */
+  readonly amend: (change: () => Heads | null) => void;
   readonly isWritable: () => boolean;
   /** Drops what is not committed: flush first. */
   readonly close: () => void;
@@ -185,10 +192,36 @@ export function makeWriter(options: WriterOptions): JournalWriter {
         ]),
       ),
     );
+    return addTick(heads);
+  }
+
+  /** Adds a row to the operator's chain, in the running transaction. */
+  function addTick(heads: string): { readonly seq: number; readonly head: string } {
     const tick = { seq: operator.seq + 1, at: ports.clock.nowMs(), heads, prev: operator.head };
     const hash = tickHash(tick);
     statements.tick.run(tick.seq, tick.at, tick.heads, tick.prev, hash);
     return { seq: tick.seq, head: hash };
+  }
+
+  function amend(change: () => Heads | null): void {
+    if (ended !== null) throw ended;
+    const amended = db.transaction(() => {
+      const heads = change();
+      ports.crash.hit('mid-compaction');
+      return heads === null ? null : { heads, tick: addTick(JSON.stringify(heads)) };
+    });
+    let noted: ReturnType<typeof amended>;
+    try {
+      noted = amended.immediate();
+      checkFile();
+    } catch (error) {
+      if (!(error instanceof JournalRefused) && !isTransient(error)) failed(error);
+      throw error;
+    }
+    if (noted !== null) operator = noted.tick;
+    for (const [uid, head] of Object.entries(noted?.heads ?? {})) if (head === null) chains.delete(uid);
+    ports.crash.hit('after-commit');
+    moveLog();
   }
 
   function committed(batch: readonly Buffered[]): void {
@@ -339,6 +372,7 @@ export function makeWriter(options: WriterOptions): JournalWriter {
     head: (uid) => chainOf(uid)?.durable ?? null,
     operatorHead: () => operator,
     flush: () => tell(commit()),
+    amend,
     isWritable: () => writable,
     close: () => {
       armed?.cancel();

@@ -1,16 +1,18 @@
 /**
  * Owns: the operator's two HTTP servers. Health and metrics on the pod network; the journal API on loopback only, reached
- * by port-forward, so that access to it is what the cluster's RBAC says. Read-only.
+ * by port-forward, so that access to it is what the cluster's RBAC says. It only tells, but for holds on the journal.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Address } from '#src/config.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { exportLines } from '#src/export/ndjson.ts';
 import type { Journal } from '#src/journal/journal.ts';
+import type { KeepPolicy } from '#src/journal/retention.ts';
 import type { Actors } from '#src/actor/actor.ts';
 import type { Metrics } from '#src/status/metrics.ts';
 import { attachInspector, type Inspector } from './inspect.ts';
 import { messagesOf } from './inspect-feed.ts';
+import { answerRetention, mayChange } from './retention-api.ts';
 
 export interface Health {
   /** Why the process is not ready; empty when it is. */
@@ -24,6 +26,8 @@ export interface HttpPorts {
   readonly journal: () => Journal | null;
   readonly actors: () => Actors | null;
   readonly build: string;
+  /** How long rows are kept. */
+  readonly keep: KeepPolicy;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => void | Promise<void>;
@@ -112,7 +116,7 @@ function streamExport(ports: Reading, uid: string, response: ServerResponse): vo
 }
 
 function route(given: HttpPorts, inspector: Inspector): Handler {
-  return (_request, response, url) => {
+  return (request, response, url) => {
     const [, api, what, first = '', second = '', last = ''] = url.pathname.split('/').map(decodeURIComponent);
     if (api !== 'api') return notFound(response, url.pathname);
     const journal = given.journal();
@@ -132,6 +136,11 @@ function route(given: HttpPorts, inspector: Inspector): Handler {
       return json(response, 200, { build: ports.build, clusters: ports.journal.reader.clusters(), alive: phases });
     }
     if (what === 'verify') return json(response, 200, ports.journal.verify());
+    if (what === 'prune' || what === 'holds') {
+      return answerRetention(journal, request, { what, id: first, keep: given.keep }).then(({ status, body }) =>
+        json(response, status, body),
+      );
+    }
     if (what === 'blobs') return json(response, 200, { hash: first, bytes: ports.journal.reader.blob(first) });
     const uid = what === 'clusters' ? (url.searchParams.get('uid') ?? clusterUid(ports, first, second)) : null;
     if (uid === null) return notFound(response, `${first}/${second}`);
@@ -152,19 +161,21 @@ function ticketFor(inspector: Inspector, { journal }: Reading, uid: string, resp
 
 function apiServer(ports: HttpPorts): { readonly server: Server; readonly inspector: Inspector } {
   const server: Server = createServer((request, response) => {
-    if (!isLocal(request) || request.method !== 'GET') {
+    if (!isLocal(request) || (request.method !== 'GET' && !mayChange(request))) {
       return json(response, 403, {
         error: 'only GET requests to a loopback name are answered',
         hint: 'use kubectl port-forward and 127.0.0.1',
       });
     }
-    try {
-      void handle(request, response, new URL(request.url ?? '/', 'http://127.0.0.1'));
-    } catch (error) {
+    const failed = (error: unknown): void =>
       json(response, 500, {
         error: error instanceof Error ? error.message : String(error),
         hint: "run 'pgc journal verify' on the file",
       });
+    try {
+      handle(request, response, new URL(request.url ?? '/', 'http://127.0.0.1'))?.catch(failed);
+    } catch (error) {
+      failed(error);
     }
   });
   const inspector = attachInspector(server, Date.now);

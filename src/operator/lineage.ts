@@ -68,8 +68,10 @@ export function gapsOf(
     const told = gapBodies(reader, anchor.uid);
     const isHeld =
       anchor.seq === 0
-        ? reader.row(anchor.uid, 1) !== null
-        : reader.row(anchor.uid, anchor.seq)?.hash === anchor.head || told.some((gap) => isAt(gap.anchor, anchor));
+        ? reader.firstSeq(anchor.uid) !== null
+        : reader.row(anchor.uid, anchor.seq)?.hash === anchor.head ||
+          reader.remembers(anchor) ||
+          told.some((gap) => isAt(gap.anchor, anchor));
     const isLed = foreign === null || told.some((gap) => gap.previous?.head.head === foreign.head.head);
     if (isHeld && isLed) return [];
     const because = isHeld

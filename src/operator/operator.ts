@@ -180,6 +180,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       journal: () => terms.now()?.journal ?? null,
       actors: () => terms.now()?.pipeline.actors ?? null,
       build,
+      keep: config.keep,
     },
     { http: config.http, api: config.api },
   );

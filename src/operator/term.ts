@@ -21,6 +21,7 @@ import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
 import { startLine } from './line.ts';
 import type { OperatorOptions } from './options.ts';
 import type { Pipeline } from './pipeline.ts';
+import { startRetention } from './retention.ts';
 
 export interface TermPorts {
   readonly options: OperatorOptions;
@@ -174,10 +175,20 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
   const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable, digest }, begun.epoch);
+  const stopRetention = startRetention({
+    journal,
+    actors: pipeline.actors,
+    keep: config.keep,
+    ...options.ports,
+    log,
+    readAnchors: () => readAnchors(kube, config.namespaces),
+    onPruned: (pruned) => log.info({ ...pruned }, 'journal pruned'),
+  });
   return {
     journal,
     pipeline,
     quiet: async () => {
+      stopRetention();
       notice.stop();
       pipeline.subscription.unsubscribe();
       await pipeline.executor.drain();

@@ -31,6 +31,25 @@ export function encodeUpgrade(
   return JSON.stringify({ format: snapshotFormat, at, timerRows, snapshot, upgrade });
 }
 
+/** What a `base` row holds beside the standing. */
+export interface BaseNote {
+  /** Build that wrote it. */
+  readonly build: string;
+  /** The place that the cluster's status named then: its row may be pruned before the status names another. */
+  readonly anchor: { readonly epoch: number; readonly seq: number; readonly head: string } | null;
+}
+
+/** The body of a `base` row. */
+export function encodeBase({ snapshot, at, timerRows }: Standing, base: BaseNote): string {
+  return JSON.stringify({ format: snapshotFormat, at, timerRows, snapshot, base });
+}
+
+/** Build that wrote a `base` row; null when it does not say. */
+export function buildOfBase(body: string): string | null {
+  const { base } = JSON.parse(body) as { readonly base?: Partial<BaseNote> };
+  return base?.build ?? null;
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

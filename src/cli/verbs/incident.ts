@@ -7,12 +7,13 @@ import { Refused } from '#src/errors.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { incidentTest } from '#src/export/incident-test.ts';
 import { postmortem } from '#src/export/postmortem.ts';
+import { prunedWords } from '#src/export/sealed.ts';
 import { timelineOf } from '#src/export/timeline.ts';
 import { incidentRows, tellerOf } from '#src/export/why.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
-import { clusterOf, decided, print, recorded, verb } from '../command.ts';
+import { clusterOf, decided, print, prunedBefore, recorded, verb } from '../command.ts';
 import { exportSource } from '../source.ts';
 
 /** Adds `postmortem`. */
@@ -33,11 +34,12 @@ export function addPostmortem(program: Command): void {
       head: cluster.head,
       replayed: { build: buildId(), rows: report.rows, verified: report.verified },
     });
+    const pruned = await prunedBefore(source, cluster);
     if (text === null)
-      throw new Refused('it has not left Running', {
+      throw new Refused(`it has not left Running${pruned === null ? '' : ' in the rows that are kept'}`, {
         operation: 'report on',
         subject: `${cluster.namespace}/${cluster.name}`,
-        hint: "'pgc timeline' tells what happened all the same",
+        hint: `'pgc timeline' tells what happened all the same${pruned === null ? '' : `; ${prunedWords(pruned)}`}`,
       });
     if (typeof own['out'] === 'string') writeFileSync(own['out'], text);
     else print(text.trimEnd());

@@ -15,6 +15,7 @@ import {
 } from '#src/export/ndjson.ts';
 import { redactRows } from '#src/export/redact.ts';
 import type { ClusterIdentity } from '#src/journal/record.ts';
+import { prunedWords } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import { decisionLines, tellerOf } from '#src/export/why.ts';
 import { observationWords } from '#src/export/words.ts';
@@ -23,8 +24,19 @@ import type { Anchor } from '#src/journal/verify.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { encodeStanding } from '#src/replay/snapshot-text.ts';
 import { standAt } from '#src/replay/walk.ts';
-import { clusterOf, decided, momentOf, print, recorded, verb, type Recorded } from '../command.ts';
+import {
+  clusterOf,
+  decided,
+  momentOf,
+  print,
+  prunedBefore,
+  recorded,
+  refuseBefore,
+  verb,
+  type Recorded,
+} from '../command.ts';
 import { readExport } from '../export-file.ts';
+import { addRetention } from './retention.ts';
 
 function rowJson({ row, decision }: DecidedRow): string {
   return JSON.stringify({
@@ -46,7 +58,10 @@ function rowLine({ row, decision }: DecidedRow): string {
 function addLs(journal: Command): void {
   verb(journal, 'ls <name>', 'rows of a cluster', async (source, flags, [name = ''], own) => {
     const limit = Number(own['limit'] ?? 0);
-    const all = await decided(source, await clusterOf(source, flags, name));
+    const cluster = await clusterOf(source, flags, name);
+    const all = await decided(source, cluster);
+    const pruned = await prunedBefore(source, cluster);
+    if (pruned !== null && limit === 0 && flags.output === 'table') print(prunedWords(pruned));
     for (const each of limit > 0 ? all.slice(-limit) : all)
       print(flags.output === 'table' ? rowLine(each) : rowJson(each));
     return 0;
@@ -59,6 +74,13 @@ function addShow(journal: Command): void {
     const cluster = await clusterOf(source, flags, name);
     const all = await decided(source, cluster);
     const found = all.find(({ row }) => row.seq === Number(seq));
+    const pruned = await prunedBefore(source, cluster);
+    if (found === undefined && pruned !== null && Number(seq) < pruned.seq)
+      throw new Refused(`row ${seq} was pruned`, {
+        operation: 'show',
+        subject: name,
+        hint: `${prunedWords(pruned)}; an export that was made before may hold them`,
+      });
     if (found === undefined)
       throw new Refused(`row ${seq} is not there`, {
         operation: 'show',
@@ -151,6 +173,7 @@ function addExport(journal: Command): void {
     const redact = own['redact'] === true;
     const verified = redact && (await source.verify([])).damage.length === 0;
     const since = momentOf('since', own['since'], summary.lastAt);
+    await refuseBefore(source, summary, since);
     if (since !== null && !all.rows.some(({ at }) => at >= since))
       throw new Refused('there are no rows since then', {
         operation: 'export',
@@ -181,6 +204,6 @@ function addImport(journal: Command): void {
 
 /** Adds `journal` and the verbs below it. */
 export function addJournal(program: Command): void {
-  const journal = program.command('journal').description('rows, one row, proof, export');
-  for (const add of [addLs, addShow, addVerify, addExport, addImport]) add(journal);
+  const journal = program.command('journal').description('rows, one row, proof, export, what is kept');
+  for (const add of [addLs, addShow, addVerify, addExport, addImport, addRetention]) add(journal);
 }

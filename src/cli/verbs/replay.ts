@@ -8,6 +8,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
 import { stateLines, stateOf } from '#src/export/state.ts';
+import { prunedWords } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import { observationWords } from '#src/export/words.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
@@ -17,7 +18,7 @@ import { differenceClasses, type DifferenceClass } from '#src/replay/differences
 import { verifyRows, type VerifyReport } from '#src/replay/verify.ts';
 import { standAt, walk } from '#src/replay/walk.ts';
 import { loadBuild, type LoadedBuild } from '../build-file.ts';
-import { clusterOf, momentOf, replayable, tell, verb, type Flags } from '../command.ts';
+import { clusterOf, momentOf, prunedBefore, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
 import { predicateOf } from '../predicate.ts';
 import { sourceOfFile, type Source } from '../source.ts';
 
@@ -77,9 +78,17 @@ async function verify(source: Source, flags: Flags, name: string | undefined): P
 }
 
 async function until(source: Source, flags: Flags, cluster: ClusterSummary, place: string): Promise<number> {
-  const filter = /^\d+$/.test(place)
+  const filter: { readonly untilSeq?: number; readonly untilMs?: number } = /^\d+$/.test(place)
     ? { untilSeq: Number(place) }
     : { untilMs: momentOf('until', place, cluster.lastAt) ?? 0 };
+  await refuseBefore(source, cluster, filter.untilMs ?? null);
+  const pruned = await prunedBefore(source, cluster);
+  if (pruned !== null && filter.untilSeq !== undefined && filter.untilSeq < pruned.seq)
+    throw new Refused(`row ${filter.untilSeq} was pruned`, {
+      operation: 'replay',
+      subject: nameOf(cluster),
+      hint: prunedWords(pruned),
+    });
   const { rows, getBlob, from } = await replayable(source, cluster, filter);
   const stood = standAt(makeCore(), { rows, getBlob, from });
   if (stood === null)
@@ -95,6 +104,7 @@ async function until(source: Source, flags: Flags, cluster: ClusterSummary, plac
 
 async function bisect(source: Source, flags: Flags, cluster: ClusterSummary, expression: string): Promise<number> {
   const holds = predicateOf(expression);
+  const pruned = await prunedBefore(source, cluster);
   const { rows, getBlob, from } = await replayable(source, cluster);
   let count = 0;
   for (const { row, after, again } of walk(makeCore(), { rows, getBlob, from })) {
@@ -111,7 +121,11 @@ async function bisect(source: Source, flags: Flags, cluster: ClusterSummary, exp
     });
     return 0;
   }
-  tell(flags, { value: null, lines: () => [`it holds after none of ${count} rows`], items: [] });
+  tell(flags, {
+    value: null,
+    lines: () => [`it holds after none of ${count} rows`, ...(pruned === null ? [] : [prunedWords(pruned)])],
+    items: [],
+  });
   return 1;
 }
 

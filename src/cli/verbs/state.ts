@@ -5,7 +5,7 @@ import { Refused } from '#src/errors.ts';
 import { stateLines, stateMermaid, stateOf } from '#src/export/state.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt, type StoodAt } from '#src/replay/walk.ts';
-import { clusterOf, momentOf, print, replayable, tell, verb, type Flags } from '../command.ts';
+import { clusterOf, momentOf, print, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
 
 /** How a cluster stood at a moment, or after its last row. @throws Refused when nothing was decided by then */
@@ -16,6 +16,7 @@ export async function stoodAt(
 ): Promise<StoodAt> {
   const cluster = await clusterOf(source, flags, asked.name);
   const untilMs = momentOf('at', asked.at, cluster.lastAt);
+  await refuseBefore(source, cluster, untilMs);
   const { rows, getBlob, from } = await replayable(source, cluster, untilMs === null ? {} : { untilMs });
   const stood = standAt(makeCore(), { rows, getBlob, from });
   if (stood !== null) return stood;

@@ -1,13 +1,19 @@
 /** Owns: `pgc top`: the fleet, a line for each cluster, the troubled first. */
 import type { Command } from 'commander';
+import { decidedRows } from '#src/export/decided.ts';
 import { fleetLine, fleetLines, fleetOrder, type FleetLine } from '#src/export/fleet.ts';
-import { decided, tell, verb } from '../command.ts';
+import { sealedOf } from '#src/export/sealed.ts';
+import { makeCore } from '#src/replay/core.ts';
+import { recorded, tell, verb } from '../command.ts';
 
 /** Adds `top`. */
 export function addTop(program: Command): void {
   verb(program, 'top', 'the fleet: a line for each cluster, the troubled first', async (source, flags) => {
     const lines: FleetLine[] = [];
-    for (const cluster of await source.clusters()) lines.push(fleetLine(cluster, await decided(source, cluster)));
+    for (const cluster of await source.clusters()) {
+      const { rows, blobs } = await recorded(source, cluster);
+      lines.push(fleetLine(cluster, decidedRows(rows, blobs), sealedOf(makeCore(), rows)));
+    }
     const ordered = fleetOrder(lines);
     tell(flags, { value: ordered, lines: () => fleetLines(ordered), items: ordered });
     return 0;

@@ -2,10 +2,12 @@
 import type { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
+import { decidedRows } from '#src/export/decided.ts';
+import { sealedOf } from '#src/export/sealed.ts';
 import { whyLines, whyOf } from '#src/export/why.ts';
 import { actionWords, whyNot, whyNotLines } from '#src/export/why-not.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { clusterOf, decided, momentOf, tell, verb } from '../command.ts';
+import { clusterOf, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
 import { stoodAt } from './state.ts';
 
 /** Adds `why`. */
@@ -17,7 +19,10 @@ export function addWhy(program: Command): void {
     async (source, flags, [name = ''], own) => {
       const cluster = await clusterOf(source, flags, name);
       const at = momentOf('at', own['at'], cluster.lastAt);
-      const why = whyOf(await decided(source, cluster), cluster.uid, at);
+      await refuseBefore(source, cluster, at);
+      const { rows, blobs } = await recorded(source, cluster);
+      const sealed = sealedOf(makeCore(), rows);
+      const why = whyOf(decidedRows(rows, blobs), cluster.uid, at, sealed);
       tell(flags, { value: why, lines: () => whyLines(why), items: why.decisions });
       return 0;
     },

@@ -42,6 +42,7 @@ export function makeJournalServer(): JournalServer {
         journal: () => leader()?.journal() ?? null,
         actors: () => leader()?.actors() ?? null,
         build: 'simulated',
+        keep: { ageMs: Infinity, bytes: Infinity },
       };
       return openHttp(ports, { http: { host, port: 0 }, api: { host, port } });
     },

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Journal } from '#src/actor/ports.ts';
 import { hydrate } from '#src/actor/hydrate.ts';
 import { openJournal, type Journal as JournalFile } from '#src/journal/journal.ts';
 import { makeCore } from '#src/replay/core.ts';
@@ -10,6 +9,7 @@ import { verifyRows } from '#src/replay/verify.ts';
 import { aCluster, aPod, clusterUid, reportOf302 } from '../stream/live-objects.ts';
 import { virtualTime, type VirtualTime } from '../stream/virtual-time.ts';
 import { aLine, listed, seen, settings } from './line.ts';
+import { asPort } from '../journal/journals.ts';
 import { memoryJournal } from './memory-journal.ts';
 
 const folders: string[] = [];
@@ -30,21 +30,6 @@ function opened(path: string, time: VirtualTime): JournalFile {
     onCommit: () => undefined,
   });
   return journal;
-}
-
-/** The journal's file as an actor's journal: what the operator's door does. */
-function asPort({ writer, reader }: JournalFile): Journal {
-  return {
-    nextSeq: writer.nextSeq,
-    append: writer.append,
-    blob: writer.blob,
-    saveSnapshot: writer.saveSnapshot,
-    hydrate: (uid) => ({
-      snapshot: reader.snapshot(uid),
-      rows: (afterSeq) => reader.iterate({ uid, afterSeq }),
-      getBlob: reader.blob,
-    }),
-  };
 }
 
 describe('actors over the real journal', () => {

@@ -2,15 +2,17 @@
  * What pgc says about a journal, word for word: `test/golden/cli/*.txt`, each with its command and exit code. The journal is
  * that of a simulated fail-over, so every time and hash is the same each time. UPDATE_GOLDEN=1 writes.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildId } from '#src/build-id.ts';
 import { coreBundle, programBundle } from '#src/dev/bundle.ts';
+import { openForWriting } from '#src/journal/database.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { quiet } from '#src/sim/plan.ts';
+import { sealedJournal } from './sealed-journal.ts';
 import { mutants, openMutation } from '../replay/mutants.ts';
 
 // Each is a process of its own.
@@ -68,6 +70,11 @@ beforeAll(async () => {
   await runPlan(quiet('delete', 1), { scratch: dir, expected: null, keep: join(dir, 'deleted') });
   const { violations } = await runPlan(quiet('lose-leader', 1), { scratch: dir, expected: null, keep: dir });
   expect(violations).toEqual([]);
+  await sealedJournal(dir, join(dir, 'sealed.db'));
+  for (const copy of ['pruned.db', 'goes.db', 'held.db'])
+    writeFileSync(join(dir, copy), readFileSync(join(dir, 'sealed.db')));
+  await pgc(['journal', 'prune', '--keep', '1d', '--file', 'pruned.db']);
+  await pgc(['journal', 'export', 'shop', '--file', 'pruned.db', '--out', 'pruned.ndjson']);
   writeFileSync(join(dir, 'notes.txt'), 'no journal of anybody\n');
   writeFileSync(join(dir, 'cut.db'), readFileSync(join(dir, 'operator-0.db')));
   truncateSync(join(dir, 'cut.db'), 100_000);
@@ -166,6 +173,20 @@ describe('pgc', () => {
     ['incident-to-test-redacted', ['incident', 'to-test', 'redacted.ndjson', '--out', 'incidents']],
     ['simulate-no-fault', ['simulate', 'shop', ...file]],
     ['simulate-no-such-node', ['simulate', 'shop', '--kill-node', 'node-9', ...file]],
+    ['prune-dry-run', ['journal', 'prune', '--dry-run', '--keep', '1d', '--file', 'sealed.db']],
+    ['prune', ['journal', 'prune', '--keep', '1d', '--file', 'goes.db']],
+    ['hold', ['journal', 'hold', 'shop', '--from', '2026-01-01T00:00:10Z', '--because', 'case 7', '--file', 'held.db']],
+    ['hold-then-prune', ['journal', 'prune', '--dry-run', '--keep', '1d', '--file', 'held.db']],
+    ['release', ['journal', 'release', '1', '--file', 'held.db']],
+    ['pruned-verify', ['journal', 'verify', '--file', 'pruned.db']],
+    ['pruned-replay', ['replay', '--file', 'pruned.db']],
+    ['pruned-replay-until', ['replay', 'shop', '--until', '3', '--file', 'pruned.db']],
+    ['pruned-why', ['why', 'shop', '--file', 'pruned.db']],
+    ['pruned-why-at', ['why', 'shop', '--at', '2026-01-01T00:00:05Z', '--file', 'pruned.db']],
+    ['pruned-timeline', ['timeline', 'shop', '--only', 'journal,moved', '--file', 'pruned.db']],
+    ['pruned-ls', ['journal', 'ls', 'shop', '--file', 'pruned.db']],
+    ['pruned-show', ['journal', 'show', 'shop', '5', '--file', 'pruned.db']],
+    ['pruned-top', ['top', '--file', 'pruned.db']],
     ['newer-file', ['why', 'shop', '--file', 'newer.db']],
     ['newer-file-verify', ['journal', 'verify', '--file', 'newer.db']],
     ['foreign-database', ['replay', '--file', 'foreign.db']],
@@ -176,6 +197,17 @@ describe('pgc', () => {
     ['no-such-verb', ['explain', 'shop']],
     ['no-such-flag', ['why', 'shop', '--loud', ...file]],
   ])('%s', async (name, args) => compare(name, await pgc(args)));
+
+  it('a pruned export is read in another language, and a prune does not touch a file that is in use', async () => {
+    const reader = join(root, 'docs/journal-reader.py');
+    for (const name of ['pruned.db', 'pruned.ndjson']) {
+      const { status, stdout } = spawnSync('python3', [reader, join(dir, name)], { encoding: 'utf8' });
+      expect(`${status} ${stdout}`).toMatch(/^0 team\/shop: \d+ rows, head [0-9a-f]{64}\n$/);
+    }
+    const db = openForWriting(join(dir, 'sealed.db'));
+    expect(await pgc(['journal', 'prune', '--keep', '1d', '--file', 'sealed.db'])).toMatch(/is in use\n.*\nexit 2/);
+    db.close();
+  });
 
   it('leaves files alone that it cannot use', async () => {
     for (const name of ['newer.db', 'foreign.db', 'tampered.db', 'cut.db']) {

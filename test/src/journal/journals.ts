@@ -1,4 +1,5 @@
 /** Owns: journals for tests: opened over ticks that run by hand, filled with rows as an operator writes them, and dumped. */
+import type { Journal as ActorJournal } from '#src/actor/ports.ts';
 import { openForReading, type Db } from '#src/journal/database.ts';
 import { openJournal, type Journal, type JournalOpened, type JournalOptions } from '#src/journal/journal.ts';
 import type { Anchor } from '#src/journal/verify.ts';
@@ -102,4 +103,19 @@ export function dumpOfFile(path: string): string {
   } finally {
     db.close();
   }
+}
+
+/** The journal's file as an actor's journal: what the operator's door does. */
+export function asPort({ writer, reader }: Journal): ActorJournal {
+  return {
+    nextSeq: writer.nextSeq,
+    append: writer.append,
+    blob: writer.blob,
+    saveSnapshot: writer.saveSnapshot,
+    hydrate: (uid) => ({
+      snapshot: reader.snapshot(uid),
+      rows: (afterSeq) => reader.iterate({ uid, afterSeq }),
+      getBlob: reader.blob,
+    }),
+  };
 }

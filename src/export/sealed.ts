@@ -1,0 +1,31 @@
+/** Owns: what is told of the time before the first row, where older rows were pruned: that they were, and how it stood then. Pure. */
+import { statusOf } from '#src/decision/status.ts';
+import type { RecordRow } from '#src/journal/record.ts';
+import { standingOf, type Core } from '#src/replay/redecide.ts';
+import type { ToldStatus } from './decided.ts';
+import { timeWords } from './time.ts';
+
+/** How a cluster stood where its rows begin now. */
+export interface Sealed {
+  /** Of the base row that all rows before it were pruned up to. */
+  readonly seq: number;
+  readonly at: number;
+  readonly state: string;
+  /** The status as this build words it on what the base row holds. */
+  readonly status: ToldStatus;
+}
+
+/** Null where nothing was pruned. @throws when the base row is of a newer build, or damaged */
+export function sealedOf(core: Core, rows: readonly RecordRow[]): Sealed | null {
+  const [first] = rows;
+  if (first === undefined || first.seq === 1 || first.kind !== 'base') return null;
+  const view = core.assess(standingOf(first).snapshot);
+  const { phase, reason, readyReplicas, primaryPod, conditions } = statusOf(view) as unknown as ToldStatus;
+  const status = { at: first.at, phase, reason, readyReplicas, primaryPod: primaryPod ?? null, conditions };
+  return { seq: first.seq, at: first.at, state: view.state, status };
+}
+
+/** Where the rows begin, and that there were others. */
+export function prunedWords({ seq, at }: { readonly seq: number; readonly at: number }): string {
+  return `rows 1 to ${seq - 1} were pruned: what happened before ${timeWords(at)} is not here`;
+}

@@ -1,0 +1,67 @@
+/**
+ * Owns: what the journal API says and takes about pruning: what would go, and holds. The only requests of it that change
+ * something; a page of another origin can send none of them, since they bear JSON and no Origin.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Journal } from '#src/journal/journal.ts';
+import type { KeepPolicy } from '#src/journal/retention.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+const bodyBytesMax = 65_536;
+
+async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  let text = '';
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > bodyBytesMax) return {};
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Whether a request that is no GET is one of these. */
+export function mayChange({ method, headers, url = '' }: IncomingMessage): boolean {
+  if (!/^\/api\/holds(\/\d+)?$/.test(url)) return false;
+  return method === 'DELETE' || (method === 'POST' && headers['content-type'] === 'application/json');
+}
+
+async function newHold({ pruner }: Journal, request: IncomingMessage): Promise<Answer> {
+  const { uid, fromMs, untilMs, because } = await bodyOf(request);
+  const sound =
+    typeof uid === 'string' &&
+    typeof because === 'string' &&
+    because !== '' &&
+    Number.isSafeInteger(fromMs) &&
+    Number.isSafeInteger(untilMs) &&
+    Number(fromMs) <= Number(untilMs);
+  if (!sound)
+    return {
+      status: 400,
+      body: { error: 'a hold needs uid, fromMs, untilMs not before it, and because', hint: "use 'pgc journal hold'" },
+    };
+  const id = pruner.hold(uid, { fromMs: Number(fromMs), untilMs: Number(untilMs), because });
+  return id === null
+    ? { status: 404, body: { error: `${uid} is not known here`, hint: 'GET /api/clusters lists what is' } }
+    : { status: 200, body: { id } };
+}
+
+/** Answers about `/api/prune` and `/api/holds`. */
+export async function answerRetention(
+  journal: Journal,
+  request: IncomingMessage,
+  asked: { readonly what: 'prune' | 'holds'; readonly id: string; readonly keep: KeepPolicy },
+): Promise<Answer> {
+  const { what, id, keep } = asked;
+  if (what === 'prune') return { status: 200, body: journal.pruner.plan(keep, Date.now()) };
+  if (request.method === 'POST') return newHold(journal, request);
+  if (request.method === 'DELETE') return { status: 200, body: { released: journal.pruner.release(Number(id)) } };
+  return { status: 200, body: journal.pruner.holds() };
+}
