@@ -107,6 +107,7 @@ function verdict(object: Json | undefined): string | null {
   const members = of('ReplicasReady')?.message ?? '';
   // No node will ever have it; claims that are not bound yet are.
   if (members.includes('Insufficient')) return 'waits: no node has that much';
+  if (members.includes("didn't match Pod's node affinity")) return 'waits: no node is right';
   const { spec } = object as { readonly spec: { readonly storage: { readonly storageClass?: string } } };
   const storage = of('StorageReady');
   if (spec.storage.storageClass !== undefined && storage?.reason === 'Unbound')

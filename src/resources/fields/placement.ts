@@ -104,8 +104,9 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 function labelProblems(path: string, value: unknown): readonly Problem[] {
   if (!isRecord(value)) return [problem(path, value, 'must be a map of texts')];
   return Object.entries(value).flatMap(([key, each]) => {
-    if (!isQualifiedName(key)) return [problem(`${path}.${key}`, key, qualifiedRule)];
-    return typeof each === 'string' && isLabelValue(each) ? [] : [problem(`${path}.${key}`, each, labelValueRule)];
+    const here = `${path}.${key.slice(0, 120)}`;
+    if (!isQualifiedName(key)) return [problem(here, key, qualifiedRule)];
+    return typeof each === 'string' && isLabelValue(each) ? [] : [problem(here, each, labelValueRule)];
   });
 }
 

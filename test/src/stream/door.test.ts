@@ -249,7 +249,23 @@ describe('other objects at the door', () => {
     const worked = { ...made, status: { observedGeneration: 7 } };
     expect(projected('StatefulSet', worked).detail).toMatchObject({ template: 'abc', current: true });
     expect(seen.ownedHash).toMatch(/^[0-9a-f]{64}$/);
+    const template = { spec: { resources: { requests: { storage: '10240Mi' } } } };
+    const claiming = { ...made, spec: { ...made.spec, volumeClaimTemplates: [template] } };
+    expect(projected('StatefulSet', claiming).detail).toMatchObject({ claimSize: '10240Mi' });
     expect(projected('Service', aService()).finalizers).toEqual(['postgres.example.com/dcs']);
+  });
+
+  it('tell where the growth of a volume stands, and nothing once it is over', () => {
+    const status = (rest: Live): Live => ({
+      ...aClaim(),
+      status: { phase: 'Bound', capacity: { storage: '10Gi' }, ...rest },
+    });
+    const pending = { conditions: [{ type: 'FileSystemResizePending', status: 'True' }] };
+    const hopeless = { ...pending, allocatedResourceStatuses: { storage: 'ControllerResizeInfeasible' } };
+    const resizing = (rest: Live): unknown => projected('PersistentVolumeClaim', status(rest)).detail;
+    expect(resizing(pending)).toMatchObject({ resizing: 'FileSystemResizePending' });
+    expect(resizing(hopeless)).toMatchObject({ resizing: 'ControllerResizeInfeasible' });
+    expect(resizing({})).not.toHaveProperty('resizing');
   });
 
   it('know a value of ours changed by hand from a value that is another', () => {
