@@ -1,0 +1,64 @@
+/** Holds and the plan of a prune over the operator's loopback API, as pgc asks it; and who may not change anything there. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { apiSource } from '#src/cli/source.ts';
+import type { Journal } from '#src/journal/journal.ts';
+import { openHttp, type HttpServers } from '#src/operator/http.ts';
+import { makeMetrics } from '#src/status/metrics.ts';
+import { clusterOf, fillLikeAnOperator, manualTicks, opened } from '../journal/journals.ts';
+
+const address = { host: '127.0.0.1', port: 0 };
+let folder: string;
+let journal: Journal;
+let http: HttpServers;
+let base: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'holds-'));
+  const ticks = manualTicks();
+  journal = opened(join(folder, 'journal.db'), ticks).journal;
+  fillLikeAnOperator(journal, ticks, 40);
+  http = await openHttp(
+    {
+      metrics: makeMetrics(),
+      health: { troubles: () => [] },
+      journal: () => journal,
+      actors: () => null,
+      build: 'b',
+      keep: { ageMs: 1, bytes: Infinity },
+    },
+    { http: address, api: address },
+  );
+  base = `http://127.0.0.1:${http.apiPort}`;
+});
+afterEach(async () => {
+  await http.close();
+  journal.close();
+  rmSync(folder, { recursive: true });
+});
+
+it('takes holds, lists them and ends them; rows without a base row never go', async () => {
+  const { retention } = apiSource(base);
+  const { uid, namespace, name } = clusterOf(0);
+  const range = { fromMs: 1, untilMs: 2, because: 'case 7' };
+  const id = await retention.hold(uid, range);
+  expect(await retention.holds()).toEqual([{ id, uid, namespace, name, ...range }]);
+  expect(await retention.plan(null)).toEqual({ cuts: [], held: [], ticksFrom: null });
+  expect(await retention.release(id)).toBe(true);
+  expect(await retention.release(id)).toBe(false);
+  expect(await retention.holds()).toEqual([]);
+  await expect(retention.hold('nobody', range)).rejects.toThrow('nobody is not known here');
+  await expect(retention.hold(uid, { ...range, untilMs: 0 })).rejects.toThrow('a hold needs');
+  await expect(retention.prune(null)).rejects.toThrow('prunes its journal by itself');
+  expect(journal.verify().damage).toEqual([]);
+});
+
+it.each<readonly [string, string, RequestInit]>([
+  ['a page of another origin', '/api/holds/1', { method: 'DELETE', headers: { origin: 'http://elsewhere' } }],
+  ['a form', '/api/holds', { method: 'POST', body: 'uid=1', headers: { 'content-type': 'text/plain' } }],
+  ['a change of anything else', '/api/clusters', { method: 'DELETE' }],
+])('refuses %s', async (_, path, request) => {
+  expect((await fetch(new URL(path, base), request)).status).toBe(403);
+});
