@@ -131,9 +131,9 @@ export function makePruner(db: Db, writer: Pick<JournalWriter, 'amend'>): Pruner
       asked = last;
       yield;
     }
+    // In the turn in which nothing new was found: no row can come between.
     const remove = db.prepare('DELETE FROM blob WHERE hash = ?');
     writer.amend(() => {
-      ask(left, asked, -1);
       for (const hash of left) remove.run(hash);
       for (const hash of noted) unnote.run(hash);
       return null;

@@ -22,7 +22,7 @@ import { aCluster, aPod, clusterUid, reportOf302 } from '../stream/live-objects.
 import { virtualTime, type VirtualTime } from '../stream/virtual-time.ts';
 import { aLine, gone, listed, seen, settings, type Line } from '../actor/line.ts';
 import { memoryJournal } from '../actor/memory-journal.ts';
-import { asPort } from './journals.ts';
+import { asPort, clusterOf, manualTicks, opened as plain } from './journals.ts';
 
 // Weeks of virtual time are seconds of a machine that may be shared.
 vi.setConfig({ testTimeout: 60_000 });
@@ -318,3 +318,31 @@ function rowsOf(path: string): readonly { readonly seq: number; readonly hash: s
     file.close();
   }
 }
+
+describe('the texts of rows that went', () => {
+  it('stay where another row mentions them, also one that is written between the asking and the deletion', () => {
+    const ticks = manualTicks();
+    const { journal } = plain(join(aFolder(), 'journal.db'), ticks);
+    const append = (kind: 'observation' | 'base', text?: string): void => {
+      const body = text === undefined ? '{}' : `{"b":{"$blob":"${journal.writer.blob(text)}"}}`;
+      const { uid, namespace, name } = clusterOf(0);
+      const stamp = { epoch: 1, at: 1, type: 'T', typeVersion: 1, maskVersion: 1, causedBy: null };
+      journal.writer.append({ cluster: { uid, namespace, name }, kind, body, ...stamp });
+      ticks.run();
+    };
+    for (const text of ['gone', 'shared', 'asked for again']) append('observation', text);
+    append('base');
+    append('observation', 'shared');
+    append('base');
+    const steps = journal.pruner.steps({ ageMs: 1, bytes: Infinity }, 10);
+    // The cut, the ticks, then a scan of what there is.
+    for (let step = 0; step < 3; step += 1) expect(steps.next().done).toBe(false);
+    append('observation', 'asked for again');
+    // The row that came is asked too, then what is left goes.
+    expect([...steps]).toHaveLength(2);
+    const { damage, blobs, rows } = journal.verify();
+    expect(damage).toEqual([]);
+    expect({ blobs, rows }).toEqual({ blobs: 2, rows: 4 });
+    journal.close();
+  });
+});
