@@ -23,6 +23,8 @@ export const sightMs = 15_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */
 export const recoverDeadlineMs = 300_000;
 
+/** Timer for the next maintenance window that an edit waits for. */
+export const windowTimer = 'window';
 /** Patroni has read a new configuration and said what must start anew: one of its loops, and two seconds. */
 export const settleMs = 12_000;
 /** Timer for that. */

@@ -23,6 +23,7 @@ import { changedAgain, noAnswer } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
+import { isObserving, isPaused } from './tables/permission.ts';
 import { standingRefusals } from './tables/requests.ts';
 
 export const conditionTypes = [
@@ -33,6 +34,7 @@ export const conditionTypes = [
   'ReplicasReady',
   'WritesBlocked',
   'Paused',
+  'PendingApproval',
   'PendingRestart',
   'RequestRefused',
   'StorageReady',
@@ -90,6 +92,9 @@ function degraded(view: View): Verdict {
 
 function configurationValid(view: Assessed): Verdict {
   const { specProblems } = view;
+  const { held } = view.facts.memory;
+  if (specProblems.length === 0 && held !== null)
+    return verdict('True', 'Held', `every field of the spec is valid; ${held.message}`);
   if (specProblems.length === 0) return verdict('True', 'Valid', 'every field of the spec is valid and takes effect');
   const failed = view.facts.memory.failedRollout !== null;
   return verdict('False', failed ? 'RolloutFailed' : 'InvalidSpec', specProblems.map(problemText).join('; '));
@@ -116,8 +121,7 @@ function writesBlocked(view: View): Verdict {
 }
 
 function paused({ facts }: View): Verdict {
-  const is = facts.world.cluster?.seen.spec.paused === true;
-  return is
+  return isPaused(facts)
     ? verdict('True', 'PausedBySpec', 'no planned change and no drift repair; failures, status and deletion go on')
     : verdict('False', 'NotPaused', 'spec.paused is not set');
 }
@@ -129,6 +133,13 @@ function pendingRestart({ facts }: View): Verdict {
   return names.length === 0
     ? verdict('False', 'NonePending', 'no member waits for a restart')
     : verdict('True', 'RestartPending', `a restart is pending on ${names.join(', ')}`);
+}
+
+function pendingApproval({ facts }: View): Verdict {
+  const { held } = facts.memory;
+  return held?.by === 'PendingApproval'
+    ? verdict('True', 'AboveMaxDisruption', held.message)
+    : verdict('False', 'NothingPending', 'no edit waits for an approval');
 }
 
 /** Of refusals whose annotation stands still. */
@@ -219,6 +230,7 @@ export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Ver
     ReplicasReady: replicasReady(view),
     WritesBlocked: writesBlocked(view),
     Paused: paused(view),
+    PendingApproval: pendingApproval(view),
     PendingRestart: pendingRestart(view),
     RequestRefused: requestRefused(view),
     StorageReady: storageReady(view),
@@ -248,6 +260,7 @@ function pendingSentence(view: Assessed): string {
   const { facts, plan } = view;
   const problem = view.specProblems[0];
   if (problem !== undefined) return `nothing is created until the spec is valid: ${problemText(problem)}`;
+  if (isObserving(facts)) return 'mode is Observe: nothing is created';
   const allowed = creationAllowed(facts, plan);
   if (allowed.answer !== 'yes') return `nothing is created: ${allowed.because}`;
   const held = finalizerHeld(view);

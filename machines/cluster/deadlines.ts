@@ -9,6 +9,7 @@ import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
+import { isHeldBack } from './tables/permission.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { imageAfter } from './settle.ts';
@@ -48,8 +49,10 @@ function wanted(view: View): readonly Wanted[] {
   const createMs = (facts.world.config?.createDeadlineSeconds ?? 600) * 1000;
   if (phase === 'Creating')
     list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
-  if (phase === 'Updating') list.push(...updating(view, createMs));
-  if (phase === 'Scaling') {
+  // While nothing goes on, nothing is late.
+  const isHeld = isHeldBack(facts);
+  if (phase === 'Updating' && !isHeld) list.push(...updating(view, createMs));
+  if (phase === 'Scaling' && !isHeld) {
     const { stage } = scalingStep(facts);
     list.push({ id: `deadline/scaling/${stage}`, delayMs: createMs, because: 'the step should be over by then' });
   }

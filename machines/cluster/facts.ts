@@ -88,6 +88,16 @@ export interface RefusedRequest {
   readonly message: string;
 }
 
+/** An edit that is valid and may not begin yet. */
+export interface HeldEdit {
+  readonly generation: number;
+  readonly by: 'Observe' | 'Paused' | 'PendingApproval' | 'Window';
+  /** What is waited for, as a sentence. */
+  readonly message: string;
+  /** When it is asked again by itself, in milliseconds since 1970; null when somebody has to do something. */
+  readonly until: number | null;
+}
+
 /** What the API server answered to our last apply: the fields our manager owns hash to this. */
 export interface Expected {
   readonly uid: string;
@@ -174,6 +184,8 @@ export interface Memory {
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;
   readonly handled: Readonly<Record<string, string>>;
+  /** The newest edit while it may not begin. */
+  readonly held: HeldEdit | null;
   /** One at a time; the others wait. */
   readonly request: ActiveRequest | null;
   /** By kind, until another of that kind is taken. */

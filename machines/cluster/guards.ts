@@ -10,6 +10,7 @@ import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
 import type { View } from './view.ts';
+import { isObserving } from './tables/permission.ts';
 import { remainingObjects, unmarkedObjects, unseenObjects, unstrippedObjects } from './tables/deletion.ts';
 
 /** Asks `question` only on a whole picture. */
@@ -44,6 +45,7 @@ export function orphanRequested({ facts }: View): Answer {
   if (cluster === undefined) return unknown('the PostgresCluster has not been seen');
   const values = { deleting: cluster.deleting, finalizers: cluster.finalizers.join(', ') };
   if (!cluster.deleting) return no('it is not being deleted', values);
+  if (isObserving(facts)) return yes('deleted in mode Observe: what is there is left alone', values);
   if (cluster.finalizers.includes('orphan')) return yes('deleted with --cascade=orphan', values);
   // A protected cluster is not torn down anyway, so nothing has to be read from traces.
   const orphaned = cluster.spec.deletionProtection !== true && leafOrphaned(facts);

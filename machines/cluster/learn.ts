@@ -11,6 +11,7 @@ import { memoryVersion } from './facts.ts';
 import type { ClusterObservation, ClusterProjection, ObjectProjection, PublishedStatus } from './observations.ts';
 import { objectKey } from './intents.ts';
 import { learnOutcome } from './outcomes.ts';
+import { windowTimer } from './backoff.ts';
 import { lostObject, sawObject, without } from './world.ts';
 
 /** Facts before anything is known. */
@@ -42,6 +43,7 @@ export function initialFacts(at: number): Facts {
     lastError: null,
     lastErrorAt: null,
     handled: {},
+    held: null,
     request: null,
     refused: {},
     timers: {},
@@ -137,7 +139,7 @@ function timerFired(facts: Facts, id: string): Facts {
     if (failure === undefined) return { ...facts, memory };
     return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
   }
-  if (id === 'status' || id.startsWith('await/')) return { ...facts, memory };
+  if (id === 'status' || id === windowTimer || id.startsWith('await/')) return { ...facts, memory };
   // Of a cluster on its way out nothing is forgotten: it would be left behind. It is read by name instead.
   if (id === 'sight' && facts.world.cluster?.seen.deleting === true) return { ...facts, memory };
   if (id === 'sight') return { ...facts, memory: { ...memory, expected: unseenForgotten(facts) } };

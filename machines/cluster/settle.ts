@@ -4,6 +4,7 @@
  */
 import type { AcceptedSpec, Facts, Memory } from './facts.ts';
 import { annotations, failoverObject } from '../shared/names.ts';
+import { windowTimer } from './backoff.ts';
 import { knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { anythingCreated } from './objects.ts';
@@ -11,11 +12,12 @@ import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { blamed, failedRolloutToken } from './tables/blame.ts';
+import { heldEdit, type EditJudge } from './tables/permission.ts';
 import { withRequests } from './tables/requests.ts';
-import { without } from './world.ts';
+import { armed, without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
-export interface SpecJudge {
+export interface SpecJudge extends EditJudge {
   /** Faults of a spec for a cluster that is still to be created. */
   readonly creation: (spec: PostgresClusterSpec, config: OperatorConfig) => readonly Problem[];
   /** Faults of going from the accepted spec to this one on a cluster that exists. */
@@ -80,7 +82,7 @@ function failedGeneration({ memory }: Facts): number | null {
 }
 
 /** The spec to hold from now on, or the one held so far when the newest is not valid or not permitted. */
-function withAccepted(facts: Facts, judge: SpecJudge): Facts {
+function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const seen = facts.world.cluster?.seen;
   const { config } = facts.world;
   if (seen === undefined || config === null || seen.deleting || knownFacts(facts).answer !== 'yes') return facts;
@@ -110,11 +112,26 @@ function withAccepted(facts: Facts, judge: SpecJudge): Facts {
   const was = memory.rolledOut?.spec ?? specOn(facts, annotations.rolledOutSpec, judge) ?? before.spec;
   const isSame = !judge.needsRollout(before.spec, seen.spec) && !judge.needsRollout(was, seen.spec);
   const atOnce = memory.rolledOutGeneration !== null && isSame;
+  // What is still being made for the first time disturbs nobody.
+  const isFree = isSame || memory.rolledOutGeneration === null;
+  const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
+  if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
   if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
   return {
     ...facts,
     memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },
   };
+}
+
+/** An edit that waits for a window is asked again when one opens. */
+function withWindow(facts: Facts): Facts {
+  const { held, timers } = facts.memory;
+  const until = held?.until ?? null;
+  const kept = without(timers, windowTimer);
+  if (held === null || until === null)
+    return kept === timers ? facts : { ...facts, memory: { ...facts.memory, timers: kept } };
+  if (timers[windowTimer]?.dueAt === until) return facts;
+  return { ...facts, memory: { ...facts.memory, timers: armed(timers, windowTimer, until, held.message) } };
 }
 
 /** The chosen image outlasts an edit, unless it was chosen by a field that is gone. */
@@ -169,7 +186,9 @@ function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
 
 /** Facts with everything that follows from them. */
 export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
-  const chosen = withImage(withMode(withRolledOut(withAccepted(facts, judge), judge)));
+  const free: Facts = facts.memory.held === null ? facts : { ...facts, memory: { ...facts.memory, held: null } };
+  const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
+  const chosen = withImage(withMode(withRolledOut(withWindow(taken), judge)));
   const accepted = withBootstrap(chosen, judge);
   return withRequests(withLeader(accepted, at));
 }

@@ -8,7 +8,7 @@ import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import { bootstrapped, leaderWritable } from './guards.ts';
 import { knownFacts } from './knowledge.ts';
-import { objectKey, targetKey, type Intent } from './intents.ts';
+import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
@@ -17,6 +17,7 @@ import type { DesiredObject } from './plan.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
+import { isObserving, isPaused } from './tables/permission.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
 function clusterRef(facts: Facts): ObjectRef {
@@ -159,7 +160,7 @@ function alive(view: View): readonly Intent[] {
       },
     ];
   }
-  const paused = facts.memory.accepted.spec.paused === true;
+  const paused = isPaused(facts);
   // Once the deletion mark is there a leaf keeps the reference it has: taking it off would look like an orphaning.
   const repairable = plan.objects.filter((desired) => !(cluster.deleting && desired.leaf));
   const repairs = paused ? [] : repairable.flatMap((desired) => repair(facts, desired));
@@ -256,6 +257,20 @@ function isFree(facts: Facts, intent: Intent): boolean {
   return isSecondStep || (!failure.waiting && !failure.needsRead);
 }
 
+/** In mode Observe only what changes nothing; but who is deleted is let go. */
+function permitted(view: View): readonly Intent[] {
+  if (phaseOf(view.state) === 'Deleting') return [...deleting(view), ...events(view.facts)];
+  const all = [...alive(view), ...events(view.facts)];
+  return isObserving(view.facts) ? all.filter(({ type }) => effectClasses[type] === 'R') : all;
+}
+
+/** What mode Observe keeps back; nothing in mode Manage. */
+export function keptBack(view: View): readonly Intent[] {
+  const { facts, state } = view;
+  if (!isObserving(facts) || phaseOf(state) === 'Deleting' || knownFacts(facts).answer !== 'yes') return [];
+  return alive(view).filter(({ type }) => effectClasses[type] !== 'R');
+}
+
 /**
  * The intents to send now, without status, in a fixed order.
  * Nothing is wished on an incomplete picture: a failed read is Unknown, never empty.
@@ -263,9 +278,8 @@ function isFree(facts: Facts, intent: Intent): boolean {
 export function wants(view: View): readonly Intent[] {
   const { facts } = view;
   if (knownFacts(facts).answer !== 'yes') return [];
-  const wished = phaseOf(view.state) === 'Deleting' ? deleting(view) : alive(view);
   const seen = new Set<string>();
-  return [...wished, ...events(facts)].filter((intent) => {
+  return permitted(view).filter((intent) => {
     const key = targetKey(intent);
     if (seen.has(key) || !isFree(facts, intent)) return false;
     seen.add(key);

@@ -14,6 +14,7 @@ import { knownFacts } from '#machines/cluster/knowledge.ts';
 import { initialFacts, learn } from '#machines/cluster/learn.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import type { Plan, Problem } from '#machines/cluster/plan.ts';
+import { isObserving } from '#machines/cluster/tables/permission.ts';
 import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed } from '#machines/cluster/world.ts';
@@ -75,7 +76,7 @@ export function severityOf(phase: Phase): 'Normal' | 'Warning' {
   return phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed' ? 'Warning' : 'Normal';
 }
 
-function withEvents(memory: Memory, steps: readonly Step[]): Memory {
+function withEvents({ memory }: Facts, steps: readonly Step[]): Memory {
   const news = steps
     .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
     .map((step) => {
@@ -220,7 +221,7 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
     const { plan } = view;
     const facts = known ? withTimers(view, stamp.at) : view.facts;
     const calm = withoutForgotten({ state: view.state, facts, plan });
-    const moved: Facts = { ...calm, memory: withEvents(calm.memory, steps) };
+    const moved: Facts = { ...calm, memory: isObserving(calm) ? calm.memory : withEvents(calm, steps) };
     const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
     const generation = moved.world.cluster?.seen.generation ?? 0;
     const conditions =

@@ -77,6 +77,9 @@ function hindrances(facts: Facts, key: string | null): readonly Hindrance[] {
   return [
     ...(knowledge.type === 'known' ? [] : [{ what: 'nothing is decided', because: knowledge.because, dueAt: null }]),
     ...stale.map((source) => ({ what: `${source} is not heard`, because: 'what it shows may be old', dueAt: null })),
+    ...(facts.memory.held === null
+      ? []
+      : [{ what: 'the edit may not begin', because: facts.memory.held.message, dueAt: facts.memory.held.until }]),
     ...(facts.memory.accepted?.spec.paused === true
       ? [{ what: 'repairs are paused', because: 'spec.paused is true', dueAt: null }]
       : []),

@@ -19,6 +19,8 @@ import { claim, disruptionBudget, statefulSet, templateHash } from './cluster/st
 import { dynamicParameters, removedParameters } from './parameters/dynamic.ts';
 import { podMetadata } from './fields/pod-metadata.ts';
 import { creationProblems, editProblems, needsRollout } from './validation.ts';
+import { windowsAt } from './windows.ts';
+import { workOf } from './work.ts';
 
 const apis: Readonly<
   Record<
@@ -186,6 +188,8 @@ export function makeBuilders(): Builders {
     creation: (spec, config) => creationProblems(spec, config),
     edit: editProblems,
     needsRollout,
+    work: workOf,
+    windows: windowsAt,
     parseParameters,
     parseAccepted: parseAcceptedSpec,
   };

@@ -15,6 +15,7 @@ import { podMetadataProblems } from './fields/pod-metadata.ts';
 import { serviceProblems } from './fields/service.ts';
 import { parameterProblems } from './parameters/validation.ts';
 import { support, type SpecField } from './support.ts';
+import { windowProblems } from './windows.ts';
 
 function fieldsOf(spec: PostgresClusterSpec): readonly [SpecField, unknown][] {
   const fields = Object.keys(support) as SpecField[];
@@ -138,6 +139,7 @@ export function creationProblems(spec: PostgresClusterSpec, config: OperatorConf
     ...envProblems(spec),
     ...pgHbaProblems(spec),
     ...patroniProblems(spec),
+    ...windowProblems(spec),
     ...unbuilt(spec),
   ];
 }
@@ -166,7 +168,8 @@ function topField({ field }: Problem): string {
   return field.split(/[.[]/)[1] ?? '';
 }
 
-function changedFields(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec): readonly SpecField[] {
+/** Fields that say something else. */
+export function changedFields(accepted: PostgresClusterSpec, wanted: PostgresClusterSpec): readonly SpecField[] {
   return (Object.keys(support) as SpecField[]).filter(
     (field) => normalised(field, accepted[field]) !== normalised(field, wanted[field]),
   );

@@ -3,7 +3,8 @@ import type { CrashMode, Plan, PlanStep } from './plan.ts';
 import { chanceOf, type SimChance } from './chance.ts';
 import type { Fate } from './network.ts';
 import type { RunResult } from './run.ts';
-import { namespace, scenarioNames, scenarioOf } from './scenarios.ts';
+import { namespace } from './acts.ts';
+import { scenarioNames, scenarioOf } from './scenarios.ts';
 
 /** One plan for each passage of a crash point in a run without faults. */
 export function singleCrashes(calm: RunResult, mode: CrashMode): readonly Plan[] {

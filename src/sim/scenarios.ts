@@ -1,55 +1,14 @@
 /** Owns: what people do in a simulated world: acts one after the other, each begun when the goal of the last was reached. */
 import { at, list, number, text, type Json } from './json.ts';
+import { clusterOf, condition, create, edit, imagesAre, isRunning, name, namespace, type Act } from './acts.ts';
+import { approval, copyAnew, observe, restartAll, switchOver, toNobody, windows } from './acts-control.ts';
 import { isReady } from './patroni/member.ts';
 import type { World } from './world.ts';
-
-export interface Act {
-  readonly what: string;
-  readonly act: (world: World) => void;
-  readonly until: (world: World) => boolean;
-}
 
 export interface Scenario {
   readonly name: string;
   readonly operators: readonly string[];
   readonly acts: readonly Act[];
-}
-
-export const namespace = 'team';
-const name = 'shop';
-
-export function clusterOf(world: World): Json | null {
-  return world.user.get('PostgresCluster', namespace, name);
-}
-
-function body(spec: Json): Json {
-  return {
-    apiVersion: 'postgres.example.com/v1alpha1',
-    kind: 'PostgresCluster',
-    metadata: { name, namespace },
-    spec: {
-      version: '17',
-      replicas: 2,
-      storage: { size: '10Gi' },
-      database: { name: 'orders', owner: 'clerk' },
-      ...spec,
-    },
-  };
-}
-
-/** The status says Running, of the spec as it is, and the objects do too. */
-export function isRunning(world: World): boolean {
-  const cluster = clusterOf(world);
-  if (cluster === null || text(cluster, 'status', 'phase') !== 'Running') return false;
-  if (number(cluster, 0, 'status', 'observedGeneration') !== number(cluster, 1, 'metadata', 'generation')) return false;
-  const wanted = number(cluster, 1, 'spec', 'replicas');
-  return Array.from({ length: wanted }, (_, ordinal) => world.user.get('Pod', namespace, `${name}-${ordinal}`)).every(
-    isReady,
-  );
-}
-
-function create(spec: Json): Act {
-  return { what: 'create', act: ({ user }) => void user.create('PostgresCluster', body(spec)), until: isRunning };
 }
 
 const remove: Act = {
@@ -108,66 +67,9 @@ const vandal: Act = {
   },
 };
 
-/** Somebody edits the spec. */
-function edit(what: string, spec: Json, until: (world: World) => boolean): Act {
-  const act = (world: World): void => {
-    const cluster = clusterOf(world);
-    if (cluster !== null) world.user.patch(cluster, { spec });
-  };
-  return { what, act, until: (world) => isRunning(world) && until(world) };
-}
-
-function leaderOf(world: World): string {
-  return [...world.kubelets.members()].find(([, member]) => member.isWritable())?.[0] ?? '';
-}
-
-interface Before {
-  readonly starts: string;
-  readonly leader: string;
-  readonly atMs: number;
-  readonly token: string;
-}
-
-/** Whoever sees a token handled and nothing done for this long asks again: an operator that lost its journal does not. */
-const patienceMs = 180_000;
-
-/** Somebody asks once, by an annotation; it is done when its token is handled and the world is as it says. */
-function ask(what: string, kind: string, until: (world: World, before: Before) => boolean): Act {
-  const asked = new WeakMap<World, Before>();
-  const act = (world: World): void => {
-    const cluster = clusterOf(world);
-    if (cluster === null) return;
-    const replica = [...world.kubelets.members().values()].find((member) => !member.isWritable())?.name ?? '';
-    const atMs = world.schedule.elapsedMs();
-    const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
-    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), atMs, token });
-    world.user.patch(cluster, { metadata: { annotations: { [`postgres.example.com/${kind}`]: token } } });
-  };
-  const isDone = (world: World): boolean => {
-    const before = asked.get(world);
-    const cluster = clusterOf(world);
-    if (before === undefined || cluster === null || !isRunning(world)) return false;
-    if (text(cluster, 'status', 'handled', kind) !== before.token) return false;
-    if (until(world, before)) return true;
-    if (world.schedule.elapsedMs() - before.atMs > patienceMs) act(world);
-    return false;
-  };
-  return { what, act, until: isDone };
-}
-
-function imagesAre(world: World, image: string): boolean {
-  return world.user.list('Pod', namespace).every((pod) => text(list(pod, 'spec', 'containers')[0], 'image') === image);
-}
-
 function shows(world: World, parameter: string, value: string): boolean {
   const members = [...world.kubelets.members().values()];
   return members.every((member) => member.shownSettings([parameter]).startsWith(`${parameter} ${value}\n`));
-}
-
-function condition(world: World, type: string): string {
-  const all = list(clusterOf(world), 'status', 'conditions');
-  const found = all.find((each) => text(each, 'type') === type);
-  return `${text(found, 'status')} ${text(found, 'reason')}`;
 }
 
 const newImage = edit('another image', { image: 'registry/spilo:next' }, (world) =>
@@ -308,26 +210,6 @@ const largerWhenFull: Act = {
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
 
-function startsOf(world: World): string {
-  return [...world.kubelets.members()].map(([key, member]) => `${key} ${member.startedAt()}`).join(', ');
-}
-
-const restartAll = ask('a restart', 'restart', (world, before) => {
-  const now = startsOf(world).split(', ');
-  return before.starts.split(', ').every((each) => !now.includes(each));
-});
-const switchOver = ask('a switchover', 'switchover', (world, { leader }) => leaderOf(world) !== leader);
-const copyAnew = ask('a new copy of a replica', 'reinit', (world, { starts }) => startsOf(world) !== starts);
-const toNobody: Act = {
-  what: 'a switchover to nobody',
-  act: (world) => {
-    const cluster = clusterOf(world);
-    const annotations = { 'postgres.example.com/switchover': 'to shop-9' };
-    if (cluster !== null) world.user.patch(cluster, { metadata: { annotations } });
-  },
-  until: (world) => isRunning(world) && text(clusterOf(world), 'status', 'handled', 'switchover') === 'to shop-9',
-};
-
 const one = ['operator-0'] as const;
 
 const all: readonly Scenario[] = [
@@ -355,6 +237,9 @@ const all: readonly Scenario[] = [
   { name: 'restart', operators: one, acts: [create({}), restartAll] },
   { name: 'switchover', operators: one, acts: [create({}), switchOver, toNobody] },
   { name: 'reinit', operators: one, acts: [create({}), copyAnew] },
+  { name: 'observe', operators: one, acts: [create({}), ...observe] },
+  { name: 'approval', operators: one, acts: [create({}), ...approval] },
+  { name: 'window', operators: one, acts: [create({}), ...windows] },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 
@@ -395,7 +280,7 @@ export function countObjects(world: World): () => Json {
 
 const fleeting =
   /^(uid|resourceVersion|creationTimestamp|managedFields|generation|clusterIP|clusterIPs|lastTransitionTime)$/;
-const marks = /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit)$/;
+const marks = /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit|approve)$/;
 
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);

@@ -7,7 +7,7 @@
  */
 import { parsed, text } from './json.ts';
 import type { PlanStep } from './plan.ts';
-import { namespace } from './scenarios.ts';
+import { namespace } from './acts.ts';
 import { told, type Telling } from './words.ts';
 import { openWorld, type World } from './world.ts';
 

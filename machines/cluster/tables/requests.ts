@@ -16,6 +16,7 @@ import { oneShotAnnotation, oneShots, ordinalOf, podName, type OneShot, failover
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
 import { knownFacts } from '../knowledge.ts';
 import { dcsOf, desiredMembers, leaderOf, membersOf, podOf, troubledMembers, type Member } from '../members.ts';
+import { isObserving, isPaused } from './permission.ts';
 import { act, wait, type RolloutStage, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
 
@@ -75,7 +76,12 @@ const rows: readonly Row[] = [
   {
     reason: 'Paused',
     next: 'take spec.paused back',
-    because: ({ facts }) => (facts.world.cluster?.seen.spec.paused === true ? 'spec.paused is set' : null),
+    because: ({ facts }) => (isPaused(facts) ? 'spec.paused is set' : null),
+  },
+  {
+    reason: 'Observing',
+    next: 'set spec.mode to Manage',
+    because: ({ facts }) => (isObserving(facts) ? 'spec.mode is Observe' : null),
   },
   {
     reason: 'NoSuchMember',

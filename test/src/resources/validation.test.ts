@@ -19,9 +19,6 @@ const edit = (change: Partial<PostgresClusterSpec>, from: PostgresClusterSpec = 
 
 /** A use of each field that is not built yet. */
 const uses: Partial<PostgresClusterSpec> = {
-  mode: 'Observe',
-  maxDisruption: 'None',
-  maintenanceWindows: [{ schedule: '0 3 * * *', duration: '2h' }],
   synchronous: { mode: 'Required', count: 1 },
   backup: { schedule: '0 1 * * *', destination: { type: 'GCS', bucket: 'b', credentialsSecret: 's' } },
   restore: { cluster: 'other' },
@@ -33,8 +30,6 @@ const uses: Partial<PostgresClusterSpec> = {
 
 /** The same fields, saying no more than their defaults. */
 const idle: Partial<PostgresClusterSpec> = {
-  mode: 'Manage',
-  maintenanceWindows: [],
   synchronous: { mode: 'Off', count: 1 },
   placement: { tolerations: [], nodeSelector: {} },
   service: { type: 'ClusterIP', annotations: {} },
@@ -53,6 +48,9 @@ describe('what takes effect when', () => {
     expect(fields.filter((field) => support[field].creation === 'refused').sort()).toEqual(Object.keys(uses).sort());
     expect(fields.filter((field) => support[field].edit === 'live').sort()).toEqual([
       'deletionProtection',
+      'maintenanceWindows',
+      'maxDisruption',
+      'mode',
       'paused',
       'service',
       'volumePolicy',

@@ -1,0 +1,149 @@
+/**
+ * Owns: whether an edit that takes a procedure may begin now, and what it would cost. An edit that may not is not accepted: the
+ * cluster stays true to the spec before it, and status says what is waited for.
+ *
+ *   asked in this order            else held by
+ *   mode is not Observe            Observe
+ *   spec.paused is not set         Paused
+ *   class <= maxDisruption,        PendingApproval
+ *     or the generation is approved
+ *   class <= Reload, no window     Window, until one opens
+ *     is named, or one is open
+ *
+ * I1. Going back to what was true before is never held: a rollout that failed is taken back by itself.
+ * I2. A rollout that has begun goes on to its end, whatever closes meanwhile: half of it is worse.
+ */
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { annotations, ordinalOf } from '../../shared/names.ts';
+import type { Facts, HeldEdit } from '../facts.ts';
+import { leaderOf } from '../members.ts';
+
+/** What users notice, the least first. */
+export const disruptionClasses = ['None', 'Reload', 'ReplicaRestart', 'Switchover', 'Outage'] as const;
+
+export type DisruptionClass = (typeof disruptionClasses)[number];
+
+/** What an edit makes necessary, field by field. */
+export type Work = 'nothing' | 'reload' | 'restart' | 'replace';
+
+export interface FieldWork {
+  /** Such as `spec.image`. */
+  readonly field: string;
+  readonly work: Work;
+}
+
+/** When windows are open, as of a moment. */
+export interface Windows {
+  readonly isOpen: boolean;
+  /** When one opens next, in milliseconds since 1970; null when none ever does. */
+  readonly opensAt: number | null;
+}
+
+/** What `src/resources` says about an edit; pure in what it is given. */
+export interface EditJudge {
+  readonly work: (before: PostgresClusterSpec, wanted: PostgresClusterSpec) => readonly FieldWork[];
+  readonly windows: (spec: PostgresClusterSpec, at: number) => Windows;
+}
+
+function rank(disruption: DisruptionClass): number {
+  return disruptionClasses.indexOf(disruption);
+}
+
+/** The spec that says how the cluster is to be treated: the newest, or the accepted one while the newest cannot be read. */
+export function controllingSpec({ world, memory }: Facts): PostgresClusterSpec | null {
+  const seen = world.cluster?.seen;
+  if (seen === undefined) return null;
+  return seen.misfits === undefined ? seen.spec : (memory.accepted?.spec ?? seen.spec);
+}
+
+export function isPaused(facts: Facts): boolean {
+  return controllingSpec(facts)?.paused === true;
+}
+
+/** Nothing is written but status. */
+export function isObserving(facts: Facts): boolean {
+  return controllingSpec(facts)?.mode === 'Observe';
+}
+
+/** Nothing planned is begun or gone on with. */
+export function isHeldBack(facts: Facts): boolean {
+  return isPaused(facts) || isObserving(facts);
+}
+
+function disruptionOf(work: Work, isAlone: boolean): DisruptionClass {
+  switch (work) {
+    case 'nothing':
+      return 'None';
+    case 'reload':
+      return 'Reload';
+    // The primary is out for as long as a start or a switchover takes; who is alone, for as long as a start takes.
+    case 'restart':
+    case 'replace':
+      return isAlone ? 'Outage' : 'Switchover';
+  }
+}
+
+function scalingOf(facts: Facts, members: number, wanted: number): DisruptionClass {
+  if (wanted >= members) return 'None';
+  const leader = leaderOf(facts).name ?? '';
+  return ordinalOf(facts.world.cluster?.seen.name ?? '', leader) >= wanted ? 'Switchover' : 'ReplicaRestart';
+}
+
+export interface Cost {
+  readonly disruption: DisruptionClass;
+  /** Fields that cause it. */
+  readonly fields: readonly string[];
+}
+
+/** What going from one spec to the other costs, at most. */
+export function costOf(facts: Facts, before: PostgresClusterSpec, wanted: PostgresClusterSpec, judge: EditJudge): Cost {
+  const members = before.replicas ?? 1;
+  const each = judge.work(before, wanted).map(({ field, work }) => ({
+    field,
+    disruption:
+      field === 'spec.replicas' ? scalingOf(facts, members, wanted.replicas ?? 1) : disruptionOf(work, members === 1),
+  }));
+  const most = Math.max(0, ...each.map(({ disruption }) => rank(disruption)));
+  const disruption = disruptionClasses[most] ?? 'Outage';
+  return { disruption, fields: each.filter((one) => one.disruption === disruption).map(({ field }) => field) };
+}
+
+/** What of two costs is higher. */
+function higher(one: Cost, other: Cost): Cost {
+  return rank(other.disruption) > rank(one.disruption) ? other : one;
+}
+
+export interface Edit {
+  /** Specs from which members may have to go: the accepted one, and the one that is true of every member. */
+  readonly from: readonly PostgresClusterSpec[];
+  readonly to: PostgresClusterSpec;
+}
+
+/** Why an edit is held; null when it may begin. */
+export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at: number): HeldEdit | null {
+  const seen = facts.world.cluster?.seen;
+  if (seen === undefined) return null;
+  const { generation } = seen;
+  const held = (by: HeldEdit['by'], because: string, until: number | null = null): HeldEdit => ({
+    generation,
+    by,
+    message: `generation ${generation} is held: ${because}`,
+    until,
+  });
+  if (isObserving(facts)) return held('Observe', 'mode is Observe, and nothing is changed');
+  if (isPaused(facts)) return held('Paused', 'spec.paused is set');
+  const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher);
+  const words = `${disruption} for ${fields.join(', ')}`;
+  const { maxDisruption } = to;
+  const isApproved = seen.annotations[annotations.approve] === String(generation);
+  if (maxDisruption !== undefined && rank(disruption) > rank(maxDisruption) && !isApproved)
+    return held(
+      'PendingApproval',
+      `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with annotation ${annotations.approve}=${generation}`,
+    );
+  if (rank(disruption) <= rank('Reload') || (to.maintenanceWindows ?? []).length === 0) return null;
+  const { isOpen, opensAt } = judge.windows(to, at);
+  if (isOpen) return null;
+  const opens = opensAt === null ? 'no window ever opens' : `a window opens at ${new Date(opensAt).toISOString()}`;
+  return held('Window', `it takes ${words}; ${opens}`, opensAt);
+}

@@ -1,0 +1,72 @@
+/** Owns: maintenance windows: what is wrong with one, and whether one is open at a moment. Pure in the moment it is given. */
+import { Cron } from 'croner';
+import type { Problem } from '#machines/cluster/plan.ts';
+import type { Windows } from '#machines/cluster/tables/permission.ts';
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+
+type Window = NonNullable<PostgresClusterSpec['maintenanceWindows']>[number];
+
+const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90m`, `2h`, `1d` in milliseconds; null when it is no duration, or none of a length. */
+function durationMs(text: string): number | null {
+  const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (unitsMs[unit ?? ''] ?? Number.NaN);
+  return ms > 0 ? ms : null;
+}
+
+/** @throws when croner does not take it */
+function cronOf({ schedule, timeZone }: Window): Cron {
+  return new Cron(schedule, { timezone: timeZone ?? 'UTC', paused: true, mode: '5-part' });
+}
+
+/** Of those that this build of Node knows: their rules are the same wherever it runs. */
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return cronOf({ schedule: '0 0 * * *', duration: '1h', timeZone }).nextRun(new Date(0)) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function isSchedule(window: Window): boolean {
+  try {
+    return cronOf({ ...window, timeZone: 'UTC' }).getPattern() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Faults of the windows of a spec. */
+export function windowProblems({ maintenanceWindows = [] }: PostgresClusterSpec): readonly Problem[] {
+  return maintenanceWindows.flatMap((window, index): Problem[] => {
+    const { schedule, duration, timeZone } = window;
+    const at = (field: string): string => `spec.maintenanceWindows[${index}].${field}`;
+    return [
+      ...(isSchedule(window)
+        ? []
+        : [{ field: at('schedule'), value: schedule, rule: 'must be a cron expression of five fields: 0 3 * * SUN' }]),
+      ...(durationMs(duration) === null
+        ? [{ field: at('duration'), value: duration, rule: 'must be minutes, hours or days: 90m, 2h, 1d' }]
+        : []),
+      ...(timeZone === undefined || isTimeZone(timeZone)
+        ? []
+        : [{ field: at('timeZone'), value: timeZone, rule: 'must be the name of a time zone: UTC, Europe/Berlin' }]),
+    ];
+  });
+}
+
+/** Whether a window is open at a moment, and when one opens next. Windows that cannot be read never open. */
+export function windowsAt({ maintenanceWindows = [] }: PostgresClusterSpec, at: number): Windows {
+  const each = maintenanceWindows.flatMap((window) => {
+    const length = durationMs(window.duration);
+    if (length === null || !isSchedule(window) || !isTimeZone(window.timeZone ?? 'UTC')) return [];
+    const cron = cronOf(window);
+    // The first start after `at - length` is at or before `at` exactly while the window that began there is open.
+    const start = cron.nextRun(new Date(at - length))?.getTime() ?? null;
+    const next = cron.nextRun(new Date(at))?.getTime() ?? null;
+    return [{ isOpen: start !== null && start <= at, next }];
+  });
+  const opens = each.flatMap(({ next }) => (next === null ? [] : [next]));
+  return { isOpen: each.some(({ isOpen }) => isOpen), opensAt: opens.length === 0 ? null : Math.min(...opens) };
+}

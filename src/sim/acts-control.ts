@@ -1,0 +1,121 @@
+/** Owns: acts of people who tell a cluster what to do once, and what it may do when: approvals, windows, mode Observe. */
+import { number, text } from './json.ts';
+import { clusterOf, condition, edit, imagesAre, isRunning, leaderOf, name, namespace, type Act } from './acts.ts';
+import type { World } from './world.ts';
+
+interface Before {
+  readonly starts: string;
+  readonly leader: string;
+  readonly atMs: number;
+  readonly token: string;
+}
+
+/** Whoever sees a token handled and nothing done for this long asks again: an operator that lost its journal does not. */
+const patienceMs = 180_000;
+
+/** Somebody asks once, by an annotation; it is done when its token is handled and the world is as it says. */
+function ask(what: string, kind: string, until: (world: World, before: Before) => boolean): Act {
+  const asked = new WeakMap<World, Before>();
+  const act = (world: World): void => {
+    const cluster = clusterOf(world);
+    if (cluster === null) return;
+    const replica = [...world.kubelets.members().values()].find((member) => !member.isWritable())?.name ?? '';
+    const atMs = world.schedule.elapsedMs();
+    const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
+    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), atMs, token });
+    world.user.patch(cluster, { metadata: { annotations: { [`postgres.example.com/${kind}`]: token } } });
+  };
+  const isDone = (world: World): boolean => {
+    const before = asked.get(world);
+    const cluster = clusterOf(world);
+    if (before === undefined || cluster === null || !isRunning(world)) return false;
+    if (text(cluster, 'status', 'handled', kind) !== before.token) return false;
+    if (until(world, before)) return true;
+    if (world.schedule.elapsedMs() - before.atMs > patienceMs) act(world);
+    return false;
+  };
+  return { what, act, until: isDone };
+}
+
+function startsOf(world: World): string {
+  return [...world.kubelets.members()].map(([key, member]) => `${key} ${member.startedAt()}`).join(', ');
+}
+
+/** Each PostgreSQL once. */
+export const restartAll = ask('a restart', 'restart', (world, before) => {
+  const now = startsOf(world).split(', ');
+  return before.starts.split(', ').every((each) => !now.includes(each));
+});
+export const switchOver = ask('a switchover', 'switchover', (world, { leader }) => leaderOf(world) !== leader);
+export const copyAnew = ask('a new copy of a replica', 'reinit', (world, { starts }) => startsOf(world) !== starts);
+export const toNobody: Act = {
+  what: 'a switchover to nobody',
+  act: (world) => {
+    const cluster = clusterOf(world);
+    const annotations = { 'postgres.example.com/switchover': 'to shop-9' };
+    if (cluster !== null) world.user.patch(cluster, { metadata: { annotations } });
+  },
+  until: (world) => isRunning(world) && text(clusterOf(world), 'status', 'handled', 'switchover') === 'to shop-9',
+};
+
+const next = 'registry/spilo:next';
+
+/** In mode Observe an edit and an edit by hand change nothing, and status says what it would do. */
+export const observe: readonly Act[] = [
+  edit(
+    'mode Observe and another image',
+    { mode: 'Observe', image: next },
+    (world) =>
+      text(clusterOf(world), 'status', 'nextAction').includes('is held: mode is Observe') && !imagesAre(world, next),
+  ),
+  {
+    what: 'edit a service by hand, unmended',
+    act: ({ user }) => {
+      const service = user.get('Service', namespace, `${name}-repl`);
+      if (service !== null) user.patch(service, { spec: { type: 'NodePort' } });
+    },
+    until: (world) =>
+      text(clusterOf(world), 'status', 'nextAction').includes(`Service/${name}-repl`) &&
+      text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'NodePort',
+  },
+  edit(
+    'mode Manage',
+    { mode: 'Manage' },
+    (world) =>
+      imagesAre(world, next) &&
+      text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'ClusterIP',
+  ),
+];
+
+/** What costs more than maxDisruption waits until its generation is approved. */
+export const approval: readonly Act[] = [
+  edit(
+    'another image than may be rolled out',
+    { maxDisruption: 'Reload', image: next },
+    (world) => condition(world, 'PendingApproval') === 'True AboveMaxDisruption' && !imagesAre(world, next),
+  ),
+  {
+    what: 'approve',
+    act: (world) => {
+      const cluster = clusterOf(world);
+      if (cluster === null) return;
+      const generation = String(number(cluster, 0, 'metadata', 'generation'));
+      world.user.patch(cluster, { metadata: { annotations: { 'postgres.example.com/approve': generation } } });
+    },
+    until: (world) =>
+      isRunning(world) && imagesAre(world, next) && condition(world, 'PendingApproval') === 'False NothingPending',
+  },
+];
+
+const often = { schedule: '*/20 * * * *', duration: '5m' };
+
+/** What costs more than a reload waits for a window. */
+export const windows: readonly Act[] = [
+  edit('maintenance windows', { maintenanceWindows: [often] }, () => true),
+  {
+    ...edit('another image, until it waits', { image: next }, () => true),
+    until: (world) =>
+      imagesAre(world, next) || text(clusterOf(world), 'status', 'nextAction').includes('a window opens at'),
+  },
+  { what: 'the window opens', act: () => undefined, until: (world) => isRunning(world) && imagesAre(world, next) },
+];
