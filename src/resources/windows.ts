@@ -22,6 +22,8 @@ function cronOf({ schedule, timeZone }: Window): Cron {
 
 /** Of those that this build of Node knows: their rules are the same wherever it runs. */
 function isTimeZone(timeZone: string): boolean {
+  // Empty it would be the machine's own.
+  if (timeZone === '') return false;
   try {
     return cronOf({ schedule: '0 0 * * *', duration: '1h', timeZone }).nextRun(new Date(0)) !== null;
   } catch {

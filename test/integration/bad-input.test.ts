@@ -108,7 +108,10 @@ function verdict(object: Json | undefined): string | null {
   // No node will ever have it; claims that are not bound yet are.
   if (members.includes('Insufficient')) return 'waits: no node has that much';
   if (members.includes("didn't match Pod's node affinity")) return 'waits: no node is right';
-  const { spec } = object as { readonly spec: { readonly storage: { readonly storageClass?: string } } };
+  const { spec } = object as {
+    readonly spec: { readonly mode?: string; readonly storage: { readonly storageClass?: string } };
+  };
+  if (spec.mode === 'Observe' && phase === 'Pending') return 'waits: nothing is made in mode Observe';
   const storage = of('StorageReady');
   if (spec.storage.storageClass !== undefined && storage?.reason === 'Unbound')
     return 'waits: its claims are not bound';

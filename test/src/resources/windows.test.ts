@@ -52,6 +52,7 @@ it.each([
   [{ schedule: '', duration: '2 hours' }, ['schedule', 'duration']],
   [{ schedule: '0 3 * * *', duration: '0h' }, ['duration']],
   [{ schedule: '0 3 * * *', duration: '2h', timeZone: 'Middle/Earth' }, ['timeZone']],
+  [{ schedule: '0 3 * * *', duration: '2h', timeZone: '' }, ['timeZone']],
 ])('%o has faults in %o', (window, fields) =>
   expect(windowProblems({ ...minimalSpec, maintenanceWindows: [window] }).map(({ field }) => field)).toEqual(
     fields.map((field) => `spec.maintenanceWindows[0].${field}`),
