@@ -197,9 +197,11 @@ export function editProblems(
   rolledOut: PostgresClusterSpec | null = null,
 ): readonly Problem[] {
   const changed = changedFields(accepted, wanted);
-  const invalid = creationProblems(wanted, config).filter((problem) =>
-    changed.some((field) => topField(problem) === field),
+  // Something hollow says nothing else, and may be wrong all the same: `tolerations: [{}]`.
+  const touched = new Set<string>(
+    (Object.keys(support) as SpecField[]).filter((field) => text(accepted[field]) !== text(wanted[field])),
   );
+  const invalid = creationProblems(wanted, config).filter((problem) => touched.has(topField(problem)));
   const named = new Set(invalid.map(topField));
   const refused = changed
     .filter((field) => support[field].edit === 'refused' && !named.has(field))

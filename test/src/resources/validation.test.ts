@@ -68,6 +68,16 @@ describe('what takes effect when', () => {
   });
 });
 
+describe('an edit that is wrong though it says nothing', () => {
+  it.each<[string, Partial<PostgresClusterSpec>, string]>([
+    ['a toleration of nothing', { placement: { tolerations: [{}] } }, 'spec.placement.tolerations[0].operator'],
+    ['an unknown part', { placement: { affinity: { a: { b: { c: [] } } } } }, 'spec.placement.affinity.a'],
+  ])('%s is named on a new cluster and on one that runs', (_, change, field) => {
+    expect(creation(change)).toEqual([field]);
+    expect(edit(change)).toEqual([field]);
+  });
+});
+
 describe('a new cluster', () => {
   it('is accepted as minimal and as highly available', () => {
     expect(creationProblems(minimalSpec, config)).toEqual([]);
