@@ -99,7 +99,8 @@ function verdict(object: Json | undefined): string | null {
   if (observedGeneration !== generationOf(object)) return null;
   const of = (type: string): (typeof conditions)[number] | undefined => conditions.find((each) => each.type === type);
   const valid = of('ConfigurationValid');
-  if (valid?.status === 'False') return `named: ${valid.message.replaceAll(/x{50,}/g, 'x…')}`;
+  if (valid?.status === 'False')
+    return `named: ${valid.message.replaceAll(/x{50,}/g, 'x…').replaceAll(/\br\d+-\d+\b/g, 'MEMBER')}`;
   const failing = of('ReconcileFailing');
   // What passes by itself on a busy machine is no verdict.
   const sinceMs = Date.now() - Date.parse(failing?.lastTransitionTime ?? '');
@@ -113,8 +114,8 @@ function verdict(object: Json | undefined): string | null {
   };
   if (spec.mode === 'Observe' && phase === 'Pending') return 'waits: nothing is made in mode Observe';
   const storage = of('StorageReady');
-  if (spec.storage.storageClass !== undefined && storage?.reason === 'Unbound')
-    return 'waits: its claims are not bound';
+  if (spec.storage.storageClass !== undefined && storage?.status !== 'True')
+    return storage?.reason === 'Unbound' ? 'waits: its claims are not bound' : null;
   return valid?.status === 'True' && phase === 'Running' ? 'taken' : null;
 }
 
@@ -196,16 +197,21 @@ async function edit(name: string, each: Tried): Promise<void> {
   };
   // A hundred members are made, and go one at a time.
   const limitMs = each.path === 'replicas' ? 600_000 : 120_000;
-  await waitFor(`${name} with ${each.path} ${shown(each.value)}`, async () => (await settled()) !== null, limitMs);
+  const withStatus = async (error: unknown): Promise<never> => {
+    throw new Error(`${String(error)}: ${JSON.stringify((await clusterOf(name))['status']).slice(-2600)}`);
+  };
+  await waitFor(
+    `${name} with ${each.path} ${shown(each.value)}`,
+    async () => (await settled()) !== null,
+    limitMs,
+  ).catch(withStatus);
   each.running = (await settled()) ?? '';
   accepted(await api.edit(name, { [top]: restored(base[top], wanted[top]) }));
   await waitFor(
     `${name} back from ${each.path} ${shown(each.value)}`,
     async () => (await settled()) === 'taken',
     limitMs,
-  ).catch(async (error: unknown) => {
-    throw new Error(`${String(error)}: ${JSON.stringify((await clusterOf(name))['status']).slice(-2600)}`);
-  });
+  ).catch(withStatus);
   const after = statusOf(await clusterOf(name));
   if (Math.min(...ready) < fewest(each)) each.running += ` BUT readyReplicas fell to ${Math.min(...ready)}`;
   if (after.phase !== before.phase) each.running += ` BUT the phase stayed ${after.phase ?? ''}`;

@@ -4,6 +4,7 @@ import { at, text, type Writer } from './api.ts';
 
 const name = 'fake';
 const provisioner = 'fake.postgres.example.com';
+const className = 'fake';
 
 /** Registers the node, or renews it: room for thousands of pods. */
 export async function registerNode(writer: Writer, ports: Ports): Promise<void> {
@@ -38,20 +39,23 @@ export async function registerNode(writer: Writer, ports: Ports): Promise<void> 
 
 /** The default class; its volumes are bound at once. */
 export async function storageClass(writer: Writer): Promise<void> {
-  await writer.apply('/apis/storage.k8s.io/v1/storageclasses/fake', {
+  await writer.apply(`/apis/storage.k8s.io/v1/storageclasses/${className}`, {
     apiVersion: 'storage.k8s.io/v1',
     kind: 'StorageClass',
-    metadata: { name: 'fake', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+    metadata: { name: className, annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
     provisioner,
     volumeBindingMode: 'Immediate',
     reclaimPolicy: 'Delete',
-    allowVolumeExpansion: true,
+    // Nobody here would make a volume larger: the API server refuses it, and the size is taken back with that reason.
+    allowVolumeExpansion: false,
   });
 }
 
 /** Makes the volume a claim waits for; Kubernetes binds the two. */
 export async function provision(writer: Writer, claim: unknown): Promise<void> {
   if (text(claim, 'status', 'phase') !== 'Pending' || text(claim, 'metadata', 'deletionTimestamp') !== '') return;
+  // Claims of other classes wait for somebody else, for ever.
+  if (text(claim, 'spec', 'storageClassName') !== className) return;
   const uid = text(claim, 'metadata', 'uid');
   await writer.create('/api/v1/persistentvolumes', {
     apiVersion: 'v1',
@@ -61,7 +65,7 @@ export async function provision(writer: Writer, claim: unknown): Promise<void> {
       capacity: { storage: at(claim, 'spec', 'resources', 'requests')['storage'] },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Retain',
-      storageClassName: 'fake',
+      storageClassName: className,
       claimRef: {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
