@@ -86,17 +86,21 @@ export async function runShare(scope: Scope, ports: SharePorts): Promise<Tally> 
     }
   }
 
+  /** Singles so far, of all scenarios: the parts take turns. */
+  let turn = 0;
+
   async function scenarioTried(scenario: string): Promise<RunResult> {
     const record = noRecord();
     const calm = await judged(quiet(scenario, 1), null, [recorder(record, null), alwaysReplay]);
     if (scope.part === 0) tally.replays += 1;
     const all = singlesOf(calm.plan, record.places);
     const pairable = new Set(pairableOf(all, record));
-    const singles = all.filter((_, index) => chosen(index));
     const isFollowed = ({ mode }: Single, index: number): boolean =>
       (mode === 'kill' || mode === 'amnesia') && Math.floor(index / 3) % scope.doublesEvery === 0;
-    for (const [index, single] of singles.entries()) {
-      if (!mine(index)) continue;
+    for (const [index, single] of all.entries()) {
+      if (!chosen(index)) continue;
+      turn += 1;
+      if (!mine(turn)) continue;
       if (isFollowed(single, index) || pairable.has(single)) await followed(single, calm, pairable.has(single));
       else await judged(single.plan, calm);
       tally.singles += 1;
