@@ -116,7 +116,10 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const isFree = isSame || memory.rolledOutGeneration === null;
   const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
   if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
-  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
+  // Without the journal, what was true before this edit is known here for the last time.
+  const generation = memory.rolledOutGeneration;
+  const rolledOut = memory.rolledOut ?? (generation === null ? null : { generation, spec: was });
+  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest, rolledOut } };
   return {
     ...facts,
     memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },

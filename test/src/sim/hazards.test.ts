@@ -55,6 +55,13 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 5056, scenario: 'roll-image', steps })).toEqual([]);
   });
 
+  it('a rollout that is taken back again after the journal was lost goes back to what was true before', async () => {
+    for (const passage of [445, 447, 449, 451]) {
+      const steps = [{ type: 'crash', operator: 'operator-0', passage, mode: 'amnesia', ms: 0 }] as const;
+      expect(await judged({ seed: 1, scenario: 'bad-image', steps })).toEqual([]);
+    }
+  });
+
   it('that a rollout failed, and of which field, is still said when the journal is lost', async () => {
     const steps = [
       { type: 'crash', operator: 'operator-0', passage: 534, mode: 'rollback', ms: 0 },
