@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
+import { durationMs } from '#machines/shared/duration.ts';
 import type { KeepPolicy } from './journal/retention.ts';
 import { Refused } from './errors.ts';
 
@@ -159,13 +160,10 @@ function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]
   return found ?? refuse(name, text, `is none of ${allowed.join(', ')}`);
 }
 
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function keepAge(text: string): number {
   if (text === '0') return Infinity;
-  const [, count, unit = ''] = /^(\d+)([mhd])$/.exec(text) ?? [];
-  if (count === undefined || Number(count) === 0) refuse('journalKeep', text, 'is no time such as 12h or 14d, nor 0');
-  return Number(count) * (unitsMs[unit] ?? 0);
+  const ms = durationMs(text, 'mhd');
+  return ms === null || ms === 0 ? refuse('journalKeep', text, 'is no time such as 12h or 14d, nor 0') : ms;
 }
 
 function keepBytes(text: string): number {
@@ -174,6 +172,13 @@ function keepBytes(text: string): number {
     refuse('journalKeepBytes', text, 'is no whole number of at least 1048576 bytes, nor 0');
   return bytes === 0 ? Infinity : bytes;
 }
+
+function keepPolicy(age: string, bytes: string): KeepPolicy {
+  return { ageMs: keepAge(age), bytes: keepBytes(bytes) };
+}
+
+/** What an operator keeps of its journal unless it is told otherwise. */
+export const usualKeep: KeepPolicy = keepPolicy(settings.journalKeep.default, settings.journalKeepBytes.default);
 
 function imagesOf(text: string): Readonly<Record<string, string>> {
   let value: unknown;
@@ -227,10 +232,7 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
       .map((each) => each.trim())
       .filter((each) => each !== ''),
     journal: text('journal'),
-    keep: {
-      ageMs: keepAge(text('journalKeep')),
-      bytes: keepBytes(text('journalKeepBytes')),
-    },
+    keep: keepPolicy(text('journalKeep'), text('journalKeepBytes')),
     lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
     http: addressOf('httpAddress', text('httpAddress')),
     api: addressOf('apiAddress', text('apiAddress')),

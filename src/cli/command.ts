@@ -1,5 +1,6 @@
 /** Owns: what every verb of pgc has: its flags, where it reads from, and which cluster is meant. */
 import { Command, Option } from 'commander';
+import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
@@ -181,8 +182,6 @@ export async function refuseBefore(source: Source, cluster: ClusterSummary, at: 
   });
 }
 
-const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /**
  * A moment that a flag names: a time, or so long before the cluster's last row.
  * @returns milliseconds since 1970; null when the flag was not given
@@ -190,8 +189,8 @@ const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
  */
 export function momentOf(flag: string, given: unknown, lastAt: number): number | null {
   if (typeof given !== 'string') return null;
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? [];
-  if (count !== undefined) return lastAt - Number(count) * (unitsMs[unit] ?? 0);
+  const before = durationMs(given, 'smhd');
+  if (before !== null) return lastAt - before;
   const at = Date.parse(given);
   if (!Number.isNaN(at)) return at;
   throw new Refused(`${given} is no time`, {

@@ -3,6 +3,7 @@
  * loopback API, which takes and ends holds and says what it would prune, but prunes by its own policy alone.
  */
 import { existsSync, rmSync } from 'node:fs';
+import { usualKeep } from '#src/config.ts';
 import { Refused } from '#src/errors.ts';
 import { openAlone, openForReading } from '#src/journal/database.ts';
 import { makePruner, type Pruned, type Pruner } from '#src/journal/prune.ts';
@@ -25,9 +26,6 @@ export interface Retention {
   /** @returns whether there was such a hold */
   readonly release: (id: number) => Promise<boolean>;
 }
-
-/** As an operator keeps them unless it is told otherwise. */
-const usual: KeepPolicy = { ageMs: 14 * 86_400_000, bytes: 268_435_456 };
 
 /** Runs with the file to itself. @throws JournalRefused when it is in use */
 function alone<T>(path: string, run: (pruner: Pruner) => T): T {
@@ -67,10 +65,10 @@ export function fileRetention(path: string, leave: () => void): Retention {
     }
   }
   return {
-    plan: async (policy) => reading((db) => planPrune(db, policy ?? usual, Date.now())),
+    plan: async (policy) => reading((db) => planPrune(db, policy ?? usualKeep, Date.now())),
     prune: async (policy) =>
       changing((pruner) => {
-        const steps = pruner.steps(policy ?? usual, Date.now());
+        const steps = pruner.steps(policy ?? usualKeep, Date.now());
         for (;;) {
           const step = steps.next();
           if (step.done === true) return step.value;

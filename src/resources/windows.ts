@@ -2,17 +2,18 @@
 import { Cron } from 'croner';
 import type { Problem } from '#machines/cluster/plan.ts';
 import type { Windows } from '#machines/cluster/tables/permission.ts';
+import { durationMs } from '#machines/shared/duration.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 
 type Window = NonNullable<PostgresClusterSpec['maintenanceWindows']>[number];
 
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Five digits and a unit. */
+const longestDuration = 6;
 
 /** `90m`, `2h`, `1d` in milliseconds; null when it is no duration, or none of a length. */
-function durationMs(text: string): number | null {
-  const [, count, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
-  const ms = Number(count) * (unitsMs[unit ?? ''] ?? Number.NaN);
-  return ms > 0 ? ms : null;
+function lengthMs(text: string): number | null {
+  const ms = text.length > longestDuration ? null : durationMs(text, 'mhd');
+  return ms === 0 ? null : ms;
 }
 
 /** @throws when croner does not take it */
@@ -48,7 +49,7 @@ export function windowProblems({ maintenanceWindows = [] }: PostgresClusterSpec)
       ...(isSchedule(window)
         ? []
         : [{ field: at('schedule'), value: schedule, rule: 'must be a cron expression of five fields: 0 3 * * SUN' }]),
-      ...(durationMs(duration) === null
+      ...(lengthMs(duration) === null
         ? [{ field: at('duration'), value: duration, rule: 'must be minutes, hours or days: 90m, 2h, 1d' }]
         : []),
       ...(timeZone === undefined || isTimeZone(timeZone)
@@ -61,7 +62,7 @@ export function windowProblems({ maintenanceWindows = [] }: PostgresClusterSpec)
 /** Whether a window is open at a moment, and when one opens next. Windows that cannot be read never open. */
 export function windowsAt({ maintenanceWindows = [] }: PostgresClusterSpec, at: number): Windows {
   const each = maintenanceWindows.flatMap((window) => {
-    const length = durationMs(window.duration);
+    const length = lengthMs(window.duration);
     if (length === null || !isSchedule(window) || !isTimeZone(window.timeZone ?? 'UTC')) return [];
     const cron = cronOf(window);
     // The first start after `at - length` is at or before `at` exactly while the window that began there is open.

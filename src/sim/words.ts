@@ -2,6 +2,7 @@
  * Owns: the words with which somebody makes things happen in a simulated world and looks at it: in stories, at the prompt
  * of the sandbox, in its scripts. One row of `words` is one of them.
  */
+import { durationMs } from '#machines/shared/duration.ts';
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { mentioned } from '#src/cli/source.ts';
@@ -43,10 +44,10 @@ const waitMs = 1_800_000;
 const operatorRestartMs = 2_000;
 
 /** Milliseconds of `30s`, `5m`, `2h`. @throws StoryRefused when it is none */
-export function durationMs(word: string): number {
-  const parts = /^(\d+)(s|m|h)$/.exec(word);
-  if (parts === null) throw new StoryRefused(`${word || 'nothing'} is no duration such as 30s, 5m or 2h`);
-  return Number(parts[1]) * { s: 1_000, m: 60_000, h: 3_600_000 }[parts[2] as 's' | 'm' | 'h'];
+export function lengthMs(word: string): number {
+  const ms = durationMs(word, 'smh');
+  if (ms === null) throw new StoryRefused(`${word || 'nothing'} is no duration such as 30s, 5m or 2h`);
+  return ms;
 }
 
 function kindOf({ world }: Telling, name: string): Kind {
@@ -165,12 +166,12 @@ function killNode({ world }: Telling, node: string, ms: number): void {
 
 function kill(telling: Telling, [one = '', two = '', three = '', four = '']: readonly string[]): void {
   const { world } = telling;
-  if (one === 'node') return killNode(telling, two, durationMs(four));
+  if (one === 'node') return killNode(telling, two, lengthMs(four));
   if (one !== 'operator')
-    return world.happen({ type: 'kill-member', atMs: 0, pod: podOf(telling, one), ms: durationMs(three) });
+    return world.happen({ type: 'kill-member', atMs: 0, pod: podOf(telling, one), ms: lengthMs(three) });
   const seat = leading(telling);
   if (seat === undefined) throw new StoryRefused('no operator runs');
-  const downMs = two === 'for' ? durationMs(three) : operatorRestartMs;
+  const downMs = two === 'for' ? lengthMs(three) : operatorRestartMs;
   seat.kill();
   world.schedule.after(downMs, () => seat.start(), true);
   return undefined;
@@ -277,7 +278,7 @@ export const words: Readonly<Record<string, Word>> = {
   pass: {
     usage: 'pass DURATION',
     does: 'lets time go by: 30s, 5m, 2h',
-    run: async ({ run }, [duration = '']) => void (await run(durationMs(duration))),
+    run: async ({ run }, [duration = '']) => void (await run(lengthMs(duration))),
   },
   kill: {
     usage: 'kill POD|leader|node NODE for DURATION, kill operator [for DURATION]',
@@ -288,21 +289,21 @@ export const words: Readonly<Record<string, Word>> = {
     usage: 'cut POD|leader for DURATION',
     does: 'its node reaches neither the API server nor the other members',
     run: (telling, [pod = '', , duration = '']) =>
-      telling.world.happen({ type: 'cut-member', atMs: 0, pod: podOf(telling, pod), ms: durationMs(duration) }),
+      telling.world.happen({ type: 'cut-member', atMs: 0, pod: podOf(telling, pod), ms: lengthMs(duration) }),
   },
   fill: {
     usage: 'fill POD|leader for DURATION',
     does: 'the disk of its volume is full: PostgreSQL stops and cannot start',
     run: (telling, [pod = '', , duration = '']) => {
       const key = podOf(telling, pod);
-      const ms = durationMs(duration);
+      const ms = lengthMs(duration);
       telling.world.schedule.after(ms, telling.world.kubelets.fill(key));
     },
   },
   api: {
     usage: 'api down for DURATION',
     does: 'the operators do not reach the API server',
-    run: ({ world }, args) => world.happen({ type: 'api-down', atMs: 0, ms: durationMs(args.at(-1) ?? '') }),
+    run: ({ world }, args) => world.happen({ type: 'api-down', atMs: 0, ms: lengthMs(args.at(-1) ?? '') }),
   },
   show: {
     usage: 'show',

@@ -1,19 +1,18 @@
 /** Owns: `pgc journal prune`, `hold`, `holds` and `release`: what of a journal goes, and what does not. */
 import type { Command } from 'commander';
+import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { Pruned } from '#src/journal/prune.ts';
 import type { ClusterCut, Hold, KeepPolicy, PrunePlan } from '#src/journal/retention.ts';
 import { clusterOf, momentOf, print, tell, verb } from '../command.ts';
 
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** The policy that the flags name; null where they leave it to the source. @throws Refused when they are wrong */
 function policyOf(own: Readonly<Record<string, unknown>>): KeepPolicy | null {
   const { keep, keepBytes } = own;
   if (keep === undefined && keepBytes === undefined) return null;
-  const [, count, unit = ''] = /^(\d+)([mhd])$/.exec(String(keep ?? '')) ?? [];
-  if (keep !== undefined && count === undefined)
+  const ageMs = keep === undefined ? Infinity : durationMs(String(keep), 'mhd');
+  if (ageMs === null)
     throw new Refused(`${String(keep)} is no time`, { operation: 'read', subject: '--keep', hint: 'write 12h or 14d' });
   const bytes = Number(keepBytes ?? Infinity);
   if (Number.isNaN(bytes) || bytes < 1)
@@ -22,7 +21,7 @@ function policyOf(own: Readonly<Record<string, unknown>>): KeepPolicy | null {
       subject: '--keep-bytes',
       hint: 'write 268435456 for 256 MiB',
     });
-  return { ageMs: count === undefined ? Infinity : Number(count) * (unitsMs[unit] ?? 0), bytes };
+  return { ageMs, bytes };
 }
 
 function cutWords({ namespace, name, keepFrom, rows, bytes, untilMs }: ClusterCut): string {

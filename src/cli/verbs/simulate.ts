@@ -1,17 +1,17 @@
 /** Owns: `pgc simulate`: what would happen to a cluster as it stands, played in the model. */
 import type { Command } from 'commander';
+import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import { durationWords } from '#src/export/time.ts';
 import type { Fault, Play, Present, Simulated } from '#src/sim/simulate.ts';
 import { tell, verb } from '../command.ts';
 import { stoodAt } from './state.ts';
 
-const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 const mostPlays = 200;
 
 function durationOf(flag: string, given: string): number {
-  const [, count, unit = ''] = /^(\d+)([smh])$/.exec(given) ?? [];
-  if (count !== undefined) return Number(count) * (unitsMs[unit] ?? 0);
+  const ms = durationMs(given, 'smh');
+  if (ms !== null) return ms;
   throw new Refused(`${given} is no duration`, {
     operation: 'read',
     subject: `--${flag}`,
