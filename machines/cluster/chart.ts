@@ -11,6 +11,24 @@
 import { setup } from 'xstate';
 import type { Signal } from './signals.ts';
 
+/** Each kind of step of a rollout, and the signal that says it is due. */
+const steps = {
+  growing: 'GrowthDue',
+  configuring: 'ConfigurationDue',
+  restarting: 'RestartDue',
+  replacing: 'ReplacementDue',
+  switching: 'SwitchoverDue',
+  rebuilding: 'RebuildDue',
+} as const satisfies Readonly<Record<string, Signal>>;
+
+type Step = keyof typeof steps;
+
+/** Arrows from one kind of step to every other. */
+function otherSteps(own: Step): Partial<Record<Signal, Step>> {
+  const others = (Object.keys(steps) as Step[]).filter((step) => step !== own);
+  return Object.fromEntries(others.map((step) => [steps[step], step]));
+}
+
 export const chart = setup({ types: { events: {} as { readonly type: Signal } } }).createMachine({
   id: 'cluster',
   initial: 'Alive',
@@ -50,65 +68,17 @@ export const chart = setup({ types: { events: {} as { readonly type: Signal } } 
           },
           states: {
             /** Volumes grow, one after the other. */
-            growing: {
-              on: {
-                ConfigurationDue: 'configuring',
-                RestartDue: 'restarting',
-                ReplacementDue: 'replacing',
-                SwitchoverDue: 'switching',
-                RebuildDue: 'rebuilding',
-              },
-            },
+            growing: { on: otherSteps('growing') },
             /** Patroni's configuration, and every member asked whether it follows. */
-            configuring: {
-              on: {
-                GrowthDue: 'growing',
-                RestartDue: 'restarting',
-                ReplacementDue: 'replacing',
-                SwitchoverDue: 'switching',
-                RebuildDue: 'rebuilding',
-              },
-            },
+            configuring: { on: otherSteps('configuring') },
             /** PostgreSQL starts anew, member by member. */
-            restarting: {
-              on: {
-                GrowthDue: 'growing',
-                ConfigurationDue: 'configuring',
-                ReplacementDue: 'replacing',
-                SwitchoverDue: 'switching',
-                RebuildDue: 'rebuilding',
-              },
-            },
+            restarting: { on: otherSteps('restarting') },
             /** Pods are made anew, member by member. */
-            replacing: {
-              on: {
-                GrowthDue: 'growing',
-                ConfigurationDue: 'configuring',
-                RestartDue: 'restarting',
-                SwitchoverDue: 'switching',
-                RebuildDue: 'rebuilding',
-              },
-            },
+            replacing: { on: otherSteps('replacing') },
             /** A replica of the new template, or one that was asked for, takes over. */
-            switching: {
-              on: {
-                GrowthDue: 'growing',
-                ConfigurationDue: 'configuring',
-                RestartDue: 'restarting',
-                ReplacementDue: 'replacing',
-                RebuildDue: 'rebuilding',
-              },
-            },
+            switching: { on: otherSteps('switching') },
             /** A replica copies the leader's data anew. */
-            rebuilding: {
-              on: {
-                GrowthDue: 'growing',
-                ConfigurationDue: 'configuring',
-                RestartDue: 'restarting',
-                ReplacementDue: 'replacing',
-                SwitchoverDue: 'switching',
-              },
-            },
+            rebuilding: { on: otherSteps('rebuilding') },
           },
         },
         /** One sub-state for each kind of step in `tables/scaling.ts`. */

@@ -28,9 +28,17 @@ function switchover(facts: Facts, leader: string, candidate: string, because: st
   return { type: 'RequestSwitchover', target, uid: uidOf(facts, target), leader, candidate, because };
 }
 
-function onPod(facts: Facts, member: string): { readonly target: ObjectRef; readonly uid: string } | null {
-  const pod = podOf(facts, member);
-  return pod === null ? null : { target: { kind: 'Pod', name: member }, uid: pod.object.uid };
+interface OnPod {
+  readonly target: ObjectRef;
+  readonly uid: string;
+}
+
+/** A wish for each of these members that has a pod. */
+function onPods(facts: Facts, members: readonly string[], wish: (pod: OnPod) => Intent): readonly Intent[] {
+  return members.flatMap((member) => {
+    const pod = podOf(facts, member);
+    return pod === null ? [] : [wish({ target: { kind: 'Pod', name: member }, uid: pod.object.uid })];
+  });
 }
 
 function grow(facts: Facts, name: string, because: string): readonly Intent[] {
@@ -54,10 +62,7 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     case 'grow':
       return act.claims.flatMap((name) => grow(facts, name, because));
     case 'label':
-      return act.members.flatMap((member): Intent[] => {
-        const pod = onPod(facts, member);
-        return pod === null ? [] : [{ type: 'LabelPod', ...pod, because }];
-      });
+      return onPods(facts, act.members, (pod) => ({ type: 'LabelPod', ...pod, because }));
     case 'configure': {
       const target = dcsRef(facts, configObject);
       const uid = uidOf(facts, target);
@@ -66,28 +71,18 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     case 'verify': {
       const asked = [...replicasFirst, ...Object.keys(plan.parameters), ...Object.keys(plan.removed)];
       const names = [...new Set(asked)].sort();
-      return act.members.flatMap((member): Intent[] => {
-        const pod = onPod(facts, member);
-        return pod === null ? [] : [{ type: 'VerifyParameters', ...pod, names, because }];
-      });
+      return onPods(facts, act.members, (pod) => ({ type: 'VerifyParameters', ...pod, names, because }));
     }
-    case 'restart': {
-      const pod = onPod(facts, act.member);
-      return pod === null ? [] : [{ type: 'RestartPostgres', ...pod, started: act.started, because }];
-    }
+    case 'restart':
+      return onPods(facts, [act.member], (pod) => ({ type: 'RestartPostgres', ...pod, started: act.started, because }));
     case 'reload':
-      return act.members.flatMap((member): Intent[] => {
-        const pod = onPod(facts, member);
-        return pod === null ? [] : [{ type: 'ReloadPostgres', ...pod, because }];
-      });
+      return onPods(facts, act.members, (pod) => ({ type: 'ReloadPostgres', ...pod, because }));
     case 'reinitialize': {
-      const pod = onPod(facts, act.member);
-      return pod === null ? [] : [{ type: 'ReinitializeMember', ...pod, started: act.started, because }];
+      const { started } = act;
+      return onPods(facts, [act.member], (pod) => ({ type: 'ReinitializeMember', ...pod, started, because }));
     }
-    case 'replace': {
-      const pod = onPod(facts, act.member);
-      return pod === null ? [] : [{ type: 'DeleteObject', ...pod, because }];
-    }
+    case 'replace':
+      return onPods(facts, [act.member], (pod) => ({ type: 'DeleteObject', ...pod, because }));
     case 'switchover':
       return [switchover(facts, act.leader, act.candidate, because)];
   }

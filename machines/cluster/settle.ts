@@ -67,9 +67,9 @@ function acceptedBefore(facts: Facts, judge: SpecJudge): Memory['accepted'] {
 }
 
 /** The spec that was rolled out last, found again after the journal was lost: the StatefulSet names it while it is not the accepted one. */
-function withRolledOut(facts: Facts, judge: SpecJudge): Facts {
+function withRolledOut(facts: Facts, accepted: AcceptedSpec | null, judge: SpecJudge): Facts {
   const { memory } = facts;
-  const { accepted, rolledOutGeneration: generation } = memory;
+  const { rolledOutGeneration: generation } = memory;
   if (memory.rolledOut !== null || accepted === null || generation === null) return facts;
   const other = specOn(facts, annotations.rolledOutSpec, judge);
   return { ...facts, memory: { ...memory, rolledOut: { generation, spec: other ?? accepted.spec } } };
@@ -103,7 +103,8 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   if (!isReadable || judge.edit(before.spec, seen.spec, config, memory.rolledOut?.spec ?? null).length > 0)
     return holding(facts, before);
   const forgiven = {
-    ...memory,
+    // What was true before this edit is known here for the last time.
+    ...withRolledOut(facts, before, judge).memory,
     failedRollout: null,
     handled: without(memory.handled, failedRolloutToken),
     image: imageAfter(memory, before.spec, seen.spec),
@@ -116,10 +117,7 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const isFree = isSame || memory.rolledOutGeneration === null;
   const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
   if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
-  // Without the journal, what was true before this edit is known here for the last time.
-  const generation = memory.rolledOutGeneration;
-  const rolledOut = memory.rolledOut ?? (generation === null ? null : { generation, spec: was });
-  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest, rolledOut } };
+  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
   return {
     ...facts,
     memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },
@@ -191,7 +189,7 @@ function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
 export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const free: Facts = facts.memory.held === null ? facts : { ...facts, memory: { ...facts.memory, held: null } };
   const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
-  const chosen = withImage(withMode(withRolledOut(withWindow(taken), judge)));
+  const chosen = withImage(withMode(withRolledOut(withWindow(taken), taken.memory.accepted, judge)));
   const accepted = withBootstrap(chosen, judge);
   return withRequests(withLeader(accepted, at));
 }
