@@ -4,23 +4,8 @@
  */
 import { sha256 } from '#src/decision/hash.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { factsOf, type Choice } from '#test/machines/cluster/worlds.ts';
+import { calm, factsOf } from '#test/machines/cluster/worlds.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
-
-const choice: Choice = {
-  known: true,
-  deleting: 'no',
-  statefulSet: true,
-  leader: 'writable',
-  ready: 2,
-  bootstrapped: true,
-  database: true,
-  expired: 'nothing',
-  generation: 'rolled-out',
-  refused: false,
-  template: 'new',
-  request: 'none',
-};
 
 function perSecond(run: () => void): number {
   for (let warm = 0; warm < 500; warm += 1) run();
@@ -34,7 +19,7 @@ function perSecond(run: () => void): number {
 }
 
 const core = makeCore();
-const facts = factsOf(choice);
+const facts = factsOf(calm);
 const pod = facts.world.objects['Pod/shop-1']?.object;
 if (pod === undefined || pod.detail.type !== 'Pod') throw new Error('the world of the bench has no pod shop-1');
 const detail = pod.detail;

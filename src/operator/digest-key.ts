@@ -14,6 +14,7 @@ import type { WireRequest } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
 import type { Chance } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
+import { recordOf } from '#src/stream/door/reading.ts';
 
 const keyBytes = 32;
 const dataKey = 'key';
@@ -50,13 +51,8 @@ export function digestWith(key: Uint8Array): Digest {
   };
 }
 
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function keyIn(secret: unknown): Uint8Array | null {
-  const data = isObject(secret) && isObject(secret['data']) ? secret['data'] : {};
-  const bytes = Buffer.from(String(data[dataKey] ?? ''), 'base64');
+  const bytes = Buffer.from(String(recordOf(recordOf(secret)['data'])[dataKey] ?? ''), 'base64');
   return bytes.length === keyBytes ? bytes : null;
 }
 

@@ -1,6 +1,18 @@
 /** Owns: acts of people who tell a cluster what to do once, and what it may do when: approvals, windows, mode Observe. */
 import { number, text } from './json.ts';
-import { clusterOf, condition, edit, imagesAre, isRunning, leaderOf, name, namespace, type Act } from './acts.ts';
+import {
+  annotate,
+  clusterOf,
+  condition,
+  edit,
+  imagesAre,
+  isRunning,
+  leaderOf,
+  meddle,
+  name,
+  replicaServiceType,
+  type Act,
+} from './acts.ts';
 import type { World } from './world.ts';
 
 interface Before {
@@ -23,7 +35,7 @@ function ask(what: string, kind: string, until: (world: World, before: Before) =
     const atMs = world.schedule.elapsedMs();
     const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
     asked.set(world, { starts: startsOf(world), leader: leaderOf(world), atMs, token });
-    world.user.patch(cluster, { metadata: { annotations: { [`postgres.example.com/${kind}`]: token } } });
+    annotate(world, cluster, kind, token);
   };
   const isDone = (world: World): boolean => {
     const before = asked.get(world);
@@ -52,8 +64,7 @@ export const toNobody: Act = {
   what: 'a switchover to nobody',
   act: (world) => {
     const cluster = clusterOf(world);
-    const annotations = { 'postgres.example.com/switchover': 'to shop-9' };
-    if (cluster !== null) world.user.patch(cluster, { metadata: { annotations } });
+    if (cluster !== null) annotate(world, cluster, 'switchover', 'to shop-9');
   },
   until: (world) => isRunning(world) && text(clusterOf(world), 'status', 'handled', 'switchover') === 'to shop-9',
 };
@@ -70,20 +81,15 @@ export const observe: readonly Act[] = [
   ),
   {
     what: 'edit a service by hand, unmended',
-    act: ({ user }) => {
-      const service = user.get('Service', namespace, `${name}-repl`);
-      if (service !== null) user.patch(service, { spec: { type: 'NodePort' } });
-    },
+    act: meddle,
     until: (world) =>
       text(clusterOf(world), 'status', 'nextAction').includes(`Service/${name}-repl`) &&
-      text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'NodePort',
+      replicaServiceType(world) === 'NodePort',
   },
   edit(
     'mode Manage',
     { mode: 'Manage' },
-    (world) =>
-      imagesAre(world, next) &&
-      text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'ClusterIP',
+    (world) => imagesAre(world, next) && replicaServiceType(world) === 'ClusterIP',
   ),
 ];
 
@@ -100,7 +106,7 @@ export const approval: readonly Act[] = [
       const cluster = clusterOf(world);
       if (cluster === null) return;
       const generation = String(number(cluster, 0, 'metadata', 'generation'));
-      world.user.patch(cluster, { metadata: { annotations: { 'postgres.example.com/approve': generation } } });
+      annotate(world, cluster, 'approve', generation);
     },
     until: (world) =>
       isRunning(world) && imagesAre(world, next) && condition(world, 'PendingApproval') === 'False NothingPending',

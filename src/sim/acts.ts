@@ -60,6 +60,22 @@ export function edit(what: string, spec: Json, until: (world: World) => boolean)
   return { what, act, until: (world) => isRunning(world) && until(world) };
 }
 
+/** Somebody annotates the cluster. */
+export function annotate({ user }: World, cluster: Json, annotation: string, value: string): void {
+  user.patch(cluster, { metadata: { annotations: { [`postgres.example.com/${annotation}`]: value } } });
+}
+
+/** Somebody makes the Service of replicas what it should not be. */
+export function meddle({ user }: World): void {
+  const service = user.get('Service', namespace, `${name}-repl`);
+  if (service !== null) user.patch(service, { spec: { type: 'NodePort' } });
+}
+
+/** The type of the Service of replicas. */
+export function replicaServiceType({ user }: World): string {
+  return text(user.get('Service', namespace, `${name}-repl`), 'spec', 'type');
+}
+
 /** `namespace/pod` of who takes writes; empty when nobody does. */
 export function leaderOf(world: World): string {
   return [...world.kubelets.members()].find(([, member]) => member.isWritable())?.[0] ?? '';

@@ -1,6 +1,18 @@
 /** Owns: what people do in a simulated world: acts one after the other, each begun when the goal of the last was reached. */
 import { at, list, number, text, type Json } from './json.ts';
-import { clusterOf, condition, create, edit, imagesAre, isRunning, name, namespace, type Act } from './acts.ts';
+import {
+  clusterOf,
+  condition,
+  create,
+  edit,
+  imagesAre,
+  isRunning,
+  meddle,
+  name,
+  namespace,
+  replicaServiceType,
+  type Act,
+} from './acts.ts';
 import { approval, copyAnew, observe, restartAll, switchOver, toNobody, windows } from './acts-control.ts';
 import { isReady } from './patroni/member.ts';
 import type { World } from './world.ts';
@@ -41,12 +53,8 @@ const loseLeader: Act = {
 /** Somebody edits what is ours; it comes back. */
 const drift: Act = {
   what: 'edit a service by hand',
-  act: ({ user }) => {
-    const service = user.get('Service', namespace, `${name}-repl`);
-    if (service !== null) user.patch(service, { spec: { type: 'NodePort' } });
-  },
-  until: (world) =>
-    text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'type') === 'ClusterIP' && isRunning(world),
+  act: meddle,
+  until: (world) => replicaServiceType(world) === 'ClusterIP' && isRunning(world),
 };
 
 /** Somebody deletes what is ours; it is made again. */

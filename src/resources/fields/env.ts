@@ -5,7 +5,7 @@
 import type { Problem } from '#machines/cluster/plan.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import { problem } from './grammar.ts';
+import { isRecord, problem } from './grammar.ts';
 
 /** Set by the operator, baked into the image, or the base of what it does with its volume; the CRD has the same lists. */
 export const protectedNames = [
@@ -80,10 +80,6 @@ const optional: ReadonlySet<string> = new Set([
   'resource',
   'divisor',
 ]);
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function sourceProblems(path: string, from: Readonly<Record<string, unknown>>): readonly Problem[] {
   const [source = '', ...more] = Object.keys(from);

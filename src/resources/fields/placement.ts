@@ -6,7 +6,15 @@ import type { Problem } from '#machines/cluster/plan.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { memberLabels } from '../metadata.ts';
-import { isLabelValue, isQualifiedName, labelValueRule, problem, qualifiedRule, subdomainGrammar } from './grammar.ts';
+import {
+  isLabelValue,
+  isQualifiedName,
+  isRecord,
+  labelValueRule,
+  problem,
+  qualifiedRule,
+  subdomainGrammar,
+} from './grammar.ts';
 
 /** What may stand at a place; an object knows all its fields. */
 type Shape =
@@ -96,10 +104,6 @@ const spread: Shape = {
   },
   needs: ['maxSkew', 'topologyKey', 'whenUnsatisfiable'],
 };
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function labelProblems(path: string, value: unknown): readonly Problem[] {
   if (!isRecord(value)) return [problem(path, value, 'must be a map of texts')];

@@ -3,25 +3,10 @@ import { expect, it } from 'vitest';
 import { labels } from '#machines/shared/names.ts';
 import { orphanRequested } from '#machines/cluster/guards.ts';
 import type { View } from '#machines/cluster/view.ts';
-import { factsOf, plan, type Choice } from './worlds.ts';
-
-const choice: Choice = {
-  known: true,
-  deleting: 'background',
-  statefulSet: true,
-  leader: 'writable',
-  ready: 2,
-  bootstrapped: true,
-  database: true,
-  expired: 'nothing',
-  generation: 'rolled-out',
-  refused: false,
-  template: 'new',
-  request: 'none',
-};
+import { calm, factsOf, plan } from './worlds.ts';
 
 function withLeaf(owners: readonly string[]): View {
-  const facts = factsOf(choice);
+  const facts = factsOf({ ...calm, deleting: 'background' });
   const pattern = facts.world.objects['StatefulSet/shop'];
   if (pattern === undefined) throw new Error('the world has no StatefulSet');
   const object = {

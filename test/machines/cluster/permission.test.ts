@@ -9,22 +9,7 @@ import { keptBack, wants } from '#machines/cluster/wants.ts';
 import { nextAction } from '#machines/cluster/next-action.ts';
 import { windowsAt } from '#src/resources/windows.ts';
 import { workOf } from '#src/resources/work.ts';
-import { choices, factsOf, plan, type Choice } from './worlds.ts';
-
-const whole: Choice = {
-  known: true,
-  deleting: 'no',
-  statefulSet: true,
-  leader: 'writable',
-  ready: 2,
-  bootstrapped: true,
-  database: true,
-  expired: 'nothing',
-  generation: 'rolled-out',
-  refused: false,
-  template: 'new',
-  request: 'none',
-};
+import { calm, choices, factsOf, plan } from './worlds.ts';
 
 const judge = { work: workOf, windows: windowsAt };
 const two: PostgresClusterSpec = { version: '17', replicas: 2, storage: { size: '1Gi' } };
@@ -45,7 +30,7 @@ function heldBy(
   annotations: Record<string, string> = {},
 ): string | null {
   const edit: Edit = { from: [two], to: { ...two, ...change } };
-  return heldEdit(withSpec(factsOf(whole), edit.to, annotations), edit, judge, at)?.by ?? null;
+  return heldEdit(withSpec(factsOf(calm), edit.to, annotations), edit, judge, at)?.by ?? null;
 }
 
 describe('what an edit costs', () => {
@@ -66,16 +51,16 @@ describe('what an edit costs', () => {
     ['a replica that goes', two, { replicas: 1 }, 'ReplicaRestart', ['spec.replicas']],
     ['nothing of what is live', two, { deletionProtection: true }, 'None', []],
   ] as const)('%s', (_, before, change, disruption, fields) => {
-    const cost = costOf(factsOf(whole), before, { ...before, ...change }, judge);
+    const cost = costOf(factsOf(calm), before, { ...before, ...change }, judge);
     expect(cost.disruption).toBe(disruption);
     if (disruption !== 'None') expect(cost.fields).toEqual(fields);
   });
 
   it('the primary that goes is a switchover', () => {
     const three = { ...two, replicas: 3 };
-    const { leader } = factsOf(whole).memory;
+    const { leader } = factsOf(calm).memory;
     expect(leader).toBeNull();
-    const facts = factsOf(whole);
+    const facts = factsOf(calm);
     // shop-0 leads in these worlds: nothing below it is left when none is wanted.
     expect(costOf(facts, three, { ...three, replicas: 0 }, judge).disruption).toBe('Switchover');
     expect(costOf(facts, three, { ...three, replicas: 1 }, judge).disruption).toBe('ReplicaRestart');
@@ -121,7 +106,7 @@ describe('what holds an edit', () => {
       from: [{ ...two, image: 'other' }, two],
       to: { ...two, image: 'other', maxDisruption: 'Reload' },
     };
-    expect(heldEdit(withSpec(factsOf(whole), edit.to), edit, judge, day)?.by).toBe('PendingApproval');
+    expect(heldEdit(withSpec(factsOf(calm), edit.to), edit, judge, day)?.by).toBe('PendingApproval');
   });
 });
 
@@ -153,7 +138,7 @@ describe('mode Observe', () => {
   });
 
   it('finds nothing late while nothing goes on', () => {
-    const facts = withSpec(factsOf({ ...whole, generation: 'newer', template: 'replica-old' }), { mode: 'Observe' });
+    const facts = withSpec(factsOf({ ...calm, generation: 'newer', template: 'replica-old' }), { mode: 'Observe' });
     const armed = (of: Facts): readonly string[] =>
       Object.keys(withTimers({ state: 'Alive.Updating.replacing', facts: of, plan }, 1).memory.timers);
     expect(armed(facts)).toEqual([]);

@@ -8,25 +8,10 @@ import { startedKey, waitingRequest, withRequests } from '#machines/cluster/tabl
 import { targetKey } from '#machines/cluster/intents.ts';
 import { wants } from '#machines/cluster/wants.ts';
 import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
-import { factsOf, plan, type Choice } from './worlds.ts';
-
-const whole: Choice = {
-  known: true,
-  deleting: 'no',
-  statefulSet: true,
-  leader: 'writable',
-  ready: 2,
-  bootstrapped: true,
-  database: true,
-  expired: 'nothing',
-  generation: 'rolled-out',
-  refused: false,
-  template: 'new',
-  request: 'none',
-};
+import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 function asked(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
-  const facts = factsOf({ ...whole, ...choice });
+  const facts = factsOf({ ...calm, ...choice });
   const { cluster } = facts.world;
   if (cluster === null) throw new Error('no cluster');
   const seen = { ...cluster.seen, annotations: { [oneShotAnnotation(kind)]: token } };
@@ -151,7 +136,7 @@ describe('a restart', () => {
 
   it('goes no further than a member that does not stream', () => {
     const known = answered(answered(taken, 'shop-0', runsSince('1')), 'shop-1', runsSince('2'));
-    const limping = { ...known, world: factsOf({ ...whole, ready: 1 }).world };
+    const limping = { ...known, world: factsOf({ ...calm, ready: 1 }).world };
     const done = { ...limping, memory: answered(known, 'shop-1', runsSince('3')).memory };
     expect(sent(done)).toEqual([]);
     expect(rolloutStep({ facts: done, plan }).because).toMatch(/^shop-0 waits for shop-1/);
@@ -199,7 +184,7 @@ describe('a switchover', () => {
 
   it('is given up when its candidate is fit no more, unless Patroni was told already', () => {
     const taken = acknowledged(asked('switchover', 'a'));
-    const limping = { ...taken, world: factsOf({ ...whole, ready: 1 }).world };
+    const limping = { ...taken, world: factsOf({ ...calm, ready: 1 }).world };
     const key = 'await/Switchover/shop-failover';
     const told = { ...limping, memory: { ...limping.memory, timers: { [key]: { dueAt: 1, because: 'told' } } } };
     expect(withRequests(limping).memory.request).toBeNull();

@@ -2,22 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { leaderOf, membersOf } from '#machines/cluster/members.ts';
-import { factsOf, type Choice } from './worlds.ts';
-
-const calm: Choice = {
-  known: true,
-  deleting: 'no',
-  statefulSet: true,
-  leader: 'writable',
-  ready: 2,
-  bootstrapped: true,
-  database: true,
-  expired: 'nothing',
-  generation: 'rolled-out',
-  refused: false,
-  template: 'new',
-  request: 'none',
-};
+import { calm, factsOf } from './worlds.ts';
 
 function factsWith(pod: string, role: string): Facts {
   const facts = factsOf(calm);

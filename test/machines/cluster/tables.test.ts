@@ -7,7 +7,7 @@ import type { ObjectRef } from '#machines/cluster/observations.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { recoveryRules } from '#machines/cluster/tables/recovery.ts';
-import { factsOf } from './worlds.ts';
+import { calm, factsOf } from './worlds.ts';
 
 const pod: ObjectRef = { kind: 'Pod', name: 'shop-0' };
 
@@ -76,20 +76,7 @@ describe('the phase of a state', () => {
 });
 
 describe('a cluster without its journal', () => {
-  const known = factsOf({
-    known: true,
-    deleting: 'no',
-    statefulSet: true,
-    leader: 'writable',
-    ready: 2,
-    bootstrapped: true,
-    database: true,
-    expired: 'nothing',
-    generation: 'rolled-out',
-    refused: false,
-    template: 'new',
-    request: 'none',
-  });
+  const known = factsOf(calm);
   const found = (phase: string | null) =>
     ({ ...known, memory: { ...known.memory, found: { phase } as NonNullable<typeof known.memory.found> } }) as const;
 

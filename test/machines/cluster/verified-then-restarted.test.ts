@@ -6,25 +6,12 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import type { PatroniMember } from '#machines/cluster/observations.ts';
-import { factsOf } from './worlds.ts';
+import { calm, factsOf } from './worlds.ts';
 
 const name = 'shop-1';
 
 function askedBefore(pendingRestart: boolean): Facts {
-  const facts = factsOf({
-    known: true,
-    deleting: 'no',
-    statefulSet: true,
-    leader: 'writable',
-    ready: 2,
-    bootstrapped: true,
-    database: true,
-    expired: 'nothing',
-    generation: 'newer',
-    refused: false,
-    template: 'new',
-    request: 'none',
-  });
+  const facts = factsOf({ ...calm, generation: 'newer' });
   const verified = { [name]: { uid: `Pod-${name}`, settings: { max_connections: '100' } } };
   return reported({ ...facts, memory: { ...facts.memory, verified } }, { pendingRestart });
 }

@@ -3,17 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { growing, hopelessVolume, smallClaims } from '#machines/cluster/tables/volumes.ts';
 import type { PersistentVolumeClaimDetail } from '#machines/cluster/observations.ts';
-import { choices, factsOf } from './worlds.ts';
-
-const calm = [...choices()].find(
-  (each) => each.known && each.leader === 'writable' && each.ready === 2 && each.statefulSet && each.deleting === 'no',
-);
+import { calm, factsOf } from './worlds.ts';
 
 type Claims = readonly (Partial<PersistentVolumeClaimDetail> | null)[];
 
 /** Two members, shop-0 leading; one claim each, of 1Gi asked and there unless it says otherwise; `size` is wanted. */
 function facts(size: string, claims: Claims, unready: readonly string[] = []): Facts {
-  if (calm === undefined) throw new Error('there is no calm world');
   const base = factsOf(calm);
   const accepted = base.memory.accepted;
   if (accepted === null) throw new Error('nothing is accepted in the calm world');

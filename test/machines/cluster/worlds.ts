@@ -32,6 +32,22 @@ export interface Choice {
   readonly request: 'none' | OneShot;
 }
 
+/** Two members that run, nothing asked for, nothing in the way. */
+export const calm: Choice = {
+  known: true,
+  deleting: 'no',
+  statefulSet: true,
+  leader: 'writable',
+  ready: 2,
+  bootstrapped: true,
+  database: true,
+  expired: 'nothing',
+  generation: 'rolled-out',
+  refused: false,
+  template: 'new',
+  request: 'none',
+};
+
 const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
   known: [true, false],
   deleting: ['no', 'background', 'orphan', 'protected'],
