@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/integration/**', 'test/e2e/**', 'node_modules/**'],
     pool: 'forks',
+    maxWorkers: 2,
     retry: 0,
     testTimeout: 20_000,
   },

@@ -64,9 +64,8 @@ export function recorder(record: Record, from: Pick<Place, 'operator' | 'passage
   };
 }
 
-/** The first of each class. */
-export function classesOf(places: readonly Place[]): readonly Place[] {
-  const seen = new Set<string>();
+/** The first of each class. @param seen classes tried before, not tried again; grows by those that are returned */
+export function classesOf(places: readonly Place[], seen = new Set<string>()): readonly Place[] {
   return places.filter(({ key }) => !seen.has(key) && seen.add(key));
 }
 
@@ -96,9 +95,13 @@ export interface Single {
   readonly mode: CrashMode;
 }
 
-/** Every crash of every class. */
-export function singlesOf(calm: Plan, places: readonly Place[]): readonly Single[] {
-  return classesOf(places).flatMap((place, index) =>
+/**
+ * Every crash of every class. Scenarios that begin alike share classes: what a crash leaves is the same object for object,
+ * and so is the recovery from it.
+ * @param seen classes that other scenarios had; grows by those of this one
+ */
+export function singlesOf(calm: Plan, places: readonly Place[], seen = new Set<string>()): readonly Single[] {
+  return classesOf(places, seen).flatMap((place, index) =>
     crashesOf(place, index).map((step) => ({ place, mode: step.mode, plan: { ...calm, steps: [step] } })),
   );
 }

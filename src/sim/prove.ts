@@ -47,7 +47,7 @@ const whole: Omit<Scope, 'part' | 'parts'> = {
   scenarios: allScenarios,
   every: 1,
   offset: 0,
-  doublesEvery: 3,
+  doublesEvery: 8,
   seeds: { from: 1, count: 10_000 },
   twice: 1_000,
 };
@@ -57,7 +57,7 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 97,
+    every: 53,
     offset: turn,
     doublesEvery: 20,
     seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 150 },

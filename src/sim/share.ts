@@ -88,12 +88,13 @@ export async function runShare(scope: Scope, ports: SharePorts): Promise<Tally> 
 
   /** Singles so far, of all scenarios: the parts take turns. */
   let turn = 0;
+  const seen = new Set<string>();
 
   async function scenarioTried(scenario: string): Promise<RunResult> {
     const record = noRecord();
     const calm = await judged(quiet(scenario, 1), null, [recorder(record, null), alwaysReplay]);
     if (scope.part === 0) tally.replays += 1;
-    const all = singlesOf(calm.plan, record.places);
+    const all = singlesOf(calm.plan, record.places, seen);
     const pairable = new Set(pairableOf(all, record));
     const isFollowed = ({ mode }: Single, index: number): boolean =>
       (mode === 'kill' || mode === 'amnesia') && Math.floor(index / 3) % scope.doublesEvery === 0;

@@ -26,6 +26,13 @@ describe('enumeration', () => {
     expect(classesOf(places).map(({ passage }) => passage)).toEqual([1, 2]);
   });
 
+  it('does not try again what a scenario that began alike had', () => {
+    const seen = new Set<string>();
+    const [first, second] = [[place(1), place(2)], [place(1), place(3)]].map((places) => singlesOf(calm, places, seen));
+    expect(new Set(first?.map((each) => each.place.passage))).toEqual(new Set([1, 2]));
+    expect(new Set(second?.map((each) => each.place.passage))).toEqual(new Set([3]));
+  });
+
   it('tries every class as kill, amnesia and pause, and ends of commits in every mode, each cut in turn', () => {
     const plain = singlesOf(calm, [place(1)]);
     expect(plain.map(({ mode }) => mode).sort()).toEqual(['amnesia', 'kill', 'pause']);
