@@ -28,7 +28,10 @@ describe('enumeration', () => {
 
   it('does not try again what a scenario that began alike had', () => {
     const seen = new Set<string>();
-    const [first, second] = [[place(1), place(2)], [place(1), place(3)]].map((places) => singlesOf(calm, places, seen));
+    const [first, second] = [
+      [place(1), place(2)],
+      [place(1), place(3)],
+    ].map((places) => singlesOf(calm, places, seen));
     expect(new Set(first?.map((each) => each.place.passage))).toEqual(new Set([1, 2]));
     expect(new Set(second?.map((each) => each.place.passage))).toEqual(new Set([3]));
   });
