@@ -5,7 +5,7 @@ export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/integration/**', 'test/e2e/**', 'node_modules/**'],
+    exclude: ['test/integration/**', 'test/e2e/**', 'test/browser/**', 'node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,

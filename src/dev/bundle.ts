@@ -46,6 +46,28 @@ export function nameOfCore(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
+/** The page of `pgc inspect` (`ui/inspect`) as JSON: its texts by their paths. */
+export async function inspectPageTexts(): Promise<string> {
+  const { outputFiles } = await build({
+    absWorkingDir: root.pathname,
+    entryPoints: ['ui/inspect/page.ts'],
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'esm',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    write: false,
+  });
+  const read = (name: string): string => readFileSync(new URL(`ui/inspect/${name}`, root), 'utf8');
+  return JSON.stringify({
+    'page.html': read('page.html'),
+    'page.css': read('page.css'),
+    'page.js': outputFiles[0]?.text ?? '',
+  });
+}
+
 /** Bundles a program that runs on Node alone, with the native part of better-sqlite3 beside it. */
 export async function programBundle(entry: string, out: string, buildName: string): Promise<void> {
   await build({
@@ -60,6 +82,7 @@ export async function programBundle(entry: string, out: string, buildName: strin
       BUILD_ID: JSON.stringify(buildName),
       // pgc simulate brings up a world of its own.
       CRD_YAML: JSON.stringify(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8')),
+      INSPECT_PAGE: JSON.stringify(await inspectPageTexts()),
       'import.meta.url': '"file:///app/"',
       'import.meta.main': 'false',
     },
@@ -67,4 +90,6 @@ export async function programBundle(entry: string, out: string, buildName: strin
   });
 }
 
-if (import.meta.main) process.stdout.write(nameOfCore(await coreBundle()));
+// Run by what runs from sources, where no bundler has put these in.
+if (import.meta.main)
+  process.stdout.write(process.argv[2] === 'inspect-page' ? await inspectPageTexts() : nameOfCore(await coreBundle()));

@@ -28,7 +28,8 @@ const payloadMax = 1024;
 /** Messages that wait in a slow reader's socket before it is let go. */
 const bufferedMax = 64 * 1024 * 1024;
 
-function isLoopback(host: string): boolean {
+/** Whether a Host header names this machine: another name that leads here is a page's trick. */
+export function isLoopback(host: string): boolean {
   return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
 }
 

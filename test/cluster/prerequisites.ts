@@ -23,6 +23,11 @@ const packages: Readonly<Record<string, string>> = {
 /** What recording or failing a process's file calls needs. */
 const tracingPackages: Readonly<Record<string, string>> = { '/usr/bin/strace': 'strace' };
 
+/** What shows pages. */
+const browserPackages: Readonly<Record<string, string>> = {
+  '/usr/bin/chromium-headless-shell': 'chromium-headless-shell',
+};
+
 export interface Needs {
   /** Sentences that a human has to act on; empty when all is well. */
   readonly blocking: readonly string[];
@@ -43,13 +48,13 @@ export async function goProgram(): Promise<string | null> {
   return null;
 }
 
-export type NeedsMode = 'node' | 'control-plane' | 'tracing';
+export type NeedsMode = 'node' | 'control-plane' | 'tracing' | 'browser';
 
-/** What this machine lacks for a node, for a control plane alone, or for tests that trace a process. */
+/** What this machine lacks for a node, for a control plane alone, for tests that trace a process, or that look at a page. */
 export async function needs(mode: NeedsMode): Promise<Needs> {
   const blocking: string[] = [];
-  if (mode === 'tracing') {
-    const missing = missingOf(tracingPackages);
+  if (mode === 'tracing' || mode === 'browser') {
+    const missing = missingOf(mode === 'tracing' ? tracingPackages : browserPackages);
     if (missing.length > 0 && (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')))
       blocking.push(`These programs are needed and cannot be installed from here: ${missing.join(', ')}.`);
     return { blocking, missing };
@@ -73,7 +78,9 @@ export async function needs(mode: NeedsMode): Promise<Needs> {
 export async function ensurePrerequisites(mode: NeedsMode, log: (line: string) => void): Promise<void> {
   const { blocking, missing } = await needs(mode);
   if (blocking.length > 0)
-    throw new Error(`this machine cannot run the local cluster yet:\n  - ${blocking.join('\n  - ')}`);
+    throw new Error(
+      `this machine cannot run ${mode === 'browser' ? 'a browser' : 'the local cluster'} yet:\n  - ${blocking.join('\n  - ')}`,
+    );
   if (missing.length === 0) return;
   log(`installing Debian packages: ${missing.join(', ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };

@@ -59,6 +59,14 @@ module.exports = {
       to: { path: 'node_modules/@statelyai/' },
     },
     {
+      name: 'pages-run-in-browsers',
+      comment:
+        'A page knows itself and the messages it is sent; nothing that needs Node, and what it shows comes over the wire.',
+      severity: 'error',
+      from: { path: '^ui/' },
+      to: { pathNot: '^(ui/|src/export/stately\\.ts$)' },
+    },
+    {
       name: 'no-circular',
       comment: 'Two files that need each other are one idea, or need a third.',
       severity: 'error',

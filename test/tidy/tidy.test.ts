@@ -14,7 +14,7 @@ function filesOf(folder: string): readonly SourceFile[] {
     .map((name) => ({ path: `${folder}/${name}`, text: readFileSync(join(root, folder, name), 'utf8') }));
 }
 
-const files = ['machines', 'src', 'test']
+const files = ['machines', 'src', 'ui', 'test']
   .flatMap(filesOf)
   .filter(({ path }) => path !== 'test/tidy/stages.ts' && path !== 'test/tidy/tidy.test.ts');
 
@@ -81,6 +81,11 @@ describe('the rules bite', () => {
       text: "import { createInspector } from '@statelyai/inspect';\nexport const z = createInspector;\n",
     },
     {
+      rule: 'pages-run-in-browsers',
+      path: 'ui/planted.ts',
+      text: "import { x } from '#src/operator/y.ts';\nexport const z = x;\n",
+    },
+    {
       rule: 'no-circular',
       path: 'src/watch/planted.ts',
       text: "import { a } from './other.ts';\nexport const z = a;\n",
@@ -100,6 +105,7 @@ describe('the rules bite', () => {
         ['src/operator/y.ts', 'export const x = 1;\n'],
         ['src/watch/other.ts', "import { z } from './planted.ts';\nexport const a = z;\n"],
         ['machines/keep.ts', 'export const x = 1;\n'],
+        ['ui/keep.ts', 'export const x = 1;\n'],
       ] as const) {
         mkdirSync(dirname(join(work, file)), { recursive: true });
         writeFileSync(join(work, file), content);
@@ -115,6 +121,7 @@ describe('the rules bite', () => {
             'test/tidy/boundaries.cjs',
             'machines',
             'src',
+            'ui',
           ],
           { cwd: work, encoding: 'utf8' },
         );

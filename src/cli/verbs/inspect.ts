@@ -2,13 +2,15 @@
  * Owns: `pgc inspect`: a cluster's states and events for an XState inspector, from a live operator, a journal or an export. Nothing
  * leaves this machine: it listens on loopback, for whoever has the printed ticket.
  */
-import { createServer } from 'node:http';
 import type { Command } from 'commander';
 import { decidedRows } from '#src/export/decided.ts';
 import { statelyFeed, type StatelyMessage } from '#src/export/stately.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
-import { attachInspector, type NextMessages } from '#src/operator/inspect.ts';
+import { Refused } from '#src/errors.ts';
+import type { NextMessages } from '#src/operator/inspect.ts';
 import { clusterOf, print, recorded, tell, verb } from '../command.ts';
+import { inspectPage } from '../inspect-page.ts';
+import { openInspectServer } from '../inspect-server.ts';
 import type { Source } from '../source.ts';
 
 /** A feed from the first row that there is. */
@@ -29,6 +31,17 @@ function feedOf(source: Source, cluster: ClusterSummary): NextMessages {
   };
 }
 
+/** Address of an inspector's page. @throws Refused when no browser could open it, or would run it as a script */
+function addressOf(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
+  throw new Refused(`${text} is no address of a page`, {
+    operation: 'read',
+    subject: '--inspector',
+    hint: 'write it as https://inspector.example/path',
+  });
+}
+
 /** Adds `inspect`. */
 export function addInspect(program: Command): void {
   const description = 'states and events for an XState inspector, over a WebSocket on this machine alone';
@@ -39,18 +52,24 @@ export function addInspect(program: Command): void {
       tell(flags, { value: messages, lines: () => messages.map((each) => JSON.stringify(each)), items: messages });
       return 0;
     }
-    const server = createServer((_request, response) => response.writeHead(404).end());
-    const inspector = attachInspector(server, Date.now);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    print(`ws://127.0.0.1:${port}/inspect?ticket=${inspector.ticket(() => feedOf(source, cluster))}`);
-    print('lets one inspector in, within a minute; ends with Ctrl-C');
+    const server = await openInspectServer({
+      cluster: `${cluster.namespace}/${cluster.name}`,
+      inspector: addressOf(String(own['inspector'])),
+      page: inspectPage(),
+      open: () => feedOf(source, cluster),
+      nowMs: Date.now,
+    });
+    print(`page    ${server.page}`);
+    print('        shows the transitions, and opens an inspector when you ask it to');
+    print(`socket  ${server.socket}`);
+    print('        lets one inspector in, once, within a minute');
+    print('ends with Ctrl-C');
     await new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
     });
-    inspector.close();
     server.close();
     return 0;
-  }).option('--print', 'write the messages instead, one a line');
+  })
+    .option('--inspector <url>', 'the page that it offers to open', 'https://stately.ai/inspect')
+    .option('--print', 'write the messages instead, one a line');
 }
