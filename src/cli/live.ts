@@ -28,9 +28,15 @@ export interface Seen {
     readonly nextAction?: string;
     readonly primaryPod?: string;
     readonly observedGeneration?: number;
+    readonly rolledOutGeneration?: number;
     readonly handled?: Readonly<Record<string, string>>;
     readonly members?: readonly { readonly name: string; readonly role: string }[];
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
   };
 }
 

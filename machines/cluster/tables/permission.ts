@@ -139,7 +139,7 @@ export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at:
   if (maxDisruption !== undefined && rank(disruption) > rank(maxDisruption) && !isApproved)
     return held(
       'PendingApproval',
-      `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with annotation ${annotations.approve}=${generation}`,
+      `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with pgc approve ${seen.name}, or annotation ${annotations.approve}=${generation}`,
     );
   if (rank(disruption) <= rank('Reload') || (to.maintenanceWindows ?? []).length === 0) return null;
   const { isOpen, opensAt } = judge.windows(to, at);

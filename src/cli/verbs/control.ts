@@ -1,17 +1,21 @@
 /**
- * Owns: verbs that tell a cluster what to do: `restart`, `reload`, `switchover`, `reinit` by an annotation with a token, `pause`
- * and `resume` by the spec. So each is journaled by the operator, which decides whether it is done.
+ * Owns: verbs that tell a cluster what to do: `restart`, `reload`, `switchover`, `reinit` by an annotation with a token, `approve`
+ * by one that names a generation, `pause` and `resume` by the spec. So each is journaled by the operator, which decides
+ * whether it is done.
  */
 import type { Command } from 'commander';
-import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { annotations, oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
 import { print } from '../command.ts';
+import { Refused } from '#src/errors.ts';
 import { liveVerb, secondsOf, waitFor, type Live, type Seen } from '../live.ts';
 
 /** Until the operator has said whether it takes it, when nobody waits for more. */
 const acknowledgedSeconds = 15;
 const doneSeconds = '600';
 
-function conditionOf({ status }: Seen, type: string): { readonly status: string; readonly message: string } | null {
+type Condition = NonNullable<NonNullable<Seen['status']>['conditions']>[number];
+
+function conditionOf({ status }: Seen, type: string): Condition | null {
   return status?.conditions?.find((each) => each.type === type) ?? null;
 }
 
@@ -83,7 +87,68 @@ async function setPaused(live: Live, paused: boolean, own: Readonly<Record<strin
   return is === null ? 1 : 0;
 }
 
-/** Adds `restart`, `reload`, `switchover`, `reinit`, `pause` and `resume`. */
+/** What stands in the way of saying yes to this generation; null when it waits for that. */
+function notPending(seen: Seen, generation: number, name: string): string | null {
+  if (seen.metadata.generation !== generation)
+    return `generation ${generation} is not the newest, which is ${seen.metadata.generation}: look at that one first`;
+  if ((seen.status?.observedGeneration ?? 0) < generation)
+    return `the operator has not read generation ${generation} after ${acknowledgedSeconds} s: does it run?`;
+  return conditionOf(seen, 'PendingApproval')?.status === 'True' ? null : `no edit of ${name} waits for an approval`;
+}
+
+/** How an approved generation ended; null while it has not. */
+function endOf(seen: Seen, generation: number): string | null {
+  if (seen.metadata.generation > generation) return `it was followed by generation ${seen.metadata.generation}`;
+  const { phase, rolledOutGeneration = 0 } = seen.status ?? {};
+  if (phase === 'Running' && rolledOutGeneration >= generation) return '';
+  const valid = conditionOf(seen, 'ConfigurationValid');
+  return valid?.reason === 'RolloutFailed' ? valid.message : null;
+}
+
+async function rolledOut(live: Live, generation: number, seconds: number): Promise<number> {
+  const end = await waitFor(live, seconds, (seen) => endOf(seen, generation));
+  const { status } = end === null ? await live.read() : {};
+  const words = end ?? status?.nextAction ?? status?.reason ?? 'no operator has answered yet';
+  const how = end === null ? `not rolled out after ${seconds} s` : end === '' ? 'rolled out' : 'not rolled out';
+  print(`generation ${generation} is ${how}${words === '' ? '' : `: ${words}`}`);
+  return end === '' ? 0 : 1;
+}
+
+/** Says yes to one generation, the newest: an edit that comes meanwhile waits again. */
+async function approve(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const seconds = own['wait'] === undefined ? null : own['wait'] === true ? doneSeconds : own['wait'];
+  const wait = seconds === null ? null : secondsOf('wait', seconds);
+  const newest = (await live.read()).metadata.generation;
+  const given = own['generation'];
+  const generation = given === undefined ? newest : Number(given);
+  if (!Number.isInteger(generation) || generation < 1)
+    throw new Refused(`${String(given)} is no generation`, {
+      operation: 'read',
+      subject: '--generation',
+      hint: `write it as --generation ${newest}`,
+    });
+  await waitFor(live, acknowledgedSeconds, ({ status }) => (status?.observedGeneration ?? 0) >= newest || null);
+  const seen = await live.read();
+  const obstacle = notPending(seen, generation, live.name);
+  if (obstacle !== null) {
+    print(obstacle);
+    return 1;
+  }
+  print(conditionOf(seen, 'PendingApproval')?.message ?? '');
+  await live.patch({ metadata: { annotations: { [annotations.approve]: String(generation) } } });
+  const taken = await waitFor(live, acknowledgedSeconds, (now) =>
+    conditionOf(now, 'PendingApproval')?.status === 'False' ? now : null,
+  );
+  const next = taken?.status?.nextAction;
+  print(
+    taken === null
+      ? `generation ${generation} is approved; no operator has answered yet`
+      : `generation ${generation} is approved${next === undefined ? `: pgc why ${live.name} tells how it goes` : `; ${next}`}`,
+  );
+  return wait === null ? 0 : rolledOut(live, generation, wait);
+}
+
+/** Adds `restart`, `reload`, `switchover`, `reinit`, `approve`, `pause` and `resume`. */
 export function addControl(program: Command): void {
   once(program, 'restart', '[member]', 'PostgreSQL starts anew on every member, replicas first, or on one');
   once(program, 'reload', '[member]', 'every member reads its configuration again, or one');
@@ -97,4 +162,12 @@ export function addControl(program: Command): void {
       '--wait [seconds]',
       `until the operator has read it, at most so long (${doneSeconds})`,
     );
+  liveVerb(
+    program,
+    'approve <name>',
+    'what its newest edit costs may happen, above spec.maxDisruption',
+    (live, _, own) => approve(live, own),
+  )
+    .option('--generation <number>', 'only if this is the newest one still')
+    .option('--wait [seconds]', `until it is rolled out, at most so long (${doneSeconds})`);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { buildId } from '#src/build-id.ts';
 import { programBundle } from '#src/dev/bundle.ts';
-import { list, text } from '#src/sim/json.ts';
+import { list, number, text, type Json } from '#src/sim/json.ts';
 import { isPhase, openSandbox, type Sandbox } from '#src/sim/sandbox/sandbox.ts';
 import { makeScratch, type Scratch } from '#src/sim/scratch.ts';
 
@@ -101,6 +101,27 @@ it('pause and resume are changes of the spec, and what is asked for in between i
   expect(await pgc('restart', 'shop', '--token', 'paused')).toMatch(/spec\.paused is set; .*\nexit 1$/);
   expect(await pgc('resume', 'shop', '--wait')).toMatch(/^resumed: .*\nexit 0$/);
   expect(list(cluster(), 'status', 'conditions').some((each) => text(each, 'type') === 'Paused')).toBe(true);
+});
+
+it('approve says yes to the newest edit that waits for it, to no other, and to none when none waits', async () => {
+  expect(await pgc('approve', 'shop')).toBe('no edit of shop waits for an approval\nexit 1');
+  const edit = (spec: object): Promise<unknown> =>
+    sandbox.pace.enter(() => sandbox.world.user.patch(cluster() as Json, { spec }));
+  await edit({ maxDisruption: 'Reload', postgresqlParams: { max_connections: '150' } });
+  const generation = number(cluster(), 0, 'metadata', 'generation');
+  expect(await pgc('approve', 'shop', '--generation', String(generation - 1))).toMatch(
+    / is not the newest, .*\nexit 1$/,
+  );
+  expect(text(cluster(), 'metadata', 'annotations', 'postgres.example.com/approve')).toBe('');
+  expect(await pgc('approve', 'shop', '--generation', String(generation), '--wait')).toBe(
+    [
+      `generation ${generation} is held: it takes Switchover for spec.postgresqlParams, and maxDisruption is Reload; approve it with pgc approve shop, or annotation postgres.example.com/approve=${generation}`,
+      `generation ${generation} is approved: pgc why shop tells how it goes`,
+      `generation ${generation} is rolled out`,
+      'exit 0',
+    ].join('\n'),
+  );
+  expect(number(cluster(), 0, 'status', 'rolledOutGeneration')).toBe(generation);
 });
 
 it('creds gives the application’s credentials on standard output', async () => {
