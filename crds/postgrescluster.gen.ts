@@ -218,15 +218,15 @@ export interface PostgresClusterSpec {
     readonly timeZone?: string;
   }[];
   /**
-   * Synchronous replication.
+   * Synchronous replication. Switched on and off without a restart. Only a replica that confirms commits takes over.
    */
   readonly synchronous?: {
     /**
-     * Preferred lets writes go on while no replica confirms; Required makes them wait.
+     * Preferred lets writes go on while no replica streams; Required makes them wait.
      */
     readonly mode?: 'Off' | 'Preferred' | 'Required';
     /**
-     * Replicas that confirm each commit.
+     * Replicas that confirm each commit; fewer while fewer stream, but none only where Preferred. Where Required, below spec.replicas.
      */
     readonly count?: number;
   };

@@ -25,6 +25,7 @@ import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { standingRefusals } from './tables/requests.ts';
+import { commitsWait, confirmedBy } from './tables/synchrony.ts';
 
 export const conditionTypes = [
   'Ready',
@@ -66,6 +67,8 @@ function ready(view: View): Verdict {
   if (known.answer !== 'yes') return verdict('Unknown', 'Unseen', known.because);
   const leader = leaderWritable(view);
   if (leader.answer !== 'yes') return verdict('False', 'NoWritableLeader', leader.because);
+  const waits = commitsWait(view.facts);
+  if (waits !== null) return verdict('False', 'NoSyncStandby', waits);
   const all = allReplicasReady(view);
   return verdict(
     all.answer === 'yes' ? 'True' : 'False',
@@ -113,11 +116,11 @@ function replicasReady(view: View): Verdict {
 function writesBlocked(view: View): Verdict {
   const leader = leaderWritable(view);
   if (leader.answer === 'unknown') return verdict('Unknown', 'Unseen', leader.because);
-  return verdict(
-    leader.answer === 'yes' ? 'False' : 'True',
-    leader.answer === 'yes' ? 'LeaderWrites' : 'NoWritableLeader',
-    leader.because,
-  );
+  if (leader.answer === 'no') return verdict('True', 'NoWritableLeader', leader.because);
+  const waits = commitsWait(view.facts);
+  if (waits !== null) return verdict('True', 'NoSyncStandby', waits);
+  const confirmed = confirmedBy(view.facts);
+  return verdict('False', 'LeaderWrites', confirmed === null ? leader.because : `${leader.because}; ${confirmed}`);
 }
 
 function paused({ facts }: View): Verdict {

@@ -96,7 +96,7 @@ export function withTimers(view: View, at: number): Facts {
 function rolledOut(view: View, from: Phase, memory: Memory): Memory {
   // A new cluster was made from its spec; what Patroni kept from a predecessor is put right like any drift.
   const isDone = rolloutStep(view).stage === 'done' && scalingStep(view.facts).stage === 'done';
-  const isTrue = from === 'Creating' || isDone;
+  const isTrue = from === 'Creating' || memory.rolledOutGeneration === null || isDone;
   if (memory.accepted === null || !isTrue) return memory;
   return { ...memory, rolledOutGeneration: memory.accepted.generation, rolledOut: memory.accepted, configuring: false };
 }

@@ -159,17 +159,18 @@ function memberOf(pod: SeenPod, leader: Leader): Member {
   };
 }
 
+/** The member called `name`, wanted or not. */
+export function memberCalled(facts: Facts, name: string): Member {
+  const pod = podOf(facts, name);
+  return pod === null ? missing(name) : memberOf(pod, leaderOf(facts));
+}
+
 /** All members the spec asks for, by ordinal, the missing ones too. */
 export const membersOf: (facts: Facts) => readonly Member[] = oncePer(allMembers);
 
 function allMembers(facts: Facts): readonly Member[] {
-  const leader = leaderOf(facts);
   const cluster = clusterName(facts);
-  return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => {
-    const name = podName(cluster, ordinal);
-    const pod = podOf(facts, name);
-    return pod === null ? missing(name) : memberOf(pod, leader);
-  });
+  return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => memberCalled(facts, podName(cluster, ordinal)));
 }
 
 /** Names and troubles of the members that are not ready, as one clause: `shop-1 (its pod is gone)`. */

@@ -5,10 +5,12 @@ import type { Facts } from './facts.ts';
 import type { Intent } from './intents.ts';
 import { dcsOf, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
+import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
+import { ableToConfirm, askedSynchrony, withSynchrony } from './tables/synchrony.ts';
 import type { RolloutStep } from './tables/step.ts';
 import type { View } from './view.ts';
 
@@ -88,15 +90,35 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
   }
 }
 
-/** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
-function takingBack({ facts, plan }: View): readonly Intent[] {
-  if (facts.memory.failedRollout === null) return [];
+function telling(facts: Facts, next: (found: JsonRecord) => JsonRecord | null, because: string): readonly Intent[] {
   const target = dcsRef(facts, configObject);
   const uid = uidOf(facts, target);
   const found = dcsOf(facts, target.name)?.config ?? null;
-  const config = found === null ? null : nextConfiguration(found, plan, false);
-  if (uid === null || config === null) return [];
-  return [{ type: 'PatchPatroniConfig', target, uid, config, because: 'the spec that failed is taken back' }];
+  const config = found === null ? null : next(found);
+  return uid === null || config === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config, because }];
+}
+
+/** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
+function takingBack({ facts, plan }: View): readonly Intent[] {
+  if (facts.memory.failedRollout === null) return [];
+  const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
+  const standing = { restartsPending: false, synchrony, streaming: ableToConfirm(facts) };
+  return telling(facts, (found) => nextConfiguration(found, plan, standing), 'the spec that failed is taken back');
+}
+
+/** Members go only when as few may be left: what the spec asks of synchronous replication is told before the rest of it. */
+function loosening(facts: Facts): readonly Intent[] {
+  const { isHeld, because } = scalingStep(facts);
+  if (!isHeld) return [];
+  const wanted = askedSynchrony(facts.memory.accepted?.spec ?? null);
+  return telling(
+    facts,
+    (found) => {
+      const config = withSynchrony(found, wanted);
+      return config === found ? null : config;
+    },
+    because,
+  );
 }
 
 /** What is put right wherever nothing else is under way, and costs nobody anything. */
@@ -115,5 +137,6 @@ export function procedureWants(view: View): readonly Intent[] {
   if (phase === 'Recovering' || phase === 'Failed') return [...growingAll(view), ...takingBack(view)];
   if (phase !== 'Scaling') return [];
   const { handOver, because } = scalingStep(view.facts);
-  return handOver === null ? [] : [switchover(view.facts, handOver.leader, handOver.candidate, because)];
+  if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];
+  return loosening(view.facts);
 }

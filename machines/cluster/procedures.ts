@@ -12,6 +12,7 @@ import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
+import { synchronyDue } from './tables/synchrony.ts';
 
 /** The accepted spec asks for another number of members than there are. */
 export function replicaCountChanged({ facts }: View): Answer {
@@ -53,9 +54,11 @@ function rolledOut(view: View): Answer {
     const { stage, because } = rolloutStep(view);
     if (stage !== 'done') return no(because, { stage });
   }
-  if (phase === 'Creating') {
+  if (phase === 'Creating' || view.facts.memory.rolledOutGeneration === null) {
     const { act, because } = rolloutStep(view);
     if (act.type === 'configure' || act.type === 'label') return no(because, { stage: 'configuring' });
+    const due = synchronyDue(view.facts);
+    if (due !== null) return no(due.because, { stage: 'configuring' });
   }
   const { stage, because } = scalingStep(view.facts);
   return whether(phase !== 'Scaling' || stage === 'done', because, { stage });

@@ -9,6 +9,7 @@ import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.t
 import { nextAction } from '#machines/cluster/next-action.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { Json } from '#machines/cluster/plan.ts';
+import { roleOf } from '#machines/cluster/tables/synchrony.ts';
 import { volumesOf } from '#machines/cluster/tables/volumes.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { sha256 } from './hash.ts';
@@ -83,7 +84,7 @@ function smallVolume(facts: Facts, name: string): JsonObject {
 function members(facts: Facts): Json {
   return membersOf(facts).map((member) => ({
     name: member.name,
-    role: member.role,
+    role: roleOf(facts, member),
     state: member.state,
     ...(member.timeline === null ? {} : { timeline: member.timeline }),
     ...(member.lagBytes === null ? {} : { lagBytes: member.lagBytes }),

@@ -66,7 +66,7 @@ export const support: Readonly<Record<SpecField, Support>> = {
   mode: { ...live, idle: is('Manage') },
   maxDisruption: { ...live, idle: never },
   maintenanceWindows: { ...live, idle: empty },
-  synchronous: { ...later, idle: modeOff },
+  synchronous: { ...rolled, idle: modeOff },
   placement: { ...rolled, idle: empty },
   service: { ...live, idle: defaults({ type: 'ClusterIP' }) },
   podMetadata: { ...rolled, idle: empty },

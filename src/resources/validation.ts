@@ -4,6 +4,7 @@
  */
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
+import { askedSynchrony } from '#machines/cluster/tables/synchrony.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { envProblems } from './fields/env.ts';
@@ -124,6 +125,17 @@ function databaseProblems(spec: PostgresClusterSpec): readonly Problem[] {
   return found;
 }
 
+function synchronyProblems(spec: PostgresClusterSpec): readonly Problem[] {
+  const { mode, count } = askedSynchrony(spec);
+  if (mode === 'Off') return [];
+  if (!Number.isInteger(count) || count < 1 || count > 99)
+    return [problem('spec.synchronous.count', count, 'must be a whole number from 1 to 99')];
+  const replicas = spec.replicas ?? 1;
+  if (mode === 'Preferred' || count < replicas) return [];
+  const rule = `must be below spec.replicas, which is ${replicas}: with fewer replicas than have to confirm commits, writes would wait for ever`;
+  return [problem('spec.synchronous.count', count, rule)];
+}
+
 /** Faults of a spec for a cluster that is to be created; empty when it can be. */
 export function creationProblems(spec: PostgresClusterSpec, config: OperatorConfig): readonly Problem[] {
   return [
@@ -139,6 +151,7 @@ export function creationProblems(spec: PostgresClusterSpec, config: OperatorConf
     ...envProblems(spec),
     ...pgHbaProblems(spec),
     ...patroniProblems(spec),
+    ...synchronyProblems(spec),
     ...windowProblems(spec),
     ...unbuilt(spec),
   ];
@@ -201,6 +214,8 @@ export function editProblems(
   const touched = new Set<string>(
     (Object.keys(support) as SpecField[]).filter((field) => text(accepted[field]) !== text(wanted[field])),
   );
+  // What one field says can be wrong because of another.
+  if (touched.has('replicas')) touched.add('synchronous');
   const invalid = creationProblems(wanted, config).filter((problem) => touched.has(topField(problem)));
   const named = new Set(invalid.map(topField));
   const refused = changed

@@ -1,6 +1,6 @@
 /** Owns: what acts of people in a simulated world are made of: a cluster, edits of it, and what can be seen of it. */
 import { list, number, text, type Json } from './json.ts';
-import { isReady } from './patroni/member.ts';
+import { isReady } from './patroni/report.ts';
 import type { World } from './world.ts';
 
 /** Something that somebody does, and when it has come to its end. */

@@ -14,7 +14,8 @@ import {
   type Act,
 } from './acts.ts';
 import { approval, copyAnew, observe, restartAll, switchOver, toNobody, windows } from './acts-control.ts';
-import { isReady } from './patroni/member.ts';
+import { alone, asynchronous, fewer, preferred, required } from './acts-synchrony.ts';
+import { isReady } from './patroni/report.ts';
 import type { World } from './world.ts';
 
 export interface Scenario {
@@ -248,6 +249,17 @@ const all: readonly Scenario[] = [
   { name: 'observe', operators: one, acts: [create({}), ...observe] },
   { name: 'approval', operators: one, acts: [create({}), ...approval] },
   { name: 'window', operators: one, acts: [create({}), ...windows] },
+  {
+    name: 'synchronous',
+    operators: one,
+    acts: [create({ replicas: 3, synchronous: { mode: 'Required' } }), loseLeader, preferred, asynchronous],
+  },
+  { name: 'synchronous-roll', operators: one, acts: [create({ replicas: 3 }), required, newImage] },
+  {
+    name: 'synchronous-scale',
+    operators: one,
+    acts: [create({ replicas: 4, synchronous: { mode: 'Required' } }), fewer, alone],
+  },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 

@@ -11,7 +11,7 @@ import { leaderObject } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
 import { isChange } from './invariants/invariant.ts';
 import { list, number, parsed, text } from './json.ts';
-import { isReady } from './patroni/member.ts';
+import { isReady } from './patroni/report.ts';
 import { shown } from './words.ts';
 import { openWorld, type World } from './world.ts';
 

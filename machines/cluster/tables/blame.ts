@@ -27,6 +27,7 @@ const rows: readonly Row[] = [
   { field: 'postgresqlParams', trouble: /start failed|restart/i },
   { field: 'env', trouble: /env|configerror|secret|configmap/i },
   { field: 'pgHba', trouble: /start failed/i },
+  { field: 'synchronous', trouble: /confirm/ },
   { field: 'patroni', trouble: /./ },
   { field: 'podMetadata', trouble: /label|annotation/i },
 ];

@@ -4,6 +4,7 @@
  * Invariant: only what the plan states, and what we stated earlier, is ever changed; everything else stays as it is found.
  */
 import type { DynamicParameter, Json, JsonRecord, Plan } from '../plan.ts';
+import { permittedSynchrony, statedSynchrony, withSynchrony, type Synchrony } from './synchrony.ts';
 
 /** Our own key in the configuration: which parameters we stated, so that one that leaves the spec can be taken back. */
 export const markKey = 'postgres-operator';
@@ -98,13 +99,25 @@ function targetOf(found: JsonRecord, plan: Plan, held: ReadonlySet<string>): Jso
   };
 }
 
+/** What decides how much of it may be written now. */
+export interface Standing {
+  /** Whether some member has not started with what stands there yet. */
+  readonly restartsPending: boolean;
+  /** What the spec asks of synchronous replication. */
+  readonly synchrony: Synchrony;
+  /** Replicas that could confirm commits. */
+  readonly streaming: number;
+}
+
 /**
  * The configuration to write now; null when the one that stands is as it should be, or must first be in force everywhere.
  * @param found as Patroni keeps it
- * @param restartsPending whether some member has not started with it yet
  */
-export function nextConfiguration(found: JsonRecord, plan: Plan, restartsPending: boolean): JsonRecord | null {
-  const target = sorted(targetOf(found, plan, heldBack(parametersOf(found), plan, restartsPending)));
+export function nextConfiguration(found: JsonRecord, plan: Plan, standing: Standing): JsonRecord | null {
+  const { restartsPending, synchrony, streaming } = standing;
+  const whole = targetOf(found, plan, heldBack(parametersOf(found), plan, restartsPending));
+  const permitted = permittedSynchrony(statedSynchrony(found), synchrony, streaming);
+  const target = sorted(withSynchrony(whole, permitted));
   if (!isRecord(target) || JSON.stringify(target) === JSON.stringify(sorted(found))) return null;
   return target;
 }

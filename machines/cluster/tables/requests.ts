@@ -19,6 +19,7 @@ import { dcsOf, desiredMembers, leaderOf, membersOf, podOf, troubledMembers, typ
 import { isObserving, isPaused } from './permission.ts';
 import { act, wait, type RolloutStage, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
+import { hindrance } from './synchrony.ts';
 
 /** Key under which a member's answer holds since when its PostgreSQL runs. */
 export const startedKey = 'postmaster/started';
@@ -317,9 +318,8 @@ function restartStep(scene: Scene, request: ActiveRequest, words: string): Rollo
   if (unasked.length > 0)
     return act('restarting', { type: 'verify', members: unasked }, `${words}: since when ${unasked.join(', ')} runs`);
   const { name } = next;
-  const other = request.member === null ? scene.members.find((each) => !each.ready && each.name !== name) : undefined;
-  if (other !== undefined)
-    return wait('restarting', `${name} waits for ${other.name}: ${other.trouble ?? 'it is not ready'}`, other.name);
+  const other = request.member === null ? hindrance(scene, name) : null;
+  if (other !== null) return wait('restarting', `${name} waits for ${other.because}`, other.awaited);
   if (!runs(next)) return wait('restarting', `${name} is ${next.state}`, name);
   const isTold = scene.facts.memory.timers[`await/Restart/${name}`] !== undefined;
   if (isTold) return act('restarting', { type: 'verify', members: [name] }, `${name} is to start anew`, name);

@@ -7,6 +7,7 @@
  *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
  *   1      configuring  Patroni's dynamic configuration says what the spec says (increases before decreases)
  *   2      configuring  every member that runs is asked whether it follows
+ *   2      configuring  as many replicas confirm commits as the spec asks, or none any more (`synchrony.ts`)
  *   3      restarting   members whose PostgreSQL must start anew, one at a time: replicas first, the first of them is the
  *                       canary; the primary first where a value shrinks that no replica may have lower
  *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
@@ -14,7 +15,7 @@
  *   6      any          what was asked for once (`requests.ts`)
  *   7      done         nothing is left to do
  *
- * I1. No step begins while a member that ran before is not streaming again.
+ * I1. No step begins while a member that ran before is not streaming again, or commits have to be confirmed and nobody does.
  * I2. The primary's pod is never replaced while somebody else could take over.
  */
 import { annotations, configObject, failoverObject, ordinalOf } from '../../shared/names.ts';
@@ -27,6 +28,7 @@ import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from '.
 import { requestStep } from './requests.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
+import { ableToConfirm, askedSynchrony, hindrance, synchronyDue } from './synchrony.ts';
 import { growing } from './volumes.ts';
 
 function settled(text: Readonly<Record<string, string>> | undefined): string {
@@ -90,11 +92,11 @@ function configuring(scene: Scene): RolloutStep | null {
   if (telling) return wait('configuring', told);
   if (dcs === null || dcs.config === null) return wait('configuring', "Patroni's configuration has not been seen");
   if (dcs.paused) return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
-  const next = nextConfiguration(
-    dcs.config,
-    plan,
-    members.some((member) => member.pendingRestart),
-  );
+  const next = nextConfiguration(dcs.config, plan, {
+    restartsPending: members.some((member) => member.pendingRestart),
+    synchrony: askedSynchrony(facts.memory.accepted?.spec ?? null),
+    streaming: ableToConfirm(facts),
+  });
   if (next !== null) return act('configuring', { type: 'configure', config: next }, told);
   if (!mustVerify(facts)) return null;
   const asked = members.filter((member) => runs(member) && dueOf(scene, member) === 'question').map(({ name }) => name);
@@ -107,16 +109,18 @@ function configuring(scene: Scene): RolloutStep | null {
   );
 }
 
+/** Waits until synchronous replication is as the spec asks. */
+function synchronising({ facts }: Scene): RolloutStep | null {
+  const due = synchronyDue(facts);
+  return due === null ? null : wait('configuring', due.because, due.awaited);
+}
+
 function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean): readonly Member[] {
   const cluster = scene.facts.world.cluster?.seen.name ?? '';
   const rank = (member: Member): number => ((member.name === scene.leader) === leaderFirst ? -1 : 1);
   return [...members].sort(
     (one, other) => rank(one) - rank(other) || ordinalOf(cluster, one.name) - ordinalOf(cluster, other.name),
   );
-}
-
-function unready(members: readonly Member[], but: string): Member | undefined {
-  return members.find((member) => !member.ready && member.name !== but);
 }
 
 function restarting(scene: Scene): RolloutStep | null {
@@ -126,13 +130,8 @@ function restarting(scene: Scene): RolloutStep | null {
   const decrease = isDecrease(settingsOf(facts, leader) ?? {}, plan);
   const [next] = ordered(scene, due, decrease);
   if (next === undefined) return null;
-  const other = unready(members, next.name);
-  if (other !== undefined)
-    return wait(
-      'restarting',
-      `${next.name} waits for ${other.name}: ${other.trouble ?? 'it is not ready'}`,
-      other.name,
-    );
+  const other = hindrance(scene, next.name);
+  if (other !== null) return wait('restarting', `${next.name} waits for ${other.because}`, other.awaited);
   if (!next.pendingRestart)
     return wait('restarting', `Patroni on ${next.name} has not noticed yet that a restart is due`, next.name);
   return act(
@@ -166,8 +165,8 @@ function replacing(scene: Scene): RolloutStep | null {
   const next = replicas.find((member) => !member.ready) ?? replicas[0];
   if (next === undefined) return switching(scene);
   if (next.state === 'terminating') return wait('replacing', `${next.name} is on its way out`, next.name);
-  const other = next.ready ? unready(members, next.name) : undefined;
-  if (other !== undefined) return wait('replacing', `${next.name} waits for ${other.name}`, other.name);
+  const other = next.ready ? hindrance(scene, next.name) : null;
+  if (other !== null) return wait('replacing', `${next.name} waits for ${other.because}`, other.awaited);
   return act('replacing', { type: 'replace', member: next.name }, `${next.name} runs another template`, next.name);
 }
 
@@ -204,6 +203,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
     growing(facts) ??
     labelling(scene) ??
     configuring(scene) ??
+    synchronising(scene) ??
     restarting(scene) ??
     replacing(scene) ??
     requestStep(scene) ?? { stage: 'done', act: none, because: 'every member runs what the spec says', awaited: null }

@@ -3,9 +3,10 @@
  * this order; of those left the one least behind, then the lowest ordinal.
  */
 import { no, yes, type Answer } from '../../shared/answer.ts';
-import { annotations, ordinalOf, syncObject } from '../../shared/names.ts';
+import { annotations, ordinalOf } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
+import { leaderOf, membersOf, podOf, type Member } from '../members.ts';
+import { standbysOf } from './synchrony.ts';
 
 /** What a successor must be, besides a healthy replica. */
 export interface Demand {
@@ -24,7 +25,7 @@ interface Row {
 
 function rows(facts: Facts, demand: Demand): readonly Row[] {
   const cluster = facts.world.cluster?.seen.name ?? '';
-  const standbys = dcsOf(facts, syncObject(cluster))?.syncStandbys ?? null;
+  const standbys = standbysOf(facts);
   const template = (member: Member): string | null =>
     podOf(facts, member.name)?.object.annotations[annotations.template] ?? null;
   return [
@@ -41,7 +42,7 @@ function rows(facts: Facts, demand: Demand): readonly Row[] {
     },
     {
       because: () => 'it does not confirm commits',
-      refuses: (member) => standbys !== null && standbys.length > 0 && !standbys.includes(member.name),
+      refuses: (member) => standbys !== null && !standbys.includes(member.name),
     },
   ];
 }

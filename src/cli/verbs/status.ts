@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
+import { roleOf } from '#machines/cluster/tables/synchrony.ts';
 import { timeWords } from '#src/export/time.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt } from '#src/replay/walk.ts';
@@ -39,7 +40,7 @@ export function addStatus(program: Command): void {
     );
     for (const member of membersOf(snapshot.facts))
       print(
-        `  member    ${member.name}  ${member.role}, ${member.state}, timeline ${member.timeline ?? '?'}${member.trouble === null ? '' : `: ${member.trouble}`}`,
+        `  member    ${member.name}  ${roleOf(snapshot.facts, member)}, ${member.state}, timeline ${member.timeline ?? '?'}${member.trouble === null ? '' : `: ${member.trouble}`}`,
       );
     for (const [type, condition] of Object.entries(snapshot.facts.memory.conditions))
       print(`  ${type.padEnd(20)} ${condition.status.padEnd(8)} ${condition.message}`);

@@ -103,6 +103,9 @@ const rules: Readonly<Record<string, Rule>> = {
     !protectedPrefixes.some((each) => String(self).startsWith(each)),
   '(has(self.loopWait) ? self.loopWait : 10) + 2 * (has(self.retryTimeout) ? self.retryTimeout : 10) <= (has(self.ttl) ? self.ttl : 30)':
     (self) => number(self, 10, 'loopWait') + 2 * number(self, 10, 'retryTimeout') <= number(self, 30, 'ttl'),
+  "!has(self.synchronous) || self.synchronous.mode != 'Required' || self.synchronous.count < self.replicas": (self) =>
+    text(self, 'synchronous', 'mode') !== 'Required' ||
+    number(self, 1, 'synchronous', 'count') < number(self, 1, 'replicas'),
   "!has(self.loadBalancerSourceRanges) || size(self.loadBalancerSourceRanges) == 0 || (has(self.type) && self.type == 'LoadBalancer')":
     (self) => list(self, 'loadBalancerSourceRanges').length === 0 || text(self, 'type') === 'LoadBalancer',
   'self.journal.epoch > oldSelf.journal.epoch || (self.journal.epoch == oldSelf.journal.epoch && self.journal.seq >= oldSelf.journal.seq)':

@@ -175,11 +175,15 @@ function end(desk: Desk, key: string, running: Running): void {
   if (running.stopping) return;
   running.stopping = true;
   const { schedule, chance } = desk.habitat;
-  schedule.after(chance.between(300, 4000), () => {
+  const over = (): void => {
     running.member?.stop();
     running.member = null;
     const pod = desk.client.get('Pod', ...keyParts(key));
     if (pod !== null && uidOf(pod) === running.uid) desk.client.remove(pod, { gracePeriodSeconds: 0 });
+  };
+  schedule.after(chance.between(300, 4000), () => {
+    if (running.member === null) over();
+    else running.member.leave(over);
   });
 }
 

@@ -8,6 +8,7 @@ import { g8 } from './g8-secrets.ts';
 import { g9 } from './g9-status.ts';
 import { generatedOnce } from './c-generated.ts';
 import { once } from './o-once.ts';
+import { confirmed } from './r-confirmed.ts';
 import { acknowledged } from './j-acknowledged.ts';
 import { knowsWhatIsThere } from './k-knowledge.ts';
 import { skippedIsIdentity } from './s-skipped.ts';
@@ -27,4 +28,5 @@ export const invariants: readonly Invariant[] = [
   skippedIsIdentity,
   knowsWhatIsThere,
   once,
+  confirmed,
 ];

@@ -7,7 +7,7 @@ import { at, text } from '../json.ts';
 import { isDeleting } from '../controllers/client.ts';
 import { addressed } from '../api/places.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
-import { isReady } from '../patroni/member.ts';
+import { isReady } from '../patroni/report.ts';
 import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
 

@@ -4,7 +4,7 @@
  */
 import { at, number, text, type Json } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
-import { isReady } from '../patroni/member.ts';
+import { isReady } from '../patroni/report.ts';
 import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
 

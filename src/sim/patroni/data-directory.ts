@@ -4,6 +4,12 @@
  */
 import { sha256 } from '#src/decision/hash.ts';
 
+/** A row that a client wrote, after all those before it. */
+export interface Row {
+  readonly id: number;
+  readonly before: Row | null;
+}
+
 export interface DataDirectory {
   /** Digits; null before `initdb`. */
   systemIdentifier: string | null;
@@ -12,6 +18,8 @@ export interface DataDirectory {
   position: number;
   /** `database/owner`, as they were made. */
   readonly databases: Set<string>;
+  /** The newest row; null when nobody has written any. */
+  log: Row | null;
   /** No room is left on the volume: PostgreSQL stops, and cannot start. */
   isFull: boolean;
 }
@@ -21,7 +29,7 @@ export const firstPosition = 0x3000000;
 
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
-  return { systemIdentifier: null, timeline: 1, position: 0, databases: new Set(), isFull: false };
+  return { systemIdentifier: null, timeline: 1, position: 0, databases: new Set(), log: null, isFull: false };
 }
 
 /** What `initdb` makes: its identity follows the volume and how often it was done there. */
@@ -37,6 +45,7 @@ export function copy(from: DataDirectory, into: DataDirectory): void {
   into.systemIdentifier = from.systemIdentifier;
   into.timeline = from.timeline;
   into.position = from.position;
+  into.log = from.log;
   into.databases.clear();
   for (const database of from.databases) into.databases.add(database);
 }

@@ -5,13 +5,15 @@
  *     expires. I3. Only a member as far as every other one that can be asked takes over; each take-over begins a timeline.
  */
 import type { ArmedTick } from '#src/ports.ts';
-import { at, list, number, parsed, text, type Json } from '../json.ts';
+import { text, type Json } from '../json.ts';
 
 import type { Client, Habitat } from '../controllers/client.ts';
 import { copy, initialize, type DataDirectory } from './data-directory.ts';
 import { requested } from './failover.ts';
 import { makeParameters } from './parameters.ts';
+import { report, reportDown } from './report.ts';
 import { addressOf, leaderObject, readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
+import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
 
 const loopMs = 10_000;
 const ttlMs = 30_000;
@@ -25,13 +27,11 @@ export type Deed = 'restart' | 'reinit' | 'switchover';
 
 export type Role = 'primary' | 'replica';
 
-export interface Member {
-  readonly name: string;
+export interface Member extends Standby, Pick<SynchronousReplication, 'commit' | 'settle' | 'leave'> {
   /** Whether PostgreSQL answers; readiness follows it. */
   readonly isUp: () => boolean;
   /** Whether PostgreSQL takes writes. */
   readonly isWritable: () => boolean;
-  readonly directory: DataDirectory;
   /** PostgreSQL ends by itself; Patroni lives and starts it again, if it can. */
   readonly panic: () => void;
   /** Something changed: loop now. */
@@ -80,6 +80,8 @@ interface State {
   /** It runs with parameters that it read once. */
   started: boolean;
   startedAt: string;
+  /** The leader that a replica has a connection to; null while it has none. */
+  streamsFrom: string | null;
 }
 
 /** Starts a member. Its pod runs already. */
@@ -97,6 +99,7 @@ export function startMember(ports: MemberPorts): Member {
     hasFailed: false,
     started: false,
     startedAt: '',
+    streamsFrom: null,
   };
   const parameters = makeParameters(String(settings.major));
   const isoNow = (): string => new Date(nowMs()).toISOString();
@@ -104,8 +107,31 @@ export function startMember(ports: MemberPorts): Member {
   function become(role: Role | null): void {
     if (state.role === role) return;
     state.role = role;
+    if (role !== 'replica') state.streamsFrom = null;
+    synchrony.settle();
     ports.onRole();
   }
+
+  function wake(ms: number): void {
+    if (state.dead || state.woken) return;
+    state.woken = true;
+    state.tick?.cancel();
+    state.tick = schedule.after(ms, loop);
+  }
+
+  const isWritable = (): boolean => !state.dead && state.role === 'primary';
+  const synchrony = makeSynchrony({
+    client,
+    settings,
+    schedule,
+    podName,
+    directory,
+    others: ports.others,
+    isWritable,
+    isDead: () => state.dead,
+    again: wake,
+    tell,
+  });
 
   function pod(): Json | null {
     const object = client.get('Pod', settings.namespace, podName);
@@ -169,7 +195,8 @@ export function startMember(ports: MemberPorts): Member {
     if (request === null) return false;
     const candidate = ports.others().find(({ name }) => name === request.candidate);
     const isMine = request.leader === '' || request.leader === podName;
-    if (!isMine || candidate === undefined || !candidate.isUp() || candidate.directory.isFull) {
+    const isFit = candidate?.isUp() === true && !candidate.directory.isFull && synchrony.mayLead(candidate.name);
+    if (!isMine || candidate === undefined || !isFit) {
       request.clear();
       return false;
     }
@@ -186,15 +213,20 @@ export function startMember(ports: MemberPorts): Member {
     directory.position += idleWalBytes;
     if (!writeKey(key, true)) return;
     state.renewedMs = schedule.elapsedMs();
+    if (state.role !== 'primary' && !synchrony.promote()) return;
     become('primary');
+    synchrony.lead();
   }
 
   function follow(holder: string): void {
     const leader = ports.others().find((other) => other.name === holder);
     become('replica');
     if (leader === undefined || !leader.isWritable()) return;
+    const isNew = state.streamsFrom !== holder;
     if (directory.timeline < leader.directory.timeline || directory.position <= leader.directory.position)
       copy(leader.directory, directory);
+    state.streamsFrom = holder;
+    if (isNew) leader.settle();
   }
 
   function isExpired(key: LeaderKey): boolean {
@@ -205,18 +237,16 @@ export function startMember(ports: MemberPorts): Member {
   }
 
   function race(key: LeaderKey): void {
-    const ahead = ports
-      .others()
-      .some(
-        ({ directory: other }) =>
-          other.systemIdentifier !== null && !other.isFull && other.position > directory.position,
-      );
+    const rivals = ports.others().filter((other) => synchrony.mayLead(other.name));
+    const ahead = rivals.some(
+      ({ directory: other }) => other.systemIdentifier !== null && !other.isFull && other.position > directory.position,
+    );
     const request = requested(client, settings);
     const favoured = ports.others().some((other) => other.name === request?.candidate && other.isUp());
-    if (ahead || favoured) return become('replica');
+    if (ahead || favoured || !synchrony.mayLead(podName)) return become('replica');
     const config = readConfig(client, settings);
     const name = `${settings.scope}-config`;
-    if (!writeKey(key, false)) return;
+    if (!writeKey(key, false) || !synchrony.promote()) return;
     request?.clear();
     state.renewedMs = schedule.elapsedMs();
     const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
@@ -265,23 +295,32 @@ export function startMember(ports: MemberPorts): Member {
   }
 
   function reinitialize(): void {
-    if (state.busy || state.role === 'primary') return;
-    state.started = false;
+    if (state.busy || state.role === 'primary' || synchrony.isLeaving()) return;
     ports.onDeed('reinit');
+    synchrony.leave(emptied);
+  }
+
+  function emptied(): void {
+    if (state.dead || state.role === 'primary') return;
+    state.started = false;
     directory.systemIdentifier = null;
     become(null);
-    reportDown('creating replica');
+    reportDown(client, settings, pod(), 'creating replica');
     loop();
   }
 
   function restart(onlyPending: boolean): void {
     if (state.busy || state.role === null || (onlyPending && !parameters.isRestartPending())) return;
-    const { role } = state;
+    if (synchrony.isLeaving()) return;
     if (!onlyPending) ports.onDeed('restart');
-    state.started = false;
-    become(null);
-    takes(500, 2500, () => {
-      if (configured()) become(role);
+    synchrony.leave(() => {
+      if (state.dead || state.busy || state.role === null) return;
+      const { role } = state;
+      state.started = false;
+      become(null);
+      takes(500, 2500, () => {
+        if (configured()) become(role);
+      });
     });
   }
 
@@ -291,40 +330,14 @@ export function startMember(ports: MemberPorts): Member {
     if (key.holder === podName && state.hasFailed)
       write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
     state.hasFailed = true;
-    reportDown('start failed');
+    reportDown(client, settings, pod(), 'start failed');
   }
 
-  function reportDown(word: 'start failed' | 'creating replica'): void {
-    const mine = pod();
-    if (mine === null) return;
-    const { annotations, labels } = at(mine, 'metadata');
-    const before = at(parsed(text(annotations, 'status') || null));
-    const { xlog_location: _position, timeline: _timeline, replication_state: _state, ...rest } = before;
-    const status = JSON.stringify({ ...rest, state: word, role: word === 'start failed' ? 'demoted' : 'replica' });
-    if (text(annotations, 'status') === status && !(settings.roleLabel in at(labels))) return;
-    client.patch(mine, { metadata: { annotations: { status }, labels: { [settings.roleLabel]: null } } });
-  }
-
-  function report(): void {
-    const mine = pod();
-    if (mine === null || state.role === null) return;
-    const since4 = settings.major > 15;
-    const leads = state.role === 'primary';
-    const status = JSON.stringify({
-      conn_url: `postgres://${text(mine, 'status', 'podIP')}:5432/postgres`,
-      api_url: `http://${text(mine, 'status', 'podIP')}:8008/patroni`,
-      state: 'running',
-      role: leads ? (since4 ? 'primary' : 'master') : 'replica',
-      version: since4 ? '4.0.4' : '3.0.2',
-      xlog_location: directory.position,
-      timeline: directory.timeline,
-      ...(parameters.isRestartPending() ? { pending_restart: true } : {}),
-      ...(since4 && !leads ? { replication_state: 'streaming' } : {}),
-    });
-    const role = leads ? settings.leaderLabel : 'replica';
-    const { annotations, labels } = at(mine, 'metadata');
-    if (text(annotations, 'status') === status && text(labels, settings.roleLabel) === role) return;
-    client.patch(mine, { metadata: { annotations: { status }, labels: { [settings.roleLabel]: role } } });
+  function tell(): void {
+    if (state.role === null) return;
+    const isRestartPending = parameters.isRestartPending();
+    const account = { leads: state.role === 'primary', directory, isRestartPending, isLeaving: synchrony.isLeaving() };
+    report(client, settings, pod(), account);
   }
 
   function loop(): void {
@@ -341,7 +354,7 @@ export function startMember(ports: MemberPorts): Member {
     if (directory.systemIdentifier !== null && !configured()) return failToStart();
     state.hasFailed = false;
     haLoop();
-    report();
+    tell();
     return undefined;
   }
 
@@ -350,17 +363,19 @@ export function startMember(ports: MemberPorts): Member {
     name: podName,
     directory,
     isUp: () => !state.dead && state.role !== null,
-    isWritable: () => !state.dead && state.role === 'primary',
+    isWritable,
+    commit: synchrony.commit,
+    settle: synchrony.settle,
+    streamsFrom: () => (state.dead ? null : state.streamsFrom),
+    isLeaving: synchrony.isLeaving,
+    leave: synchrony.leave,
     panic: () => become(null),
     restart,
     reinitialize,
     startedAt: () => state.startedAt,
     shownSettings: parameters.shown,
     wake: () => {
-      if (state.dead || state.woken) return;
-      state.woken = true;
-      state.tick?.cancel();
-      state.tick = schedule.after(chance.between(20, 200), loop);
+      if (!state.dead && !state.woken) wake(chance.between(20, 200));
     },
     kill: () => {
       state.dead = true;
@@ -376,17 +391,4 @@ export function startMember(ports: MemberPorts): Member {
       ports.onRole();
     },
   };
-}
-
-/** The newest report of a member, as its pod bears it; for stories and checks. */
-export function reportOf(pod: unknown): { readonly role: string; readonly timeline: number } {
-  const report = parsed(text(pod, 'metadata', 'annotations', 'status') || null);
-  return { role: text(report, 'role'), timeline: number(report, 0, 'timeline') };
-}
-
-/** Whether a pod's conditions say that it is ready. */
-export function isReady(pod: unknown): boolean {
-  return list(pod, 'status', 'conditions').some(
-    (each) => text(each, 'type') === 'Ready' && text(each, 'status') === 'True',
-  );
 }

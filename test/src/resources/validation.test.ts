@@ -19,7 +19,6 @@ const edit = (change: Partial<PostgresClusterSpec>, from: PostgresClusterSpec = 
 
 /** A use of each field that is not built yet. */
 const uses: Partial<PostgresClusterSpec> = {
-  synchronous: { mode: 'Required', count: 1 },
   backup: { schedule: '0 1 * * *', destination: { type: 'GCS', bucket: 'b', credentialsSecret: 's' } },
   restore: { cluster: 'other' },
   clone: { cluster: 'other' },
@@ -65,6 +64,25 @@ describe('what takes effect when', () => {
   it.each(Object.entries(idle))('%s at its default is no use', (field, value) => {
     expect(creation({ [field]: value })).toEqual([]);
     expect(edit({ [field]: value })).toEqual([]);
+  });
+});
+
+describe('synchronous replication that is required', () => {
+  const three: PostgresClusterSpec = { ...minimalSpec, replicas: 3, synchronous: { mode: 'Required', count: 2 } };
+
+  it.each([1, 2])('is refused on %d members, of which two replicas could never confirm', (replicas) => {
+    expect(creation({ ...three, replicas })).toEqual(['spec.synchronous.count']);
+    expect(edit({ replicas }, three)).toEqual(['spec.synchronous.count']);
+  });
+
+  it('is taken where one replica more stays than has to confirm, and left with the members it needs', () => {
+    expect(creation(three)).toEqual([]);
+    expect(edit({ replicas: 2, synchronous: { mode: 'Required', count: 1 } }, three)).toEqual([]);
+    expect(edit({ replicas: 1, synchronous: { mode: 'Off' } }, three)).toEqual([]);
+  });
+
+  it('but preferred asks for no number of members', () => {
+    expect(creation({ replicas: 1, synchronous: { mode: 'Preferred', count: 9 } })).toEqual([]);
   });
 });
 
@@ -135,6 +153,7 @@ describe('an edit of a running cluster', () => {
     ['env', { env: [{ name: 'X', value: 'y' }] }],
     ['pgHba', { pgHba: ['local all all peer'] }],
     ['patroni', { patroni: { ttl: 60 } }],
+    ['synchronous', { synchronous: { mode: 'Preferred', count: 1 } }],
   ])('of %s is taken, and takes a procedure', (_field, change) => {
     const wanted = { ...minimalSpec, ...change };
     expect(editProblems(minimalSpec, wanted, config)).toEqual([]);
