@@ -19,7 +19,7 @@ import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
-import { changedAgain, noAnswer } from './outcomes.ts';
+import { changedAgain, noAnswer, notShown } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
@@ -185,6 +185,7 @@ const forgiven: ReadonlySet<string> = new Set([
   'AlreadyExists',
   changedAgain,
   noAnswer,
+  notShown,
 ]);
 const troubleInARow = 3;
 

@@ -10,9 +10,9 @@ import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
 import type { ClusterObservation, ClusterProjection, ObjectProjection, PublishedStatus } from './observations.ts';
 import { objectKey } from './intents.ts';
-import { learnOutcome } from './outcomes.ts';
-import { windowTimer } from './backoff.ts';
-import { lostObject, sawObject, without } from './world.ts';
+import { learnOutcome, notShown } from './outcomes.ts';
+import { sightMs, windowTimer } from './backoff.ts';
+import { armed, lostObject, sawObject, without } from './world.ts';
 
 /** Facts before anything is known. */
 export function initialFacts(at: number): Facts {
@@ -131,7 +131,7 @@ function synced(
   return { ...known, memory: { ...known.memory, expected } };
 }
 
-function timerFired(facts: Facts, id: string): Facts {
+function timerFired(facts: Facts, id: string, at: number): Facts {
   const memory = { ...facts.memory, timers: without(facts.memory.timers, id) };
   if (id.startsWith('retry/')) {
     const key = id.slice('retry/'.length);
@@ -140,19 +140,33 @@ function timerFired(facts: Facts, id: string): Facts {
     return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
   }
   if (id === 'status' || id === windowTimer || id.startsWith('await/')) return { ...facts, memory };
-  // Of a cluster on its way out nothing is forgotten: it would be left behind. It is read by name instead.
-  if (id === 'sight' && facts.world.cluster?.seen.deleting === true) return { ...facts, memory };
-  if (id === 'sight') return { ...facts, memory: { ...memory, expected: unseenForgotten(facts) } };
+  // Of a cluster on its way out all that is not seen is read anyway.
+  if (id === 'sight' && facts.world.cluster?.seen.deleting !== true)
+    return { ...facts, memory: doubted(facts, memory, at) };
+  if (id === 'sight') return { ...facts, memory };
   const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
   return { ...facts, memory: { ...memory, expired } };
 }
 
-function unseenForgotten(facts: Facts): Memory['expected'] {
-  return Object.fromEntries(
-    Object.entries(facts.memory.expected).filter(
-      ([key]) => key.startsWith('PostgresCluster/') || facts.world.objects[key] !== undefined,
-    ),
+/**
+ * What was created and has not been shown for long is gone, or its watch hangs: it is read by name, until an answer tells.
+ * To take it for gone would leave it behind when the cluster is deleted.
+ */
+function doubted(facts: Facts, memory: Memory, at: number): Memory {
+  const unseen = Object.keys(memory.expected).filter(
+    (key) => !key.startsWith('PostgresCluster/') && facts.world.objects[key] === undefined,
   );
+  if (unseen.length === 0) return memory;
+  const doubts = unseen
+    .filter((key) => memory.failures[key] === undefined)
+    .map((key) => [key, doubt(key, at)] as const);
+  const timers = armed(memory.timers, 'sight', at + sightMs, `no watch has shown ${unseen.join(', ')}`);
+  return { ...memory, timers, failures: { ...memory.failures, ...Object.fromEntries(doubts) } };
+}
+
+function doubt(key: string, at: number): Memory['failures'][string] {
+  const message = `${key} was created and no watch has shown it`;
+  return { count: 1, reason: notShown, message, permanent: false, since: at, waiting: false, needsRead: true };
 }
 
 function processStarted(facts: Facts, at: number): Facts {
@@ -244,7 +258,7 @@ export function learn(facts: Facts, observation: ClusterObservation, at: number)
     case 'LeaderHeard':
       return withWorld(facts, { leaderSilentSince: null });
     case 'TimerFired':
-      return timerFired(facts, observation.id);
+      return timerFired(facts, observation.id, at);
     case 'OutcomeArrived':
       return learnOutcome(facts, observation, at);
     default:

@@ -44,6 +44,9 @@ export const changedAgain = 'ChangedAgain';
 /** Reason of a question, or of a status, that was not answered. */
 export const noAnswer = 'NoAnswer';
 
+/** Reason of an object that was created and that no watch has shown. */
+export const notShown = 'NotShown';
+
 /** Neither side limits the wait. */
 const asSoon = { mostDelayMs: Infinity, notBeforeMs: 0 } as const;
 

@@ -40,6 +40,13 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 1, scenario: 'delete-volumes', steps })).toEqual([]);
   });
 
+  it('a Secret that a hanging watch has not shown for long is not forgotten: what is kept says so', async () => {
+    const steps = [
+      { type: 'request', operator: 'operator-0', nth: 22, fate: { type: 'lost-request', silent: true } },
+    ] as const;
+    for (const seed of [63, 79]) expect(await judged({ seed, scenario: 'delete', steps })).toEqual([]);
+  });
+
   it('what must be read is still read after a new generation: a deletion leaves nothing behind that nobody knew of', async () => {
     const steps = [
       { type: 'request', operator: 'operator-0', nth: 19, fate: { type: 'lost-request', silent: true } },
