@@ -1,19 +1,15 @@
 /** Owns: the cluster that day-two tests work on: three members, one per node, in the setting the environment names. */
 import { operatorNamespace } from '#test/cluster/deploy.ts';
+import { usual, type Setting } from '#test/support/pairwise.ts';
 import { eventually, manifest, namespace, phase, psql, type World } from '../world.ts';
 import type { Subject } from './database.ts';
 import { podsOf, type PodSeen } from './pods.ts';
 
-export interface Setting {
-  readonly version: string;
-  readonly dcs: 'Endpoints' | 'ConfigMaps';
-}
-
 /** DAY2_VERSION and DAY2_DCS, else what most users have. */
 export function settingOfEnvironment(): Setting {
-  const dcs = process.env['DAY2_DCS'] ?? 'Endpoints';
+  const dcs = process.env['DAY2_DCS'] ?? usual.dcs;
   if (dcs !== 'Endpoints' && dcs !== 'ConfigMaps') throw new Error(`DAY2_DCS is ${dcs}: Endpoints or ConfigMaps`);
-  return { version: process.env['DAY2_VERSION'] ?? '17', dcs };
+  return { version: process.env['DAY2_VERSION'] ?? usual.version, dcs };
 }
 
 /** A setting in the words of reports. */
