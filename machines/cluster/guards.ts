@@ -5,7 +5,7 @@
 import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { finalizer, labels, objectNames, ordinalOf } from '../shared/names.ts';
 import { knownFacts } from './knowledge.ts';
-import { desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
+import { actualMembers, desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
@@ -150,12 +150,6 @@ export function membersReady({ facts }: View): Answer {
 /** Phases that expect members to be missing, until their deadline has passed. */
 const procedures: ReadonlySet<string> = new Set(['Creating', 'Updating', 'Scaling']);
 
-/** Members the StatefulSet has; null before it is seen. */
-function statefulSetMembers(facts: Facts): number | null {
-  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
-  return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
-}
-
 /** In Updating with nothing left to do: whoever is missing then, nobody is busy with. */
 function isIdle({ state, facts }: View): boolean {
   const { accepted, rolledOutGeneration, failedRollout, request } = facts.memory;
@@ -169,7 +163,7 @@ export function replicasDegraded(view: View): Answer {
   if (missing.answer !== 'yes') return missing;
   const phase = view.state.split('.')[1] ?? '';
   const missed = membersOf(view.facts).filter((member) => !member.ready);
-  const made = statefulSetMembers(view.facts);
+  const made = actualMembers(view.facts);
   if (
     made !== null &&
     missed.every((member) => ordinalOf(view.facts.world.cluster?.seen.name ?? '', member.name) >= made)

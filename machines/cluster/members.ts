@@ -42,6 +42,12 @@ function clusterName(facts: Facts): string {
   return facts.world.cluster?.seen.name ?? '';
 }
 
+/** Members the StatefulSet has now; null before it is seen. */
+export function actualMembers(facts: Facts): number | null {
+  const detail = facts.world.objects[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`]?.object.detail;
+  return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
+}
+
 /** What Patroni keeps on its object called `name`; null when there is no such object. */
 export function dcsOf(facts: Facts, name: string): DcsSeen | null {
   const kind = facts.memory.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints';

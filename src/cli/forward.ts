@@ -1,4 +1,5 @@
 /** Owns: reaching the operator's loopback API in its pod: a port-forward over the Kubernetes API, open while pgc runs. */
+import { isObject } from '#machines/shared/json.ts';
 import { createServer } from 'node:net';
 import { PortForward } from '@kubernetes/client-node';
 import { Refused } from '#src/errors.ts';
@@ -11,10 +12,6 @@ export interface ForwardOptions {
   readonly kubeconfig: string | null;
   readonly context: string | null;
   readonly namespace: string;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function podName(body: unknown): string | null {

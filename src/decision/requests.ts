@@ -2,6 +2,7 @@
  * Owns: the pieces that requests are made of: paths, preconditions looked up and recorded, applies and merge patches.
  * Called by: `render.ts` and `render-patroni.ts`, which know what each intent asks.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { fieldManagers } from '#machines/shared/names.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { objectKey } from '#machines/cluster/intents.ts';
@@ -34,10 +35,6 @@ export interface Rendered {
 export const applyType = 'application/apply-patch+yaml';
 const mergeType = 'application/merge-patch+json';
 export const jsonPatchType = 'application/json-patch+json';
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** A request to the API server, keys in fixed order. */
 export function api(

@@ -2,6 +2,7 @@
  * Owns: the status of a PostgresCluster as text, and the two hashes that decide when it is written: any change of a field
  * but lag, times and journal; and, at once, any change of phase or of a condition.
  */
+import { isObject, sortedKeys } from '#machines/shared/json.ts';
 import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
@@ -16,21 +17,6 @@ import { sha256 } from './hash.ts';
 import type { ApiRequest } from './record.ts';
 
 type JsonObject = { readonly [key: string]: Json };
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The same value with keys sorted, so that two spellings of one status are one text. */
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map((each: Json) => sorted(each));
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key] ?? null)]),
-  );
-}
 
 const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
 const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
@@ -50,7 +36,7 @@ function withoutRiders(status: JsonObject): JsonObject {
  * uses the same function on the status it reads, so a restart can see that nothing has changed.
  */
 export function statusTextHash(status: Json): string {
-  return sha256(JSON.stringify(sorted(isObject(status) ? withoutRiders(status) : {})));
+  return sha256(JSON.stringify(sortedKeys(isObject(status) ? withoutRiders(status) : {})));
 }
 
 function time(ms: number): string {

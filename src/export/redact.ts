@@ -5,6 +5,7 @@
  * I1. A string is kept only after every known name in it was replaced; maps of the user's own keys are not kept at all.
  * I2. The same name has the same stand-in everywhere in one export.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { genesis, recordHash, type ClusterIdentity, type RecordRow } from '#src/journal/record.ts';
 import { contentOf } from '#src/replay/redecide.ts';
 
@@ -31,10 +32,6 @@ const ourKeys = /^(postgres\.example\.com|app\.kubernetes\.io)\/|^spilo-role$/;
 const addresses = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}\b/gi;
 
 type Json = unknown;
-
-function isObject(value: Json): value is Readonly<Record<string, Json>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Names found so far and what stands for them. */
 interface Names {

@@ -5,6 +5,7 @@
  *     now ends before anybody else may hold the Lease.
  * I2. The epoch never goes back: it is one above all that are known anywhere.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import type { Answer } from './request.ts';
 import type { WireRequest } from './api.ts';
@@ -67,10 +68,6 @@ interface Seen {
   /** Changes whenever somebody renews. */
   readonly mark: string;
   readonly durationMs: number;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function headOf(text: unknown): OperatorHead {

@@ -5,6 +5,7 @@
  * I2. `not-sent` is only said when not a byte can have reached the server.
  * I3. Streams have sockets of their own: however many are open, and whatever befalls the others, neither waits for the other.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Connection } from './connection.ts';
 
@@ -57,10 +58,6 @@ const notSentCodes: ReadonlySet<string> = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null;
-}
 
 function parsed(text: string): unknown {
   try {

@@ -1,4 +1,5 @@
 /** Owns: what the API server knows of our journal: epochs and heads in statuses, read before the journal is opened. */
+import { isObject } from '#machines/shared/json.ts';
 import type { Anchor } from '#src/journal/verify.ts';
 import type { Kube } from '#src/kube/api.ts';
 import { messageOf, Transient } from '#src/errors.ts';
@@ -18,10 +19,6 @@ export interface Anchors {
   readonly clusters: readonly AnchoredCluster[];
   /** Highest epoch in any status; 0 when there is none. */
   readonly epoch: number;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function anchorOf(cluster: unknown): Anchor | null {

@@ -1,4 +1,5 @@
 /** Owns: which of the process's things each stage of the line is given. No behaviour of its own. */
+import { isObject } from '#machines/shared/json.ts';
 import { merge, of, type Observable } from 'rxjs';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import type { DcsMode } from '#machines/cluster/observations.ts';
@@ -31,10 +32,6 @@ export interface Opened {
   readonly writable: Observable<boolean>;
   /** Digests of Secrets under the key of this term; null when there is none. */
   readonly digest: Digest | null;
-}
-
-function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function sourceItems({ options, kube, metrics }: Opened): Observable<StreamInput> {
@@ -145,7 +142,7 @@ function executorPorts({ options, kube, runInPod, journal, lease, digest }: Open
       const projected = projectObject(kind, object, digest);
       return projected.type === 'decoded' ? projected.value : null;
     },
-    ownership: (kind, object) => (isRecord(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),
+    ownership: (kind, object) => (isObject(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),
     mayAct: lease.mayAct,
     epoch: lease.epoch,
     head: journal.writer.head,

@@ -3,6 +3,7 @@
  * A cache is never believed blindly: what is not of this format, this machine and this version of memory is refused, and
  * whoever asked goes back to the rows.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { adopt } from '#machines/cluster/history.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 
@@ -50,10 +51,6 @@ export function buildOfBase(body: string): string | null {
   return base?.build ?? null;
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** What a text of a standing is to this build. */
 export type ReadStanding =
   | { readonly type: 'standing'; readonly standing: Standing }
@@ -69,11 +66,11 @@ export function readStanding(text: string): ReadStanding {
   } catch {
     return { type: 'unusable', because: 'it is no JSON' };
   }
-  if (!isRecord(value)) return { type: 'unusable', because: 'it is no standing' };
+  if (!isObject(value)) return { type: 'unusable', because: 'it is no standing' };
   const { format, at, timerRows, snapshot } = value;
   if (typeof format === 'number' && format > snapshotFormat)
     return { type: 'newer', because: `its format is ${format}, this build knows ${snapshotFormat}` };
-  if (format !== snapshotFormat || typeof at !== 'number' || !isRecord(timerRows))
+  if (format !== snapshotFormat || typeof at !== 'number' || !isObject(timerRows))
     return { type: 'unusable', because: 'it is no standing' };
   const adopted = adopt(snapshot);
   if (adopted.type === 'newer')

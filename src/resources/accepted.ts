@@ -1,18 +1,12 @@
 /**
  * Owns: the accepted spec as text on the StatefulSet, and back: what is being held true outlasts the journal.
  */
+import { sortedKeys } from '#machines/shared/json.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
-}
 
 /** The spec as JSON with sorted keys. */
 export function acceptedSpecText(spec: PostgresClusterSpec): string {
-  return JSON.stringify(sorted(spec));
+  return JSON.stringify(sortedKeys(spec));
 }
 
 function isSpec(value: unknown): value is PostgresClusterSpec {
@@ -21,7 +15,7 @@ function isSpec(value: unknown): value is PostgresClusterSpec {
 
 /** A map of texts as JSON with sorted keys. */
 export function parametersText(parameters: Readonly<Record<string, string>>): string {
-  return JSON.stringify(sorted(parameters));
+  return JSON.stringify(sortedKeys(parameters));
 }
 
 /** Reads a map of texts back; null when the text is none. */

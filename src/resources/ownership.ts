@@ -3,11 +3,10 @@
  * Pure; the door uses it on what is watched, the executor on what an apply answered, so both speak of the same thing.
  * Invariant: API-server defaulting has no manager, so it can never look like drift.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { annotations, fieldManagers } from '#machines/shared/names.ts';
 import type { ForeignPath } from '#machines/cluster/observations.ts';
 import { sha256 } from '#src/decision/hash.ts';
-
-type JsonObject = { readonly [key: string]: unknown };
 
 /** A node of FieldsV1: keys `f:name`, `k:{…}`, `v:…`, `i:n` and `.`. */
 type FieldSet = { readonly [key: string]: FieldSet };
@@ -17,10 +16,6 @@ interface ManagedEntry {
   readonly operation: string;
   readonly subresource: string | null;
   readonly fields: FieldSet;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isFieldSet(value: unknown): value is FieldSet {

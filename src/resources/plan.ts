@@ -2,6 +2,7 @@
  * Owns: what a spec means: the list of objects a cluster consists of, completely rendered, in the order of creation.
  * Pure; memoised by spec and resolved choices, since most observations change neither.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { claimName, objectNames } from '#machines/shared/names.ts';
 import type { DesiredObject, GeneratedKey, Json, Plan } from '#machines/cluster/plan.ts';
 import type { WatchedKind } from '#machines/cluster/observations.ts';
@@ -45,10 +46,6 @@ interface Draft {
   readonly body: Json;
   readonly generated?: readonly GeneratedKey[];
   readonly after?: readonly string[];
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function desired(draft: Draft): DesiredObject {

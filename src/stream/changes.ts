@@ -2,8 +2,9 @@
  * Owns: the words for what differs between two sights of one object: `path: old → new`. A repair explains itself with them.
  * Never: a value of an environment variable (values under `env` are hidden), a value of a Secret (never handed in; digests say whether it is another).
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { SecretDigest } from '#machines/cluster/observations.ts';
-import { isRecord, recordOf } from './door/reading.ts';
+import { recordOf } from './door/reading.ts';
 import { insideEnvironment, spelled } from './fields.ts';
 import type { Sight } from './items.ts';
 
@@ -22,7 +23,7 @@ function flatten(value: unknown, path: string, into: Map<string, string>): void 
     into.set(path, JSON.stringify(value));
     return;
   }
-  if (!isRecord(value)) {
+  if (!isObject(value)) {
     into.set(path, typeof value === 'string' ? value : JSON.stringify(value));
     return;
   }

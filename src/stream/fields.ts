@@ -2,7 +2,8 @@
  * Owns: paths in the notation of managed fields: `f:spec/f:ports/k:{"port":5432}/f:name`. Finding the value at one in a
  * live object, and spelling one for a human: `spec.ports[port=5432].name`.
  */
-import { isRecord, type JsonRecord, parsedRecord } from './door/reading.ts';
+import { isObject } from '#machines/shared/json.ts';
+import { type JsonRecord, parsedRecord } from './door/reading.ts';
 
 function steps(path: string): readonly string[] {
   return path.split(/\/(?=[fkvi]:)/);
@@ -17,12 +18,12 @@ function parsed(text: string): unknown {
 }
 
 function bears(item: unknown, keys: JsonRecord): boolean {
-  return isRecord(item) && Object.entries(keys).every(([key, value]) => item[key] === value);
+  return isObject(item) && Object.entries(keys).every(([key, value]) => item[key] === value);
 }
 
 function below(live: unknown, step: string): unknown {
   const rest = step.slice(2);
-  if (step.startsWith('f:')) return isRecord(live) ? live[rest] : undefined;
+  if (step.startsWith('f:')) return isObject(live) ? live[rest] : undefined;
   if (!Array.isArray(live)) return undefined;
   if (step.startsWith('i:')) return live[Number(rest)];
   if (step.startsWith('v:')) return live.find((item) => item === parsed(rest));

@@ -1,4 +1,5 @@
 /** Owns: what a watch tells. Every list entry and every change is `seen`; what left is `gone`, with its last state. */
+import { isObject } from '#machines/shared/json.ts';
 
 /** A live object whose identity was checked at the border; the rest is unknown until the door reads it. */
 export interface LiveObject {
@@ -24,10 +25,6 @@ export interface WatchTrouble {
   readonly source: string;
   readonly because: string;
   readonly retryInMs: number;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** True for an object with a name, a uid and a resourceVersion; anything else costs only itself. */

@@ -9,6 +9,7 @@
  * I5. Nothing is asked for in a tight loop, whatever the server does.
  * I6. A cache of the server that stands still is found within ten minutes: a list from the store comes that often.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { Observable } from 'rxjs';
 import type { Chance, Clock, CrashPoints, Ticks } from '#src/ports.ts';
 import type { Answer } from '#src/kube/request.ts';
@@ -60,10 +61,6 @@ interface State {
 
 function keyOf(object: LiveObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parsed(line: string): unknown {

@@ -3,6 +3,7 @@
  * lower on a replica than on the primary, so increases go first and decreases wait until those are in force.
  * Invariant: only what the plan states, and what we stated earlier, is ever changed; everything else stays as it is found.
  */
+import { isObject, sortedKeys } from '../../shared/json.ts';
 import type { DynamicParameter, Json, JsonRecord, Plan } from '../plan.ts';
 import { permittedSynchrony, statedSynchrony, withSynchrony, type Synchrony } from './synchrony.ts';
 
@@ -18,28 +19,14 @@ export const replicasFirst: ReadonlySet<string> = new Set([
   'max_worker_processes',
 ]);
 
-function isRecord(value: Json | undefined): value is JsonRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function recordAt(value: JsonRecord, key: string): JsonRecord {
   const found = value[key];
-  return isRecord(found) ? found : {};
+  return isObject(found) ? found : {};
 }
 
 function textOf(value: Json | undefined): string | null {
   if (value === undefined || value === null || typeof value === 'object') return null;
   return String(value);
-}
-
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map((each: Json) => sorted(each));
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key] ?? null)]),
-  );
 }
 
 /** Parameters of a dynamic configuration as texts. */
@@ -73,8 +60,8 @@ function heldBack(found: Readonly<Record<string, string>>, plan: Plan, restartsP
 
 /** A value as it is found when it says the same, else as it is wanted: a number is not rewritten as a text. */
 function unlessSame(found: Json | undefined, wanted: Json): Json {
-  if (isRecord(wanted)) {
-    const below = isRecord(found) ? found : {};
+  if (isObject(wanted)) {
+    const below = isObject(found) ? found : {};
     const changed = Object.entries(wanted).map(([key, each]): [string, Json] => [key, unlessSame(below[key], each)]);
     return { ...below, ...Object.fromEntries(changed) };
   }
@@ -85,7 +72,7 @@ function targetOf(found: JsonRecord, plan: Plan, held: ReadonlySet<string>): Jso
   const names = Object.keys(plan.parameters).sort();
   const gone = new Set(statedNames(found).filter((name) => plan.parameters[name] === undefined));
   const merged = unlessSame(found, plan.dynamic);
-  const whole = isRecord(merged) ? merged : {};
+  const whole = isObject(merged) ? merged : {};
   const before = recordAt(recordAt(found, 'postgresql'), 'parameters');
   const parameters = Object.fromEntries(
     Object.entries(recordAt(recordAt(whole, 'postgresql'), 'parameters'))
@@ -117,8 +104,8 @@ export function nextConfiguration(found: JsonRecord, plan: Plan, standing: Stand
   const { restartsPending, synchrony, streaming } = standing;
   const whole = targetOf(found, plan, heldBack(parametersOf(found), plan, restartsPending));
   const permitted = permittedSynchrony(statedSynchrony(found), synchrony, streaming);
-  const target = sorted(withSynchrony(whole, permitted));
-  if (!isRecord(target) || JSON.stringify(target) === JSON.stringify(sorted(found))) return null;
+  const target = sortedKeys(withSynchrony(whole, permitted));
+  if (!isObject(target) || JSON.stringify(target) === JSON.stringify(sortedKeys(found))) return null;
   return target;
 }
 

@@ -7,7 +7,7 @@
 import { failoverObject, ordinalOf } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, desiredMembers, leaderOf, memberCalled, membersOf } from '../members.ts';
+import { actualMembers, dcsOf, desiredMembers, leaderOf, memberCalled, membersOf } from '../members.ts';
 import { successor } from './succession.ts';
 import { neededMembers, standbysOf } from './synchrony.ts';
 
@@ -24,12 +24,6 @@ export interface ScalingStep {
 
 function step(stage: ScalingStage, because: string, change: Partial<ScalingStep> = {}): ScalingStep {
   return { stage, because, handOver: null, isHeld: false, ...change };
-}
-
-/** Members the StatefulSet has now; null before it is seen. */
-function actualMembers(facts: Facts): number | null {
-  const detail = facts.world.objects[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`]?.object.detail;
-  return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
 }
 
 /** Pods with an ordinal of `from` and above. */

@@ -9,6 +9,7 @@
  *   R      changes nothing
  * A type without a row does not compile.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { IntentType } from '#machines/cluster/intents.ts';
 import type { Outcome, WatchedKind } from '#machines/cluster/observations.ts';
 import { watchedKinds } from '#machines/cluster/observations.ts';
@@ -35,10 +36,6 @@ const kinds: ReadonlySet<string> = new Set(watchedKinds);
 
 function watchedKind(kind: string): WatchedKind | null {
   return kinds.has(kind) ? (kind as WatchedKind) : null;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function uidOf(body: unknown): string {

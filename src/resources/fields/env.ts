@@ -2,10 +2,11 @@
  * Owns: spec.env: which variables of the database container are the user's to set, and what else is wrong with them. Values
  * are never shown: somebody may have put a password there.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import { isRecord, problem } from './grammar.ts';
+import { problem } from './grammar.ts';
 
 /** Set by the operator, baked into the image, or the base of what it does with its volume; the CRD has the same lists. */
 export const protectedNames = [
@@ -87,7 +88,7 @@ function sourceProblems(path: string, from: Readonly<Record<string, unknown>>): 
   if (needs === undefined || more.length > 0)
     return [problem(path, Object.keys(from).join(', '), `must have one of ${Object.keys(sources).join(', ')}`)];
   const below = from[source];
-  if (!isRecord(below)) return [problem(`${path}.${source}`, null, 'must be an object')];
+  if (!isObject(below)) return [problem(`${path}.${source}`, null, 'must be an object')];
   const missing = needs.filter((key) => typeof below[key] !== 'string' || below[key] === '');
   const unknown = Object.keys(below).filter((key) => !optional.has(key));
   return [

@@ -2,11 +2,6 @@
 import type { Problem } from '#machines/cluster/plan.ts';
 import type { ComparedValue } from '#machines/shared/answer.ts';
 
-/** True for a JSON object; false for null and for a list. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** A value as a condition shows it: never an object. */
 export function shown(value: unknown): ComparedValue {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;

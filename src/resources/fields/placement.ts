@@ -2,19 +2,12 @@
  * Owns: spec.placement: what is wrong with it, and what of a pod it becomes. Its parts are Kubernetes' own types, whose
  * shapes stand here as a table: what the API server would refuse of a template is told before anything is changed.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { memberLabels } from '../metadata.ts';
-import {
-  isLabelValue,
-  isQualifiedName,
-  isRecord,
-  labelValueRule,
-  problem,
-  qualifiedRule,
-  subdomainGrammar,
-} from './grammar.ts';
+import { isLabelValue, isQualifiedName, labelValueRule, problem, qualifiedRule, subdomainGrammar } from './grammar.ts';
 
 /** What may stand at a place; an object knows all its fields. */
 type Shape =
@@ -106,7 +99,7 @@ const spread: Shape = {
 };
 
 function labelProblems(path: string, value: unknown): readonly Problem[] {
-  if (!isRecord(value)) return [problem(path, value, 'must be a map of texts')];
+  if (!isObject(value)) return [problem(path, value, 'must be a map of texts')];
   return Object.entries(value).flatMap(([key, each]) => {
     const here = `${path}.${key.slice(0, 120)}`;
     if (!isQualifiedName(key)) return [problem(here, key, qualifiedRule)];
@@ -133,7 +126,7 @@ function shapeProblems(path: string, value: unknown, shape: Shape): readonly Pro
       return [problem(path, value, `must have at least ${shape.least ?? 0} items`)];
     return value.flatMap((each: unknown, index) => shapeProblems(`${path}[${index}]`, each, shape.list));
   }
-  if (!isRecord(value)) return [problem(path, value, 'must be an object')];
+  if (!isObject(value)) return [problem(path, value, 'must be an object')];
   const missing = (shape.needs ?? []).filter((key) => value[key] === undefined);
   const inside = Object.entries(value).flatMap(([key, each]) => {
     const below = shape.fields[key];

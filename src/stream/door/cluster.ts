@@ -5,24 +5,14 @@
  * I2. A PostgresCluster whose fields do not have their shapes is told with what is wrong: half a spec is no wish, and
  *     nothing of it is accepted, but its condition can say so and a cluster that runs goes on with the spec it has.
  */
+import { isObject, sortedKeys } from '#machines/shared/json.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { apiGroup } from '#machines/shared/names.ts';
 import type { ClusterProjection, DcsMode, Misfit, PublishedStatus } from '#machines/cluster/observations.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import { statusTextHash } from '#src/decision/status.ts';
 import { addressOf } from './metadata.ts';
-import {
-  type Decoded,
-  isRecord,
-  type JsonRecord,
-  listOf,
-  numberOf,
-  recordOf,
-  sorted,
-  textMapOf,
-  textOf,
-  textsOf,
-} from './reading.ts';
+import { type Decoded, type JsonRecord, listOf, numberOf, recordOf, textMapOf, textOf, textsOf } from './reading.ts';
 import { misfits, specShapes } from './shapes.ts';
 
 const specShape = { type: 'object', needs: ['version', 'storage'], fields: specShapes } as const;
@@ -30,7 +20,7 @@ const specShape = { type: 'object', needs: ['version', 'storage'], fields: specS
 /** The fields the schema knows, keys sorted throughout. The cast is vouched for by `misfits`. */
 function specOf(spec: JsonRecord): PostgresClusterSpec {
   const known = Object.entries(spec).filter(([field]) => field in specShapes);
-  return sorted(Object.fromEntries(known)) as PostgresClusterSpec;
+  return sortedKeys(Object.fromEntries(known)) as PostgresClusterSpec;
 }
 
 /**
@@ -67,7 +57,7 @@ export function projectCluster(object: unknown): Decoded<ClusterProjection> {
       deleting: textOf(metadata['deletionTimestamp']) !== null,
       finalizers: textsOf(metadata['finalizers']),
       annotations: textMapOf(metadata['annotations'], (key) => key.startsWith(`${apiGroup}/`)),
-      ...(problems.length === 0 && isRecord(spec)
+      ...(problems.length === 0 && isObject(spec)
         ? { spec: specOf(spec) }
         : { spec: safeSpec(spec, problems), misfits: problems }),
     },
@@ -80,7 +70,7 @@ function dcsMode(value: unknown): DcsMode | null {
 
 function conditionsOf(status: JsonRecord): PublishedStatus['conditions'] {
   return listOf(status['conditions'])
-    .filter(isRecord)
+    .filter(isObject)
     .map((condition) => ({
       type: textOf(condition['type']) ?? '',
       status: textOf(condition['status']) ?? 'Unknown',

@@ -1,19 +1,10 @@
 /**
  * Owns: what stands in the metadata of every object: where it belongs, and the part of it that passes the door.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { annotations, apiGroup, labels } from '#machines/shared/names.ts';
 import type { OwnerSeen } from '#machines/cluster/observations.ts';
-import {
-  type Decoded,
-  isRecord,
-  type JsonRecord,
-  listOf,
-  numberOf,
-  recordOf,
-  textMapOf,
-  textOf,
-  textsOf,
-} from './reading.ts';
+import { type Decoded, type JsonRecord, listOf, numberOf, recordOf, textMapOf, textOf, textsOf } from './reading.ts';
 
 /** Identity and place of a live object. `resourceVersion` is for the versions cache alone and never becomes a fact. */
 export interface Address {
@@ -49,7 +40,7 @@ export function isOurs(annotation: string): boolean {
 
 function ownersOf(metadata: JsonRecord): readonly OwnerSeen[] {
   return listOf(metadata['ownerReferences'])
-    .filter(isRecord)
+    .filter(isObject)
     .map((owner) => ({
       kind: textOf(owner['kind']) ?? '',
       name: textOf(owner['name']) ?? '',

@@ -2,6 +2,7 @@
  * Owns: the details of all watched kinds but the pod: workload, network, configuration, volumes.
  * Never: a Secret's values, a ConfigMap's data, a StatefulSet's template but for its hash.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type {
   ConfigMapDetail,
   EndpointsDetail,
@@ -14,7 +15,7 @@ import type {
 import { annotations } from '#machines/shared/names.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { dcsSeen } from './patroni.ts';
-import { isRecord, type JsonRecord, listOf, numberOf, recordOf, textMapOf, textOf } from './reading.ts';
+import { type JsonRecord, listOf, numberOf, recordOf, textMapOf, textOf } from './reading.ts';
 
 /** An absent `spec.replicas` means one to Kubernetes. */
 export function statefulSetDetail(object: JsonRecord): StatefulSetDetail {
@@ -35,7 +36,7 @@ export function statefulSetDetail(object: JsonRecord): StatefulSetDetail {
 /** `selector` is null for a Service whose Endpoints somebody else writes. */
 export function serviceDetail(object: JsonRecord): ServiceDetail {
   const selector = recordOf(object['spec'])['selector'];
-  return { type: 'Service', selector: isRecord(selector) ? textMapOf(selector) : null };
+  return { type: 'Service', selector: isObject(selector) ? textMapOf(selector) : null };
 }
 
 function annotationsOf(object: JsonRecord): JsonRecord {
@@ -100,7 +101,7 @@ export function canonicalQuantity(text: string): string {
 function resizingOf(status: JsonRecord): { readonly resizing?: string } {
   const stated = textOf(recordOf(status['allocatedResourceStatuses'])['storage']);
   const condition = listOf(status['conditions'])
-    .filter(isRecord)
+    .filter(isObject)
     .find((each) => each['status'] === 'True' && /Resiz/.test(textOf(each['type']) ?? ''));
   const resizing = stated ?? textOf(condition?.['type']);
   return resizing === null ? {} : { resizing };

@@ -7,8 +7,9 @@
  * I3. The system identifier stays text: it exceeds 2^53.
  * I4. Damaged JSON is null and costs only itself.
  */
+import { isObject, sortedKeys } from '#machines/shared/json.ts';
 import type { DcsSeen, PatroniMember } from '#machines/cluster/observations.ts';
-import { isRecord, type JsonRecord, numberOf, parsedRecord, sorted, textOf } from './reading.ts';
+import { type JsonRecord, numberOf, parsedRecord, textOf } from './reading.ts';
 
 /** Bytes; the size of a WAL segment as Spilo builds clusters. */
 export const positionStepBytes = 16 * 1024 * 1024;
@@ -52,7 +53,7 @@ export function dcsSeen(annotations: JsonRecord): DcsSeen {
     ttlSeconds: wholeNumber(textOf(annotations['ttl'])),
     systemIdentifier: identifier !== null && /^\d{1,20}$/.test(identifier) ? identifier : null,
     paused: config?.['pause'] === true,
-    config: config === null || holdsSecret(config) ? null : (sorted(config) as DcsSeen['config']),
+    config: config === null || holdsSecret(config) ? null : (sortedKeys(config) as DcsSeen['config']),
     failover: failoverSeen(annotations),
     syncStandbys: standbysSeen(annotations['sync_standby']),
   };
@@ -63,7 +64,7 @@ const secretKey = /pass|secret|token|conninfo/i;
 
 function holdsSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(holdsSecret);
-  if (!isRecord(value)) return false;
+  if (!isObject(value)) return false;
   return Object.entries(value).some(([key, each]) => secretKey.test(key) || holdsSecret(each));
 }
 

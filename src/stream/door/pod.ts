@@ -2,10 +2,11 @@
  * Owns: the detail of a pod: whether it is Ready, why it is not, what Patroni reports from it.
  * Never: environment, volumes, commands, or anything else of the spec.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { labels } from '#machines/shared/names.ts';
 import type { PodDetail } from '#machines/cluster/observations.ts';
 import { patroniMember } from './patroni.ts';
-import { isRecord, type JsonRecord, listOf, numberOf, recordOf, textOf } from './reading.ts';
+import { type JsonRecord, listOf, numberOf, recordOf, textOf } from './reading.ts';
 
 /** Longest reason that passes: the scheduler lists every node it turned down. */
 const troubleLengthMax = 200;
@@ -14,14 +15,14 @@ const troubleLengthMax = 200;
 const databaseContainer = 'postgres';
 
 function databaseStatus(status: JsonRecord): JsonRecord {
-  const all = listOf(status['containerStatuses']).filter(isRecord);
+  const all = listOf(status['containerStatuses']).filter(isObject);
   return all.find((each) => each['name'] === databaseContainer) ?? all[0] ?? {};
 }
 
 function condition(status: JsonRecord, type: string): JsonRecord {
   return (
     listOf(status['conditions'])
-      .filter(isRecord)
+      .filter(isObject)
       .find((each) => each['type'] === type) ?? {}
   );
 }
@@ -40,12 +41,12 @@ function waitingReason(waiting: JsonRecord, image: string | null): string | null
 }
 
 function ending(terminated: unknown): string | null {
-  if (!isRecord(terminated)) return null;
+  if (!isObject(terminated)) return null;
   return `${textOf(terminated['reason']) ?? 'Ended'} (${numberOf(terminated['exitCode']) ?? 'no exit code'})`;
 }
 
 function initTrouble(status: JsonRecord): string | null {
-  for (const each of listOf(status['initContainerStatuses']).filter(isRecord)) {
+  for (const each of listOf(status['initContainerStatuses']).filter(isObject)) {
     const reason = textOf(recordOf(recordOf(each['state'])['waiting'])['reason']);
     if (reason !== null && reason !== 'PodInitializing')
       return `init container ${textOf(each['name']) ?? ''}: ${reason}`;
@@ -61,7 +62,7 @@ function troubleOf(status: JsonRecord, container: JsonRecord): string | null {
     return `${textOf(scheduled['reason']) ?? 'Unscheduled'}: ${textOf(scheduled['message']) ?? 'no node takes it'}`;
   }
   const state = recordOf(container['state']);
-  if (isRecord(state['waiting'])) {
+  if (isObject(state['waiting'])) {
     return initTrouble(status) ?? waitingReason(state['waiting'], textOf(container['image'])) ?? 'Waiting';
   }
   const ended = ending(state['terminated']);

@@ -8,6 +8,7 @@
  * I2. No resourceVersion and no managedFields pass: of those, one hash and the paths of foreign managers remain.
  * I3. Equal objects give equal texts; `maskVersion` is raised with every change of what passes.
  */
+import { isObject } from '#machines/shared/json.ts';
 import { fieldManagers } from '#machines/shared/names.ts';
 import type { ForeignPath, ObjectDetail, ObjectProjection, WatchedKind } from '#machines/cluster/observations.ts';
 import { foreignPaths, ownedFields, ownedHash } from '#src/resources/ownership.ts';
@@ -22,7 +23,7 @@ import {
   statefulSetDetail,
 } from './objects.ts';
 import { podDetail } from './pod.ts';
-import { type Decoded, isRecord, type JsonRecord } from './reading.ts';
+import { type Decoded, type JsonRecord } from './reading.ts';
 
 /** Version of the allow-lists; stands in every row. A newer build answers Unknown about fields an older mask dropped. */
 export const maskVersion = 1;
@@ -101,7 +102,7 @@ export function projectObject(
 ): Decoded<ObjectProjection> {
   const address = addressOf(object);
   if (address.type === 'undecodable') return address;
-  if (!isRecord(object)) return { type: 'undecodable', problems: ['it is no JSON object'] };
+  if (!isObject(object)) return { type: 'undecodable', problems: ['it is no JSON object'] };
   const seen = metadataSeen(object);
   const ownership = ownershipSeen(kind, object);
   return {

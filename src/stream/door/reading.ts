@@ -1,4 +1,5 @@
 /** Owns: reading JSON of unknown shape. Every reader is total: what is not as expected is null, or empty. */
+import { isObject } from '#machines/shared/json.ts';
 
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
@@ -7,14 +8,9 @@ export type Decoded<T> =
   | { readonly type: 'decoded'; readonly value: T }
   | { readonly type: 'undecodable'; readonly problems: readonly string[] };
 
-/** True for a JSON object; false for null and for a list. */
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The JSON object; an empty one when it is none. */
 export function recordOf(value: unknown): JsonRecord {
-  return isRecord(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 /** The list; an empty one when it is none. */
@@ -51,23 +47,12 @@ export function textMapOf(
   return kept;
 }
 
-/** The JSON value with the keys of every object in code unit order: equal values become equal texts. */
-export function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted(value[key])]),
-  );
-}
-
 /** The JSON object written in `text`; null when it is absent or damaged: that costs only itself. */
 export function parsedRecord(text: unknown): JsonRecord | null {
   if (typeof text !== 'string') return null;
   try {
     const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : null;
+    return isObject(value) ? value : null;
   } catch {
     return null;
   }

@@ -3,9 +3,9 @@
  * are judged later and end in condition ConfigurationValid; this is only for what no code could touch safely, such as a
  * text where a map should be, which an API server with another schema may let in.
  */
+import { isObject } from '#machines/shared/json.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Misfit } from '#machines/cluster/observations.ts';
-import { isRecord } from './reading.ts';
 
 /** `open` is any JSON object: Kubernetes types that are passed on as they are. */
 export type Shape =
@@ -103,7 +103,7 @@ function fits(value: unknown, shape: keyof typeof words): boolean {
     case 'flag':
       return typeof value === 'boolean';
     case 'open':
-      return isRecord(value);
+      return isObject(value);
   }
 }
 
@@ -118,10 +118,10 @@ export function misfits(value: unknown, shape: Shape, path: string): readonly Mi
       if (!Array.isArray(value)) return wrong(path, value, 'a list');
       return value.flatMap((each: unknown, index) => misfits(each, shape.of, `${path}[${index}]`));
     case 'map':
-      if (!isRecord(value)) return wrong(path, value, 'a map');
+      if (!isObject(value)) return wrong(path, value, 'a map');
       return Object.entries(value).flatMap(([key, each]) => misfits(each, shape.of, `${path}.${key}`));
     case 'object': {
-      if (!isRecord(value)) return wrong(path, value, 'an object');
+      if (!isObject(value)) return wrong(path, value, 'an object');
       const missing = shape.needs
         .filter((key) => value[key] === undefined)
         .map((key) => ({ field: `${path}.${key}`, value: null, rule: 'must be given' }));
