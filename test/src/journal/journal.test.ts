@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readExport } from '#src/cli/export-file.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { exportLines } from '#src/export/ndjson.ts';
@@ -141,6 +141,8 @@ describe('writing', () => {
       const child = spawn(process.execPath, ['--input-type=module', '-e', script, path], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
+      // It writes until it is killed: also when this test has run out of its time.
+      onTestFinished(() => void child.kill('SIGKILL'));
       const goal = acknowledged + 20 + round * 7;
       await new Promise<void>((resolve) => {
         child.stdout.on('data', (chunk: Buffer) => {
