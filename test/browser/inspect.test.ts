@@ -184,6 +184,21 @@ describe('a page that was not opened from here', () => {
     expect(await other.evaluate('window.received.length + window.strayed.length')).toBe(0);
   });
 
+  it('is not heard from a frame within the inspector', async () => {
+    const popup = await opened();
+    const first = await received(popup);
+    const asks = `parent.opener.postMessage({ type: '@statelyai.connected' }, '*'); parent.asked = true`;
+    await popup.evaluate(`{
+      const frame = document.createElement('iframe');
+      frame.srcdoc = ${JSON.stringify(`<script>${asks}</script>`)};
+      document.body.append(frame);
+    }`);
+    await popup.waitForFunction('window.asked');
+    // Answered after what was asked before.
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve))');
+    expect(await popup.evaluate('window.received')).toEqual(first);
+  });
+
   it('is not let in at the WebSocket, with a good ticket, and the ticket stays good', async () => {
     const other = await foreign();
     const outcome = `new Promise((resolve) => {
