@@ -19,6 +19,7 @@ import {
 } from './backoff.ts';
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
+import { podOf } from './members.ts';
 import { armed, lostObject, sawObject, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
@@ -200,12 +201,19 @@ function asked(facts: Facts, closed: Closed, at: number): Facts {
   return { ...facts, memory: { ...memory, timers: settling, configuring: true, verified: {} } };
 }
 
+/** Whether PostgreSQL runs in the pod that was asked: an answer may come when another pod has its name, or it has ended. */
+function stillRuns(facts: Facts, { target, uid }: OpenIntent): boolean {
+  const pod = podOf(facts, target.name);
+  const state = pod?.detail.patroni?.state;
+  return pod !== null && pod.object.uid === uid && (state === 'running' || state === 'streaming');
+}
+
 /** A member said which settings it has, or was told to start anew. */
 function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, string>>, at: number): Facts {
   const { target, uid, type } = closed.intent;
   const { verified } = facts.memory;
   const now =
-    type === 'VerifyParameters'
+    type === 'VerifyParameters' && stillRuns(facts, closed.intent)
       ? { ...verified, [target.name]: { uid: uid ?? '', settings: result } }
       : without(verified, target.name);
   const request = requestAfter(facts.memory.request, closed.intent, result);

@@ -1,9 +1,10 @@
 /**
  * Hazard: a member is asked for its settings, its PostgreSQL starts anew, and the answer to the request for that is lost.
- * What it said before is no longer true, and an operator that goes on believing it waits for ever.
+ * What it said before is no longer true, and an operator that goes on believing it waits for ever. Nor is an answer true that
+ * comes when the pod that gave it is gone.
  */
 import { describe, expect, it } from 'vitest';
-import type { Facts } from '#machines/cluster/facts.ts';
+import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import type { PatroniMember } from '#machines/cluster/observations.ts';
 import { calm, factsOf } from './worlds.ts';
@@ -33,6 +34,37 @@ describe('what a member said of its settings', () => {
 
   it('is forgotten when a restart was due and is no more, whoever did it and whatever was seen of it', () =>
     expect(reported(askedBefore(true), { pendingRestart: false }).memory.verified).toEqual({}));
+
+  it.each<[string, Partial<PatroniMember>, string, boolean]>([
+    ['is kept when it still runs', {}, `Pod-${name}`, true],
+    ['is not kept when another pod has its name by then', {}, 'Pod-before', false],
+    ['is not kept when it has ended by then', { state: 'stopped' }, `Pod-${name}`, false],
+  ])('%s', (_, change, uid, isKept) => {
+    const facts = reported(askedBefore(false), change);
+    const target = { kind: 'Pod', name } as const;
+    const intent = {
+      seq: 7,
+      ordinal: 0,
+      type: 'VerifyParameters',
+      target,
+      uid,
+      textHash: null,
+      since: 0,
+      handled: null,
+    };
+    const open: Memory['open'] = { [`Verify/${name}`]: { ...intent, type: 'VerifyParameters' } };
+    const asked = { ...facts, memory: { ...facts.memory, open, verified: {} } };
+    const outcome = { type: 'done', result: { max_connections: '100' } } as const;
+    const arrived = {
+      type: 'OutcomeArrived',
+      seq: 7,
+      ordinal: 0,
+      intent: 'VerifyParameters',
+      target,
+      outcome,
+    } as const;
+    expect(name in learn(asked, arrived, 1000).memory.verified).toBe(isKept);
+  });
 
   it('is not forgotten when a restart becomes due', () =>
     expect(reported(askedBefore(false), { pendingRestart: true }).memory.verified).toHaveProperty(name));
