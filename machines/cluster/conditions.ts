@@ -296,7 +296,10 @@ export function sentence(view: Assessed): string {
   if (cluster?.deleting === true && phaseOf(view.state) !== 'Deleting') {
     return `${deletionRequested(view).because}: to go on with the deletion set spec.deletionProtection to false`;
   }
-  switch (phaseOf(view.state)) {
+  const phase = phaseOf(view.state);
+  const waits = phase === 'Deleting' ? null : commitsWait(view.facts);
+  if (waits !== null) return `writes wait: ${waits}`;
+  switch (phase) {
     case 'Pending':
       return pendingSentence(view);
     case 'Creating': {

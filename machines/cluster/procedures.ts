@@ -12,7 +12,7 @@ import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
-import { synchronyDue } from './tables/synchrony.ts';
+import { hindrance, synchronyDue } from './tables/synchrony.ts';
 
 /** The accepted spec asks for another number of members than there are. */
 export function replicaCountChanged({ facts }: View): Answer {
@@ -60,6 +60,9 @@ function rolledOut(view: View): Answer {
     const due = synchronyDue(view.facts);
     if (due !== null) return no(due.because, { stage: 'configuring' });
   }
+  // In Running Patroni's next choice is no news; on the way there it is awaited.
+  const other = phase === 'Running' ? null : hindrance({ facts: view.facts, members: membersOf(view.facts) }, '');
+  if (other !== null) return no(`waiting for ${other.because}`, {});
   const { stage, because } = scalingStep(view.facts);
   return whether(phase !== 'Scaling' || stage === 'done', because, { stage });
 }

@@ -125,15 +125,33 @@ function databaseProblems(spec: PostgresClusterSpec): readonly Problem[] {
   return found;
 }
 
+/** A parameter of the spec, however its name is spelled; null when it is not given. */
+function parameterOf(spec: PostgresClusterSpec, name: string): string | null {
+  const given = Object.entries(spec.postgresqlParams ?? {}).find(([each]) => each.toLowerCase() === name);
+  return given?.[1] ?? null;
+}
+
 function synchronyProblems(spec: PostgresClusterSpec): readonly Problem[] {
   const { mode, count } = askedSynchrony(spec);
   if (mode === 'Off') return [];
   if (!Number.isInteger(count) || count < 1 || count > 99)
     return [problem('spec.synchronous.count', count, 'must be a whole number from 1 to 99')];
+  if (mode === 'Preferred') return [];
+  const commit = parameterOf(spec, 'synchronous_commit');
+  const unconfirmed =
+    commit === null || !/^(off|false|no|0|local)$/i.test(commit)
+      ? []
+      : [
+          problem(
+            'spec.synchronous.mode',
+            mode,
+            `contradicts spec.postgresqlParams.synchronous_commit, which is ${commit}: commits would not wait for a replica`,
+          ),
+        ];
   const replicas = spec.replicas ?? 1;
-  if (mode === 'Preferred' || count < replicas) return [];
+  if (count < replicas) return unconfirmed;
   const rule = `must be below spec.replicas, which is ${replicas}: with fewer replicas than have to confirm commits, writes would wait for ever`;
-  return [problem('spec.synchronous.count', count, rule)];
+  return [...unconfirmed, problem('spec.synchronous.count', count, rule)];
 }
 
 /** Faults of a spec for a cluster that is to be created; empty when it can be. */
@@ -215,7 +233,7 @@ export function editProblems(
     (Object.keys(support) as SpecField[]).filter((field) => text(accepted[field]) !== text(wanted[field])),
   );
   // What one field says can be wrong because of another.
-  if (touched.has('replicas')) touched.add('synchronous');
+  if (touched.has('replicas') || touched.has('postgresqlParams')) touched.add('synchronous');
   const invalid = creationProblems(wanted, config).filter((problem) => touched.has(topField(problem)));
   const named = new Set(invalid.map(topField));
   const refused = changed

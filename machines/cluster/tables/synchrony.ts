@@ -16,7 +16,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { configObject, ordinalOf, syncObject } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, leaderOf, memberCalled, membersOf, troubledMembers, type Member } from '../members.ts';
+import { dcsOf, leaderOf, memberCalled, membersOf, podOf, troubledMembers, type Member } from '../members.ts';
 import type { JsonRecord } from '../plan.ts';
 import type { Scene } from './step.ts';
 
@@ -93,8 +93,10 @@ export function roleOf(facts: Facts, { name, role }: Member): 'leader' | 'sync_s
   return role === 'replica' && standbysOf(facts)?.includes(name) === true ? 'sync_standby' : role;
 }
 
-function streams({ role, state }: Member): boolean {
-  return role === 'replica' && (state === 'running' || state === 'streaming');
+/** Its last words are not enough: who is killed says nothing any more. */
+function streams(facts: Facts, { name, role, state }: Member): boolean {
+  const isUp = podOf(facts, name)?.detail.ready === true && podOf(facts, name)?.detail.trouble === null;
+  return isUp && role === 'replica' && (state === 'running' || state === 'streaming');
 }
 
 /** Replicas that stream, also those on their way out. */
@@ -103,7 +105,7 @@ function streamingReplicas(facts: Facts): readonly Member[] {
   return Object.values(facts.world.objects)
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= 0)
     .map(({ object }) => memberCalled(facts, object.name))
-    .filter(streams);
+    .filter((member) => streams(facts, member));
 }
 
 /** Why commits wait although somebody leads, as a clause; null when they do not. */

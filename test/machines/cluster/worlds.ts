@@ -6,7 +6,7 @@ import { annotations, finalizer, labels, oneShots, type OneShot } from '#machine
 import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
-import type { ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
+import type { DcsSeen, ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import type { View } from '#machines/cluster/view.ts';
 import { oncePer } from '#machines/shared/once.ts';
@@ -30,6 +30,8 @@ export interface Choice {
   readonly template: 'new' | 'replica-old' | 'leader-old';
   /** What is asked for once and not done yet. */
   readonly request: 'none' | OneShot;
+  /** Synchronous replication: not asked for, only asked for, in force, in force and nobody confirms, only left over. */
+  readonly synchrony: 'off' | 'asked' | 'confirmed' | 'unconfirmed' | 'left';
 }
 
 /** Two members that run, nothing asked for, nothing in the way. */
@@ -46,6 +48,7 @@ export const calm: Choice = {
   refused: false,
   template: 'new',
   request: 'none',
+  synchrony: 'off',
 };
 
 const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
@@ -61,10 +64,16 @@ const values: { readonly [K in keyof Choice]: readonly Choice[K][] } = {
   refused: [true, false],
   template: ['new', 'replica-old', 'leader-old'],
   request: ['none', ...oneShots],
+  synchrony: ['off', 'asked', 'confirmed', 'unconfirmed', 'left'],
 };
 
 function matters({ template, request, bootstrapped, deleting }: Choice): boolean {
   return request === 'none' || (template !== 'replica-old' && bootstrapped && deleting === 'no');
+}
+
+/** A cluster that is made, and written to. */
+function isWell({ known, deleting, bootstrapped, leader }: Choice): boolean {
+  return known && deleting === 'no' && bootstrapped && leader === 'writable';
 }
 
 /** A request that is taken: its token is acknowledged, and since when members run is known. */
@@ -90,8 +99,9 @@ export function* choices(): IterableIterator<Choice> {
       return [key, value];
     });
     const choice = Object.fromEntries(picked) as unknown as Choice;
-    // Templates and requests matter where everything else is as it should be.
+    // Templates, requests and synchronous replication matter where everything else is as it should be.
     const isPlain = choice.database && choice.statefulSet && !choice.refused;
+    if (choice.synchrony !== 'off' && !(isPlain && isWell(choice))) continue;
     if ((choice.template === 'new' && choice.request === 'none') || (isPlain && matters(choice))) yield choice;
   }
 }
@@ -154,6 +164,21 @@ const dcs = { ttlSeconds: 30, paused: false, ...noKeys };
 /** As Patroni would keep it for a spec without parameters. */
 const config = { postgresql: { parameters: {} }, [markKey]: { parameters: '' } };
 
+const strict = { synchronous_mode: true, synchronous_mode_strict: true, synchronous_node_count: 1 };
+
+/** Patroni's configuration of a choice. */
+function configOf({ synchrony }: Choice): NonNullable<DcsSeen['config']> {
+  return synchrony === 'off' || synchrony === 'asked' ? config : { ...config, ...strict };
+}
+
+/** What Patroni says of who confirms; nothing where it was never asked. */
+function syncOf({ synchrony }: Choice): readonly ObjectProjection[] {
+  if (synchrony === 'off' || synchrony === 'asked') return [];
+  const syncStandbys = synchrony === 'unconfirmed' ? null : [`${name}-1`];
+  const seen = { ...dcs, leader: `${name}-0`, systemIdentifier: null, syncStandbys };
+  return [object('Endpoints', `${name}-sync`, { type: 'Endpoints', dcs: seen })];
+}
+
 function objects(choice: Choice): readonly ObjectProjection[] {
   const gone = choice.deleting === 'background' && choice.ready === 0;
   return [
@@ -167,8 +192,9 @@ function objects(choice: Choice): readonly ObjectProjection[] {
     }),
     object('Endpoints', `${name}-config`, {
       type: 'Endpoints',
-      dcs: { ...dcs, leader: null, systemIdentifier: choice.bootstrapped ? '7' : null, config },
+      dcs: { ...dcs, leader: null, systemIdentifier: choice.bootstrapped ? '7' : null, config: configOf(choice) },
     }),
+    ...syncOf(choice),
   ];
 }
 
@@ -193,6 +219,9 @@ export function factsOf(choice: Choice): Facts {
     replicas: 2,
     storage: { size: '1Gi' },
     deletionProtection: choice.deleting === 'protected',
+    ...(choice.synchrony === 'off' || choice.synchrony === 'left'
+      ? {}
+      : { synchronous: { mode: 'Required' as const, count: 1 } }),
   } as const;
   const generation = choice.generation === 'newer' ? 2 : 1;
   return {

@@ -81,6 +81,16 @@ describe('synchronous replication that is required', () => {
     expect(edit({ replicas: 1, synchronous: { mode: 'Off' } }, three)).toEqual([]);
   });
 
+  it.each(['off', 'local', 'OFF'])('is refused beside synchronous_commit = %s, whichever came first', (commit) => {
+    const postgresqlParams = { Synchronous_Commit: commit };
+    expect(creation({ ...three, postgresqlParams })).toEqual(['spec.synchronous.mode']);
+    expect(edit({ postgresqlParams }, three)).toEqual(['spec.synchronous.mode']);
+    expect(edit({ synchronous: { mode: 'Required' } }, { ...minimalSpec, replicas: 3, postgresqlParams })).toEqual([
+      'spec.synchronous.mode',
+    ]);
+    expect(creation({ ...three, postgresqlParams: { synchronous_commit: 'remote_apply' } })).toEqual([]);
+  });
+
   it('but preferred asks for no number of members', () => {
     expect(creation({ replicas: 1, synchronous: { mode: 'Preferred', count: 9 } })).toEqual([]);
   });
