@@ -75,6 +75,8 @@ interface State {
   seen: { readonly version: string; readonly sinceMs: number } | null;
   tick: ArmedTick | null;
   woken: boolean;
+  /** This loop is one that it was woken for. */
+  isEarly: boolean;
   /** PostgreSQL could not be started in the last loop. */
   hasFailed: boolean;
   /** It runs with parameters that it read once. */
@@ -96,6 +98,7 @@ export function startMember(ports: MemberPorts): Member {
     seen: null,
     tick: null,
     woken: false,
+    isEarly: false,
     hasFailed: false,
     started: false,
     startedAt: '',
@@ -112,11 +115,9 @@ export function startMember(ports: MemberPorts): Member {
     ports.onRole();
   }
 
-  function wake(ms: number): void {
-    if (state.dead || state.woken) return;
-    state.woken = true;
+  function again(ms: number): void {
     state.tick?.cancel();
-    state.tick = schedule.after(ms, loop);
+    if (!state.dead) state.tick = schedule.after(ms, loop);
   }
 
   const isWritable = (): boolean => !state.dead && state.role === 'primary';
@@ -129,7 +130,7 @@ export function startMember(ports: MemberPorts): Member {
     others: ports.others,
     isWritable,
     isDead: () => state.dead,
-    again: wake,
+    again,
     tell,
   });
 
@@ -215,7 +216,8 @@ export function startMember(ports: MemberPorts): Member {
     state.renewedMs = schedule.elapsedMs();
     if (state.role !== 'primary' && !synchrony.promote()) return;
     become('primary');
-    synchrony.lead();
+    // What others are told at once this one sees to in a loop of its own.
+    if (!state.isEarly) synchrony.lead();
   }
 
   function follow(holder: string): void {
@@ -341,10 +343,10 @@ export function startMember(ports: MemberPorts): Member {
   }
 
   function loop(): void {
-    state.tick?.cancel();
+    state.isEarly = state.woken;
     state.woken = false;
+    again(loopMs);
     if (state.dead) return;
-    state.tick = schedule.after(loopMs, loop);
     if (state.busy) return;
     if (!ports.reachesApi()) {
       if (state.role === 'primary' && schedule.elapsedMs() - state.renewedMs >= demoteAfterMs) become('replica');
@@ -375,7 +377,9 @@ export function startMember(ports: MemberPorts): Member {
     startedAt: () => state.startedAt,
     shownSettings: parameters.shown,
     wake: () => {
-      if (!state.dead && !state.woken) wake(chance.between(20, 200));
+      if (state.dead || state.woken) return;
+      state.woken = true;
+      again(chance.between(20, 200));
     },
     kill: () => {
       state.dead = true;
