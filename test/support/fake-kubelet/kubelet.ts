@@ -23,6 +23,7 @@ import {
   type ScopeSettings,
 } from './scope.ts';
 import type { ScopeState } from './patroni.ts';
+import { dynamicOn, syncKeys, writeSync } from './synchrony.ts';
 import { answered } from './psql.ts';
 import { provision, registerNode, storageClass } from './node.ts';
 
@@ -44,6 +45,8 @@ interface Scope {
   state: ScopeState | null;
   /** Who was asked for as the new leader. */
   candidate: string | null;
+  /** What was written of who confirms commits, as text. */
+  sync: string;
   busy: boolean;
   again: boolean;
 }
@@ -54,6 +57,8 @@ interface Desk {
   readonly pods: Map<string, unknown>;
   readonly claims: Map<string, unknown>;
   readonly scopes: Map<string, Scope>;
+  /** Patroni's configurations as they were seen last, by `namespace/scope`. */
+  readonly dynamic: Map<string, Json>;
   readonly down: Map<string, { readonly restarts: number; readonly dead: boolean }>;
   readonly ips: Map<string, string>;
   stopped: boolean;
@@ -163,6 +168,9 @@ async function work(desk: Desk, scope: Scope): Promise<void> {
       now,
       candidate,
     });
+    const keys = syncKeys(desk.dynamic.get(`${settings.namespace}/${settings.scope}`) ?? {}, scope.state, pods);
+    if (JSON.stringify(keys) !== scope.sync) await writeSync(desk.writer, settings, keys);
+    scope.sync = JSON.stringify(keys);
   } else {
     if (scope.state.leader !== null && pods.length === 0) await writeLeader(desk.writer, settings, null, now);
     scope.state = pods.length === 0 ? null : scope.state;
@@ -191,7 +199,14 @@ function takePod(desk: Desk, pod: unknown): void {
   desk.pods.set(keyOf(pod), pod);
   const key = `${settings.namespace}/${settings.scope}`;
   if (!desk.scopes.has(key))
-    desk.scopes.set(key, { settings, state: null, candidate: null, busy: false, again: false });
+    desk.scopes.set(key, {
+      settings,
+      state: null,
+      candidate: null,
+      sync: '{}',
+      busy: false,
+      again: false,
+    });
   nudge(desk, key);
 }
 
@@ -233,6 +248,15 @@ function takeRequest(desk: Desk, object: unknown): void {
   nudge(desk, key);
 }
 
+/** Somebody changed Patroni's configuration. */
+function takeConfiguration(desk: Desk, object: unknown): void {
+  const name = text(object, 'metadata', 'name');
+  const key = `${text(object, 'metadata', 'namespace')}/${name.replace(/-config$/, '')}`;
+  if (!name.endsWith('-config')) return;
+  desk.dynamic.set(key, dynamicOn(object));
+  nudge(desk, key);
+}
+
 function source(kind: string, path: string, query: Readonly<Record<string, string>> = {}): Source {
   // The watch never asks what kind it is; it only hands it on.
   return { name: kind, kind: kind as Source['kind'], path, query, labelled: true, pathOf: () => path };
@@ -249,6 +273,7 @@ export async function startFakeKubelet(kube: Kube): Promise<FakeKubelet> {
     pods: new Map(),
     claims: new Map(),
     scopes: new Map(),
+    dynamic: new Map(),
     down: new Map(),
     ips: new Map(),
     stopped: false,
@@ -263,8 +288,10 @@ export async function startFakeKubelet(kube: Kube): Promise<FakeKubelet> {
   ].map((each) => watchSource(kube, each, ports, () => undefined));
   const subscription: Subscription = merge(...watches).subscribe((item) => {
     if (item.type !== 'seen' && item.type !== 'gone') return;
-    if (item.kind === 'Endpoints' || item.kind === 'ConfigMap') takeRequest(desk, item.object);
-    else if (item.kind === 'Pod') (item.type === 'seen' ? takePod : dropPod)(desk, item.object);
+    if (item.kind === 'Endpoints' || item.kind === 'ConfigMap') {
+      takeRequest(desk, item.object);
+      takeConfiguration(desk, item.object);
+    } else if (item.kind === 'Pod') (item.type === 'seen' ? takePod : dropPod)(desk, item.object);
     else if (item.type === 'gone') desk.claims.delete(keyOf(item.object));
     else {
       desk.claims.set(keyOf(item.object), item.object);

@@ -87,7 +87,8 @@ export function identifierOf(claimUid: string): string {
   return (BigInt(`0x${createHash('sha256').update(claimUid).digest('hex').slice(0, 15)}`) + 7n * 10n ** 18n).toString();
 }
 
-async function put(
+/** Writes annotations onto one of Patroni's objects, and makes it when it is not there. */
+export async function put(
   writer: Writer,
   settings: ScopeSettings,
   name: string,
