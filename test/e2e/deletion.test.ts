@@ -237,12 +237,12 @@ describe('bad input', () => {
       'params',
       '--type=merge',
       '-p',
-      '{"spec":{"synchronous":{"mode":"Preferred"}}}',
+      '{"spec":{"metrics":{"enabled":true}}}',
     );
     await eventually('the condition', async () =>
       (await statusOf(world, where, 'params')).conditions.some(
         ({ type, status, message }) =>
-          type === 'ConfigurationValid' && status === 'False' && message.includes('spec.synchronous'),
+          type === 'ConfigurationValid' && status === 'False' && message.includes('spec.metrics'),
       ),
     );
     expect((await statusOf(world, where, 'params')).phase).toBe('Running');
