@@ -8,7 +8,7 @@ export interface Mutant {
   readonly path: string;
   /** What is wrong with the program once the patch is on. */
   readonly bug: string;
-  /** Class of the taxonomy (T1 to T16), or guarantee (J1 to J6, G1 to G9) that it breaks. */
+  /** Class of the taxonomy (T1 to T16), or guarantee (J1 to J6, G1 to G9, R) that it breaks. */
   readonly kind: string;
   /** `sim ARGUMENTS` or `test FILE [words of a test's name]`. */
   readonly run: string;

@@ -41,10 +41,16 @@ function isRequired(cluster: Json): boolean {
   );
 }
 
+/** A world has one client, whoever asks what became of its rows. */
+const watched = new WeakMap<World, Rows>();
+
 /** Writes rows into every cluster that asks for Required, and tells when one is lost, or on one member alone. */
 export function watchRows(world: World, tell: Tell): Rows {
+  const known = watched.get(world);
+  if (known !== undefined) return known;
   const { schedule, kubelets, api } = world;
   const promised = new Map<string, Promised>();
+  watched.set(world, promised);
   let next = 1;
   let isWriting = false;
 
