@@ -16,6 +16,8 @@ export const retryJitter = 0.1;
 export const holdMs = 2_000;
 /** After an unknown outcome in a database session: longer than the server's own statement timeout of 30 s. */
 export const probeDelayMs = 40_000;
+/** The same for passwords: longer than the command that tells them may live. */
+export const passwordsProbeMs = 12_000;
 /** Between two status writes that are not urgent. */
 export const statusIntervalMs = 10_000;
 /** Our create was answered but the watch has not shown the object: look anew after this long. */

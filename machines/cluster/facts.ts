@@ -12,6 +12,7 @@ import type {
   ObjectRef,
   OperatorConfig,
   PublishedStatus,
+  SecretDigest,
 } from './observations.ts';
 import type { IntentType } from './intents.ts';
 import type { Problem } from './plan.ts';
@@ -77,6 +78,18 @@ export interface ActiveRequest {
   readonly started: Readonly<Record<string, string>>;
   /** Members at which it is done. */
   readonly done: readonly string[];
+  /** It follows from what Secrets say; `token` is a sentence, and nobody has to acknowledge it. */
+  readonly unasked?: true;
+}
+
+/** What is known of the cluster's passwords; never a value. */
+export interface CredentialsMemory {
+  /** Which ones pods are to run with; null for those that the cluster was made with. */
+  readonly revision: string | null;
+  /** What the Secrets said when all of them agreed and nothing was under way; null before that was seen. */
+  readonly settled: SecretDigest | null;
+  /** What roles were told last, and by whom: on another leader or timeline it may be lost. */
+  readonly set: (SecretDigest & { readonly leader: string; readonly timeline: number | null }) | null;
 }
 
 /** Why what was asked for once is not done. Its token is handled all the same: it is asked anew with another one. */
@@ -190,6 +203,7 @@ export interface Memory {
   readonly request: ActiveRequest | null;
   /** By kind, until another of that kind is taken. */
   readonly refused: Readonly<Record<string, RefusedRequest>>;
+  readonly credentials: CredentialsMemory;
   readonly timers: Readonly<Record<string, ArmedTimer>>;
   /** Deadlines that have passed, by timer id, until the state that set them is left. */
   readonly expired: readonly string[];

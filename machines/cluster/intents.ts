@@ -7,7 +7,7 @@
  * preconditions); B first creation; C generated content; D destructive; E foreign, not idempotent; F status and
  * Kubernetes Events; R a read, which changes nothing.
  */
-import type { ObjectRef } from './observations.ts';
+import type { ObjectRef, SecretDigest } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 
 export type EffectClass = 'A1' | 'A2' | 'B' | 'C' | 'D' | 'E' | 'F' | 'R';
@@ -37,6 +37,8 @@ export const effectClasses = {
   VerifyParameters: 'R',
   LabelPod: 'A2',
   GrowVolume: 'A2',
+  SetPasswords: 'E',
+  WriteSecret: 'A2',
   PublishStatus: 'F',
   EmitEvent: 'F',
 } as const satisfies Record<string, EffectClass>;
@@ -99,8 +101,21 @@ export type Intent =
   | (Wish<'GrowVolume'> & OnExisting & { readonly size: string })
   /** Labels and annotations of the spec onto a pod that runs; those that left the spec come off. */
   | (Wish<'LabelPod'> & OnExisting)
+  /** Roles are told what the Secrets say that people read, through the local socket of the primary. */
+  | (Wish<'SetPasswords'> & OnExisting & { readonly owner: string })
+  /** Values of a Secret of this cluster, made or copied in the executor. */
+  | (Wish<'WriteSecret'> & OnExisting & { readonly write: SecretWrite })
   | Wish<'PublishStatus'>
   | (Wish<'EmitEvent'> & { readonly reason: string; readonly note: string; readonly severity: 'Normal' | 'Warning' });
+
+/** What is written into a Secret. Values that are copied must still be those that were seen, or nothing is written. */
+export type SecretWrite =
+  /** New values; the token that asked for them is left on the Secret. */
+  | { readonly type: 'generate'; readonly token: string }
+  /** Into the Secret in force, once roles were told; `renews`: pods have to start anew to follow. */
+  | { readonly type: 'enforce'; readonly renews: boolean; readonly seen: SecretDigest }
+  /** Into a Secret that people read: what is missing, and what follows from its passwords. */
+  | { readonly type: 'complete'; readonly seen: SecretDigest };
 
 /** Identity of a target: at most one open intent stands for each. Status and Events have places of their own. */
 export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
@@ -110,6 +125,7 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'RequestSwitchover') return `Switchover/${intent.target.name}`;
   if (intent.type === 'RestartPostgres') return `Restart/${intent.target.name}`;
   if (intent.type === 'ReloadPostgres') return `Reload/${intent.target.name}`;
+  if (intent.type === 'SetPasswords') return `Passwords/${intent.target.name}`;
   if (intent.type === 'ReinitializeMember') return `Reinitialize/${intent.target.name}`;
   if (intent.type === 'LabelPod') return `Labels/${intent.target.name}`;
   if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;

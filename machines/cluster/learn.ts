@@ -4,7 +4,7 @@
  * Does not own: what follows from the facts (`guards.ts`, `wants.ts`), nor how outcomes change memory (`outcomes.ts`).
  */
 import { assertNever } from '../shared/exhaustive.ts';
-import { annotations } from '../shared/names.ts';
+import { annotations, objectNames } from '../shared/names.ts';
 import { initialConditions } from './published.ts';
 import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
@@ -46,6 +46,7 @@ export function initialFacts(at: number): Facts {
     held: null,
     request: null,
     refused: {},
+    credentials: { revision: null, settled: null, set: null },
     timers: {},
     expired: [],
     conditions: {},
@@ -205,10 +206,21 @@ function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
   return object.name in verified && (!runs || taken) ? without(verified, object.name) : verified;
 }
 
+/** The Secret in force says which credentials it holds; made anew it does not, and the StatefulSet still tells. */
+function withRevision(facts: Facts, object: ObjectProjection): Facts {
+  const { credentials } = facts.memory;
+  const said = object.annotations[annotations.credentials];
+  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const isInForce = object.kind === 'Secret' && object.name === names.credentialsInForce;
+  const isTold = isInForce || (object.kind === 'StatefulSet' && credentials.revision === null);
+  if (said === undefined || !isTold || said === credentials.revision) return facts;
+  return { ...facts, memory: { ...facts.memory, credentials: { ...credentials, revision: said } } };
+}
+
 function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
   const world = sawObject(facts.world, { object, since: at, changed });
   const [timers, verified] = [awaitedNoMore(facts, world, object), answersOf(facts, object)];
-  const next: Facts = { world, memory: { ...facts.memory, timers, verified } };
+  const next = withRevision({ world, memory: { ...facts.memory, timers, verified } }, object);
   if (object.detail.type !== 'StatefulSet') return next;
   // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
   const dcs = object.annotations[annotations.dcs];

@@ -1,6 +1,7 @@
 /** Owns: what a cluster waits for and does next, as one sentence of its status; null when nothing waits. */
 import { objectKey } from './intents.ts';
 import { waitingRequest } from './tables/requests.ts';
+import { waitingRotation } from './tables/rotation.ts';
 import type { View } from './view.ts';
 import { keptBack } from './wants.ts';
 
@@ -15,7 +16,7 @@ function wouldDo(view: View): string | null {
 /** The sentence of `status.nextAction`. */
 export function nextAction(view: View): string | null {
   const { held } = view.facts.memory;
-  const sentences = [wouldDo(view), held?.message ?? null, waitingRequest(view.facts)];
+  const sentences = [wouldDo(view), held?.message ?? null, waitingRequest(view.facts), waitingRotation(view.facts)];
   const said = sentences.filter((each) => each !== null);
   return said.length === 0 ? null : said.join('; ');
 }

@@ -7,6 +7,7 @@ import { finalizer, objectNames } from '../shared/names.ts';
 import {
   awaitMs,
   conflictDelayMs,
+  passwordsProbeMs,
   probeDelayMs,
   retryDelayMs,
   retryDelayMsMin,
@@ -78,6 +79,7 @@ function isReadable(intent: OpenIntent): boolean {
     type !== 'ReinitializeMember' &&
     type !== 'VerifyParameters' &&
     type !== 'LabelPod' &&
+    type !== 'SetPasswords' &&
     type !== 'PublishStatus' &&
     type !== 'ReadObject' &&
     type !== 'CompareObject' &&
@@ -182,11 +184,13 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
     renderHash: intent.textHash,
     ...tolerated(memory.expected[key], intent, outcome),
   };
-  const timers = awaitingSight(facts, closed, outcome, at);
+  const timers =
+    intent.type === 'WriteSecret' ? shownSoon(memory.timers, key, at) : awaitingSight(facts, closed, outcome, at);
   // A new password for the application only takes effect when its role is told.
-  const appSecret = `Secret/${objectNames(facts.world.cluster?.seen.name ?? '').applicationSecret}`;
+  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const isOfApplication = key === `Secret/${names.applicationSecret}` || key === `Secret/${names.credentialsInForce}`;
   const handled =
-    key === appSecret && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
+    isOfApplication && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
   return { ...facts, memory: { ...memory, timers, handled, expected: { ...memory.expected, [key]: expected } } };
 }
 
@@ -206,6 +210,14 @@ function stillRuns(facts: Facts, { target, uid }: OpenIntent): boolean {
   const pod = podOf(facts, target.name);
   const state = pod?.detail.patroni?.state;
   return pod !== null && pod.object.uid === uid && (state === 'running' || state === 'streaming');
+}
+
+/** Roles were told; what, is said in digests. */
+function told(facts: Facts, closed: Closed, { keyId = '', ...values }: Readonly<Record<string, string>>): Facts {
+  const { memory } = facts;
+  const { name: leader } = closed.intent.target;
+  const set = { keyId, values, leader, timeline: memory.leader?.timeline ?? null };
+  return { ...facts, memory: { ...memory, credentials: { ...memory.credentials, set } } };
 }
 
 /** A member said which settings it has, or was told to start anew. */
@@ -264,7 +276,12 @@ function uncertain(before: Facts, closed: Closed, reason: string, at: number): F
     case 'read-and-compare':
       return failed(facts, closed, { ...trouble, needsRead: true, firstDelayMs: conflictDelayMs }, at);
     case 'wait-and-probe':
-      return failed(facts, closed, { ...trouble, needsRead: false, firstDelayMs: probeDelayMs }, at);
+      return failed(
+        facts,
+        closed,
+        { ...trouble, needsRead: false, firstDelayMs: probeDelays[closed.intent.type] ?? probeDelayMs },
+        at,
+      );
     default:
       return assertNever(rule);
   }
@@ -288,6 +305,9 @@ function compared(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type
 function done(facts: Facts, result: Readonly<Record<string, string>>): Facts {
   return { ...facts, memory: { ...facts.memory, handled: { ...facts.memory.handled, ...result } } };
 }
+
+/** Where the server is done with it sooner than with a database that is made. */
+const probeDelays: Partial<Record<OpenIntent['type'], number>> = { SetPasswords: passwordsProbeMs };
 
 const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMin, ...asSoon } as const;
 
@@ -340,10 +360,12 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
       return read(succeeded(next, closed.key), closed, outcome, at);
     case 'compared':
       return compared(succeeded(next, closed.key), closed, outcome);
-    case 'done':
-      return closed.intent.type === 'CreateDatabase'
-        ? done(succeeded(next, closed.key), outcome.result)
-        : answered(succeeded(next, closed.key), closed, outcome.result, at);
+    case 'done': {
+      const after = succeeded(next, closed.key);
+      if (closed.intent.type === 'CreateDatabase') return done(after, outcome.result);
+      if (closed.intent.type === 'SetPasswords') return told(after, closed, outcome.result);
+      return answered(after, closed, outcome.result, at);
+    }
     case 'conflict':
       return failed(next, closed, { ...again, ...outcome, needsRead: true, firstDelayMs: conflictDelayMs }, at);
     case 'refused':

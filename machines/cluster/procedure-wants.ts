@@ -85,6 +85,16 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     }
     case 'replace':
       return onPods(facts, [act.member], (pod) => ({ type: 'DeleteObject', ...pod, because }));
+    case 'passwords': {
+      const { owner } = act;
+      return onPods(facts, [act.leader], (pod) => ({ type: 'SetPasswords', ...pod, owner, because }));
+    }
+    case 'secrets':
+      return act.writes.flatMap(({ secret, write }): readonly Intent[] => {
+        const target = { kind: 'Secret', name: secret } as const;
+        const uid = uidOf(facts, target);
+        return uid === null ? [] : [{ type: 'WriteSecret', target, uid, write, because }];
+      });
     case 'switchover':
       return [switchover(facts, act.leader, act.candidate, because)];
   }

@@ -14,6 +14,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { blamed, failedRolloutToken } from './tables/blame.ts';
 import { heldEdit, type EditJudge } from './tables/permission.ts';
 import { withRequests } from './tables/requests.ts';
+import { withRotation } from './tables/rotation.ts';
 import { armed, without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
@@ -189,7 +190,7 @@ function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
 export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const free: Facts = facts.memory.held === null ? facts : { ...facts, memory: { ...facts.memory, held: null } };
   const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
-  const chosen = withImage(withMode(withRolledOut(withWindow(taken), taken.memory.accepted, judge)));
+  const chosen = withImage(withMode(withRolledOut(taken, taken.memory.accepted, judge)));
   const accepted = withBootstrap(chosen, judge);
-  return withRequests(withLeader(accepted, at));
+  return withWindow(withRotation(withRequests(withLeader(accepted, at)), judge, at));
 }

@@ -6,7 +6,7 @@
 import { dcsFinalizer, finalizer, objectNames } from '../shared/names.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
-import { bootstrapped, leaderWritable } from './guards.ts';
+import { leaderWritable } from './guards.ts';
 import { knownFacts } from './knowledge.ts';
 import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf } from './members.ts';
@@ -54,21 +54,9 @@ function adoptions(view: View): readonly Intent[] {
   });
 }
 
-/** Both Secrets of a database that exists are gone: new passwords would lock everyone out, so a human is asked. */
-function passwordsLost(view: View): boolean {
-  if (bootstrapped(view).answer !== 'yes') return false;
-  const names = objectNames(view.facts.world.cluster?.seen.name ?? '');
-  return (
-    !existsOrCreated(view.facts, `Secret/${names.credentials}`) &&
-    !existsOrCreated(view.facts, `Secret/${names.credentialsInForce}`)
-  );
-}
-
 function creations(view: View): readonly Intent[] {
-  const lost = passwordsLost(view);
   return missingObjects(view.facts, view.plan)
     .filter((desired) => desired.after.every((key) => existsOrCreated(view.facts, key)))
-    .filter((desired) => !(lost && desired.ref.kind === 'Secret'))
     .map((desired): Intent => ({
       type: desired.creation === 'C' ? 'CreateSecret' : 'CreateObject',
       target: desired.ref,

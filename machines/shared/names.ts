@@ -67,10 +67,14 @@ export const annotations = {
   systemIdentifier: 'postgres.example.com/system-identifier',
   major: 'postgres.example.com/major',
   approve: 'postgres.example.com/approve',
+  /** On the Secret in force, the StatefulSet, its template and so on every pod: which credentials; absent for the first ones. */
+  credentials: 'postgres.example.com/credentials',
+  /** On Secrets whose values were made anew: the token that asked for it. */
+  rotated: 'postgres.example.com/rotated',
 } as const;
 
 /** What can be asked for once, by an annotation of this name on the PostgresCluster; tried in this order. */
-export const oneShots = ['reload', 'restart', 'switchover', 'reinit'] as const;
+export const oneShots = ['reload', 'restart', 'switchover', 'reinit', 'rotate-credentials'] as const;
 
 export type OneShot = (typeof oneShots)[number];
 

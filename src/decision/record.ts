@@ -4,7 +4,7 @@
  */
 import type { Answer } from '#machines/shared/answer.ts';
 import type { EffectClass, IntentType } from '#machines/cluster/intents.ts';
-import type { ClusterObservation, ObjectRef, WatchedKind } from '#machines/cluster/observations.ts';
+import type { ClusterObservation, ObjectRef, SecretDigest, WatchedKind } from '#machines/cluster/observations.ts';
 import type { GeneratedKey } from '#machines/cluster/plan.ts';
 
 /** uid and resourceVersion that were looked up for a request; replay answers from here. */
@@ -44,6 +44,8 @@ export interface ApiRequest {
   readonly body: string | null;
   /** Secret values that the executor generates for `$secret` holes. */
   readonly generated: readonly GeneratedKey[];
+  /** Values that are copied must have these digests, or nothing is sent; absent where none are expected. */
+  readonly copies?: SecretDigest;
 }
 
 /** Statements through the local socket of a member's database container. */
@@ -53,7 +55,7 @@ export interface SqlRequest {
   readonly pod: string;
   readonly container: string;
   /** Named procedure that the executor knows; its arguments are data, never a secret. */
-  readonly procedure: 'ensure-application-database' | 'read-settings';
+  readonly procedure: 'ensure-application-database' | 'read-settings' | 'set-passwords';
   readonly arguments: Readonly<Record<string, string>>;
   /** Secret whose key holds the owner's password; null for a procedure that needs none. */
   readonly secret: { readonly name: string; readonly key: string } | null;

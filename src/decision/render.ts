@@ -5,17 +5,22 @@
  */
 import { annotations, dcsFinalizer, fieldManagers, finalizer, labels, objectNames } from '#machines/shared/names.ts';
 import { objectKey, type Intent, type IntentType } from '#machines/cluster/intents.ts';
-import type { ObjectRef } from '#machines/cluster/observations.ts';
-import type { DesiredObject, GeneratedKey, Plan } from '#machines/cluster/plan.ts';
+import type { ObjectRef, SecretDetail } from '#machines/cluster/observations.ts';
+import type { DesiredObject, Plan } from '#machines/cluster/plan.ts';
 import type { SqlRequest } from './record.ts';
+import { applicationKey, memberKeys } from '#machines/cluster/tables/credentials.ts';
+import { copied } from '#src/resources/cluster/secrets.ts';
+import { nextRevision, setPasswords, writeSecret } from './render-secrets.ts';
 import { onMember, patroniConfig, settings, switchover } from './render-patroni.ts';
 import {
   api,
   apply,
+  applyOf,
   applyType,
   desiredOf,
   jsonPatchType,
   lookUp,
+  marked,
   merge,
   pathOf,
   type JsonObject,
@@ -44,24 +49,43 @@ function finalizerRequest(context: RenderContext, uid: string, held: boolean): R
   };
 }
 
-/** Restores the Secret in force from the one people read when only the latter is left. */
-function generatedFor(context: RenderContext, desired: DesiredObject): readonly GeneratedKey[] {
-  const names = objectNames(context.facts.world.cluster?.seen.name ?? '');
-  const spare = context.facts.world.objects[`Secret/${names.credentials}`]?.object.detail;
-  if (desired.ref.name !== names.credentialsInForce || spare === undefined || spare.type !== 'Secret')
-    return desired.generated;
-  return desired.generated.map((generated) =>
-    spare.keys.includes(generated.key)
-      ? { key: generated.key, generator: { type: 'copy', secret: names.credentials, key: generated.key } }
-      : generated,
-  );
+/**
+ * The Secret in force is made again from those that people read, as far as they are left; else its values are new, and so is
+ * what pods are to run with.
+ */
+function restoredFor(context: RenderContext, desired: DesiredObject): Pick<DesiredObject, 'body' | 'generated'> {
+  const { facts } = context;
+  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  if (desired.ref.name !== names.credentialsInForce) return desired;
+  const detailOf = (secret: string): SecretDetail | null => {
+    const detail = facts.world.objects[`Secret/${secret}`]?.object.detail;
+    return detail?.type === 'Secret' ? detail : null;
+  };
+  const keysOf = (secret: string): readonly string[] => detailOf(secret)?.keys ?? [];
+  const [people, application] = [keysOf(names.credentials), keysOf(names.applicationSecret)];
+  const generated = desired.generated.map((each) => {
+    if (each.generator.type !== 'password') return each;
+    if (each.key === applicationKey)
+      return application.includes('password') ? copied(each.key, names.applicationSecret, 'password') : each;
+    return people.includes(each.key) ? copied(each.key, names.credentials) : each;
+  });
+  // What was edited and not told to anybody yet is new too.
+  const { settled } = facts.memory.credentials;
+  const digest = detailOf(names.credentials)?.digest;
+  const isEdited = (key: string): boolean =>
+    digest?.keyId === settled?.keyId && digest?.values[key] !== settled?.values[key];
+  const isMade = facts.memory.systemIdentifier !== null;
+  const isNew = isMade && memberKeys.some((key) => !people.includes(key) || isEdited(key));
+  return {
+    generated,
+    body: isNew ? marked(desired.body, { [annotations.credentials]: nextRevision(context) }) : desired.body,
+  };
 }
 
 function createSecret(context: RenderContext, ref: ObjectRef): Rendered | null {
   const desired = desiredOf(context, ref);
-  const rendered = apply(context, ref, { resourceVersion: '1' }, []);
-  if (desired === null || rendered === null || rendered.request.type !== 'api') return rendered;
-  return { ...rendered, request: { ...rendered.request, generated: generatedFor(context, desired) } };
+  if (desired === null) return null;
+  return applyOf(context, { ...desired, ...restoredFor(context, desired) }, { resourceVersion: '1' }, []);
 }
 
 function adopt(context: RenderContext, intent: Extract<Intent, { type: 'AdoptObject' }>): Rendered | null {
@@ -277,6 +301,8 @@ const renderers: Renderers = {
   ReinitializeMember: onMember,
   VerifyParameters: settings,
   LabelPod: podLabels,
+  SetPasswords: setPasswords,
+  WriteSecret: writeSecret,
   GrowVolume: (context, intent) =>
     merge(
       context,

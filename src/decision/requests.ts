@@ -61,6 +61,28 @@ function withPreconditions(body: Json, preconditions: JsonObject): string {
   return JSON.stringify({ ...object, metadata: { ...metadata, ...preconditions } });
 }
 
+/** A forced apply of an object as it is given. */
+export function applyOf(
+  context: RenderContext,
+  desired: Pick<DesiredObject, 'ref' | 'body' | 'generated'>,
+  preconditions: JsonObject,
+  reads: readonly Read[],
+  query: ApiRequest['query'] = {},
+): Rendered {
+  const body = withPreconditions(desired.body, preconditions);
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, desired.ref),
+      query: { fieldManager: fieldManagers.objects, force: 'true', ...query },
+      contentType: applyType,
+      body,
+      generated: desired.generated,
+    }),
+    reads,
+  };
+}
+
 /** A forced apply of a rendered object; null when the plan has none of that name. */
 export function apply(
   context: RenderContext,
@@ -70,19 +92,15 @@ export function apply(
   query: ApiRequest['query'] = {},
 ): Rendered | null {
   const desired = desiredOf(context, ref);
-  if (desired === null) return null;
-  const body = withPreconditions(desired.body, preconditions);
-  return {
-    request: api({
-      method: 'PATCH',
-      path: pathOf(context, ref),
-      query: { fieldManager: fieldManagers.objects, force: 'true', ...query },
-      contentType: applyType,
-      body,
-      generated: desired.generated,
-    }),
-    reads,
-  };
+  return desired === null ? null : applyOf(context, desired, preconditions, reads, query);
+}
+
+/** The body with more annotations. */
+export function marked(body: Json, marks: Readonly<Record<string, string>>): Json {
+  const object = isObject(body) ? body : {};
+  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+  const annotations = isObject(metadata['annotations']) ? metadata['annotations'] : {};
+  return { ...object, metadata: { ...metadata, annotations: { ...annotations, ...marks } } };
 }
 
 /** uid and resourceVersion of the target; null when they are not known or it is another incarnation. */

@@ -4,6 +4,7 @@ import type { Answer } from '#src/kube/request.ts';
 import type { WireRequest } from '#src/kube/api.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Chance, CrashPoints } from '#src/ports.ts';
+import type { Digest } from '#src/stream/door/objects.ts';
 
 export interface ExecutorPorts {
   readonly send: (request: WireRequest) => Promise<Answer>;
@@ -19,6 +20,8 @@ export interface ExecutorPorts {
   readonly mayAct: () => boolean;
   /** The term in force. */
   readonly epoch: () => number;
+  /** Digests of Secrets under this install's key; null when there is none. */
+  readonly digest: Digest | null;
   /** Durable head of a cluster's chain, for the anchor in status. */
   readonly head: (clusterUid: string) => { readonly epoch: number; readonly seq: number; readonly head: string } | null;
   readonly chance: Chance;

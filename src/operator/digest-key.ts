@@ -8,6 +8,7 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import { fieldManagers, journalKeySecret } from '#machines/shared/names.ts';
+import { applicationKey, memberKeys, uriPassword } from '#machines/cluster/tables/credentials.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
 import type { WireRequest } from '#src/kube/api.ts';
@@ -16,6 +17,7 @@ import type { Chance } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
 import { recordOf } from '#src/stream/door/reading.ts';
 
+const inForceEnd = '-credentials-inforce';
 const keyBytes = 32;
 const dataKey = 'key';
 
@@ -37,14 +39,49 @@ function idOf(key: Uint8Array): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 8);
 }
 
-/** The digest under one key. Where a value stands is part of it: the same password in two places does not show. @param key 32 bytes */
+/**
+ * Where a value stands, as far as its digest tells: a password that people read stands where the one in force does, so that
+ * the two can be compared. By the end of the Secret's name.
+ */
+const places: readonly { readonly end: string; readonly keys: Readonly<Record<string, string>> | null }[] = [
+  { end: inForceEnd, keys: null },
+  { end: '-credentials', keys: { PGPASSWORD: 'POSTGRES_PASSWORD' } },
+  { end: '-app', keys: { password: applicationKey, [uriPassword]: applicationKey } },
+];
+
+function placeOf(name: string, key: string): readonly [string, string] {
+  const found = places.find(({ end }) => name.endsWith(end));
+  if (found === undefined || found.keys === null) return [name, key];
+  const isAlias = key in found.keys || (memberKeys as readonly string[]).includes(key);
+  return isAlias ? [`${name.slice(0, -found.end.length)}${inForceEnd}`, found.keys[key] ?? key] : [name, key];
+}
+
+/** The password that a uri bears, in base64 as the API server gives values; null when it bears none. */
+function passwordIn(uri: string): string | null {
+  try {
+    const { password } = new URL(Buffer.from(uri, 'base64').toString('utf8'));
+    return password === '' ? null : Buffer.from(decodeURIComponent(password), 'utf8').toString('base64');
+  } catch {
+    return null;
+  }
+}
+
+function withUriPassword(data: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const password = data['uri'] === undefined ? null : passwordIn(data['uri']);
+  return password === null ? data : { ...data, [uriPassword]: password };
+}
+
+/**
+ * The digest under one key. Where a value stands is part of it: the same password in two places does not show, but for one
+ * that people read and the one in force. Of a `uri` there is also a digest of the password in it. @param key 32 bytes
+ */
 export function digestWith(key: Uint8Array): Digest {
   const keyId = idOf(key);
   return ({ namespace, name }, data) => {
-    const values = Object.entries(data)
+    const values = Object.entries(withUriPassword(data))
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([each, value]) => {
-        const text = JSON.stringify([namespace, name, each, value]);
+        const text = JSON.stringify([namespace, ...placeOf(name, each), value]);
         return [each, createHmac('sha256', key).update(text).digest('hex').slice(0, 32)];
       });
     return { keyId, values: Object.fromEntries(values) };

@@ -145,6 +145,7 @@ function executorPorts({ options, kube, runInPod, journal, lease, digest }: Open
     ownership: (kind, object) => (isObject(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),
     mayAct: lease.mayAct,
     epoch: lease.epoch,
+    digest,
     head: journal.writer.head,
     chance,
     crash,

@@ -19,6 +19,8 @@ export interface BuildInput {
   readonly claimSize: string;
   /** Members the StatefulSet shall have now: the spec's number, or a step towards it. */
   readonly members: number;
+  /** Which credentials pods are to run with; null for those that the cluster was made with. */
+  readonly credentials: string | null;
   /** The last spec that was true of every member, while another one is accepted; null otherwise. */
   readonly rolledOut: PostgresClusterSpec | null;
   /** The PostgresCluster is on its way out: from then on nothing gets an owner reference, or collection would take it. */

@@ -83,7 +83,7 @@ export function desiredObjects(input: BuildInput): readonly DesiredObject[] {
     { kind: 'RoleBinding', name: names.access, body: roleBinding(input), after: [`Role/${names.access}`] },
     { kind: 'Secret', name: names.credentialsInForce, ...credentialsInForce(input) },
     { kind: 'Secret', name: names.credentials, ...credentials(input), after: [inForce] },
-    { kind: 'Secret', name: names.applicationSecret, ...application(input, databaseOf(input.spec)) },
+    { kind: 'Secret', name: names.applicationSecret, ...application(input, databaseOf(input.spec)), after: [inForce] },
     { kind: 'ConfigMap', name: names.patroniConfig, body: patroniConfigMap(input) },
     { kind: 'Service', name: names.primaryService, body: primaryService(input) },
     { kind: 'Service', name: names.replicaService, body: replicaService(input) },
@@ -136,7 +136,14 @@ export function planOf(facts: Facts): Plan {
   const { imagePullPolicy } = config;
   const bootstrapParameters = facts.memory.bootstrapParameters ?? accepted.spec.postgresqlParams ?? {};
   const claimSize = claimSizeOf(facts) ?? accepted.spec.storage.size;
-  const steps = { claimSize, members: nextMembers(facts), rolledOut: otherSpec(facts), bootstrapParameters };
+  const { revision: credentialsRevision } = facts.memory.credentials;
+  const steps = {
+    claimSize,
+    credentials: credentialsRevision,
+    members: nextMembers(facts),
+    rolledOut: otherSpec(facts),
+    bootstrapParameters,
+  };
   const resolved = { dcs, image, imagePullPolicy, ...steps };
   const input: BuildInput = { uid, namespace, name, spec: accepted.spec, deleting, ...resolved };
   return {
@@ -174,6 +181,7 @@ export function makeBuilders(): Builders {
         nextMembers(facts),
         claimSizeOf(facts),
         facts.memory.bootstrapParameters,
+        facts.memory.credentials.revision,
       ]);
       const known = plans.get(uid);
       if (known !== undefined && known.key === key) return known.plan;

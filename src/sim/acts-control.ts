@@ -1,5 +1,5 @@
 /** Owns: acts of people who tell a cluster what to do once, and what it may do when: approvals, windows, mode Observe. */
-import { number, text } from './json.ts';
+import { at, number, text, type Json } from './json.ts';
 import {
   annotate,
   clusterOf,
@@ -10,6 +10,7 @@ import {
   leaderOf,
   meddle,
   name,
+  namespace,
   replicaServiceType,
   type Act,
 } from './acts.ts';
@@ -18,6 +19,7 @@ import type { World } from './world.ts';
 interface Before {
   readonly starts: string;
   readonly leader: string;
+  readonly secret: string;
   readonly atMs: number;
   readonly token: string;
 }
@@ -34,7 +36,7 @@ function ask(what: string, kind: string, until: (world: World, before: Before) =
     const replica = [...world.kubelets.members().values()].find((member) => !member.isWritable())?.name ?? '';
     const atMs = world.schedule.elapsedMs();
     const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
-    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), atMs, token });
+    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), secret: superuserOf(world), atMs, token });
     annotate(world, cluster, kind, token);
   };
   const isDone = (world: World): boolean => {
@@ -47,6 +49,10 @@ function ask(what: string, kind: string, until: (world: World, before: Before) =
     return false;
   };
   return { what, act, until: isDone };
+}
+
+function superuserOf(world: World): string {
+  return text(valuesOf(world, 'credentials'), 'POSTGRES_PASSWORD');
 }
 
 function startsOf(world: World): string {
@@ -68,6 +74,88 @@ export const toNobody: Act = {
   },
   until: (world) => isRunning(world) && text(clusterOf(world), 'status', 'handled', 'switchover') === 'to shop-9',
 };
+
+/** Values of a Secret of the cluster, in base64. */
+function valuesOf({ user }: World, end: string): Json {
+  return at(user.get('Secret', namespace, `${name}-${end}`), 'data');
+}
+
+function isRotated(world: World): boolean {
+  const [people, inForce, application] = [
+    valuesOf(world, 'credentials'),
+    valuesOf(world, 'credentials-inforce'),
+    valuesOf(world, 'app'),
+  ];
+  const same = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'RESTAPI_PASSWORD'].every(
+    (key) => people[key] === inForce[key],
+  );
+  const replication = text(inForce, 'REPLICATION_PASSWORD');
+  const members = [...world.kubelets.members().values()];
+  const all = members.every(
+    ({ passwords }) => Buffer.from(passwords.replication, 'utf8').toString('base64') === replication,
+  );
+  return same && all && application['password'] === inForce['APPLICATION_PASSWORD'];
+}
+
+/** New passwords for everybody. */
+export const rotate = ask(
+  'a rotation',
+  'rotate-credentials',
+  (world, { secret }) => isRotated(world) && text(valuesOf(world, 'credentials'), 'POSTGRES_PASSWORD') !== secret,
+);
+
+function base64(value: string): string {
+  return Buffer.from(value, 'utf8').toString('base64');
+}
+
+function editSecret(what: string, end: string, data: Json, until: (world: World) => boolean): Act {
+  const act = ({ user }: World): void => {
+    const secret = user.get('Secret', namespace, `${name}-${end}`);
+    if (secret !== null) user.patch(secret, { data });
+  };
+  return { what, act, until };
+}
+
+const chosen = base64('chosen-by-hand-1');
+const alsoChosen = base64('chosen-by-hand-2');
+
+/** Somebody chooses passwords. */
+export const choosePasswords: readonly Act[] = [
+  editSecret(
+    'a replication password chosen by hand',
+    'credentials',
+    { REPLICATION_PASSWORD: chosen },
+    (world) =>
+      isRunning(world) && isRotated(world) && valuesOf(world, 'credentials')['REPLICATION_PASSWORD'] === chosen,
+  ),
+  editSecret(
+    'a password of the application chosen by hand',
+    'app',
+    { password: alsoChosen },
+    (world) =>
+      isRunning(world) &&
+      isRotated(world) &&
+      Buffer.from(text(valuesOf(world, 'app'), 'uri'), 'base64')
+        .toString('utf8')
+        .includes('chosen-by-hand-2'),
+  ),
+];
+
+/** Somebody deletes Secrets. */
+export function loseSecrets(what: string, ends: readonly string[]): Act {
+  const act = ({ user }: World): void => {
+    for (const end of ends) {
+      const secret = user.get('Secret', namespace, `${name}-${end}`);
+      if (secret !== null) user.remove(secret);
+    }
+  };
+  return {
+    what,
+    act,
+    until: (world) =>
+      ends.every((end) => Object.keys(valuesOf(world, end)).length > 0) && isRunning(world) && isRotated(world),
+  };
+}
 
 const next = 'registry/spilo:next';
 

@@ -13,7 +13,18 @@ import {
   replicaServiceType,
   type Act,
 } from './acts.ts';
-import { approval, copyAnew, observe, restartAll, switchOver, toNobody, windows } from './acts-control.ts';
+import {
+  approval,
+  choosePasswords,
+  copyAnew,
+  loseSecrets,
+  observe,
+  rotate,
+  restartAll,
+  switchOver,
+  toNobody,
+  windows,
+} from './acts-control.ts';
 import { alone, asynchronous, fewer, preferred, required } from './acts-synchrony.ts';
 import { isReady } from './patroni/report.ts';
 import type { World } from './world.ts';
@@ -260,6 +271,19 @@ const all: readonly Scenario[] = [
     operators: one,
     acts: [create({ replicas: 4, synchronous: { mode: 'Required' } }), fewer, alone],
   },
+  { name: 'rotate', operators: one, acts: [create({}), rotate] },
+  { name: 'rotate-alone', operators: one, acts: [create({ replicas: 1 }), rotate] },
+  { name: 'rotate-by-hand', operators: one, acts: [create({}), ...choosePasswords] },
+  {
+    name: 'lose-secrets',
+    operators: one,
+    acts: [
+      create({}),
+      loseSecrets('delete what people read', ['credentials', 'app']),
+      loseSecrets('delete what is in force', ['credentials-inforce']),
+      loseSecrets('delete both', ['credentials', 'credentials-inforce']),
+    ],
+  },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 
@@ -300,7 +324,8 @@ export function countObjects(world: World): () => Json {
 
 const fleeting =
   /^(uid|resourceVersion|creationTimestamp|managedFields|generation|clusterIP|clusterIPs|lastTransitionTime)$/;
-const marks = /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit|approve)$/;
+const marks =
+  /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit|approve|credentials|rotated|rotate-credentials|template)$/;
 
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);

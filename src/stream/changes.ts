@@ -2,6 +2,7 @@
  * Owns: the words for what differs between two sights of one object: `path: old → new`. A repair explains itself with them.
  * Never: a value of an environment variable (values under `env` are hidden), a value of a Secret (never handed in; digests say whether it is another).
  */
+import { uriPassword } from '#machines/cluster/tables/credentials.ts';
 import { isObject } from '#machines/shared/json.ts';
 import type { SecretDigest } from '#machines/cluster/observations.ts';
 import { recordOf } from './door/reading.ts';
@@ -93,7 +94,7 @@ function valueChanges(before: Sight, now: Sight): readonly string[] {
     ];
   if (was === undefined || is === undefined) return [];
   return Object.entries(is.values).flatMap(([key, value]) =>
-    was.values[key] === undefined || was.values[key] === value
+    key === uriPassword || was.values[key] === undefined || was.values[key] === value
       ? []
       : [`data.${key}: its value was changed (not shown)`],
   );

@@ -17,6 +17,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { annotations, ordinalOf } from '../../shared/names.ts';
 import type { Facts, HeldEdit } from '../facts.ts';
 import { leaderOf } from '../members.ts';
+import type { Due } from './credentials.ts';
 
 /** What users notice, the least first. */
 export const disruptionClasses = ['None', 'Reload', 'ReplicaRestart', 'Switchover', 'Outage'] as const;
@@ -119,31 +120,61 @@ export interface Edit {
   readonly to: PostgresClusterSpec;
 }
 
-/** Why an edit is held; null when it may begin. */
-export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at: number): HeldEdit | null {
+/** What is to begin, and what it costs. */
+interface Beginning {
+  /** Such as `generation 7`. */
+  readonly subject: string;
+  readonly disruption: DisruptionClass;
+  /** What takes that. */
+  readonly causes: string;
+  /** Value of the annotation that approves it. */
+  readonly approval: string;
+  /** The verb that does the same, with `, or `; empty when there is none. */
+  readonly verb: string;
+}
+
+function held(facts: Facts, spec: PostgresClusterSpec, what: Beginning, judge: EditJudge, at: number): HeldEdit | null {
   const seen = facts.world.cluster?.seen;
   if (seen === undefined) return null;
-  const { generation } = seen;
-  const held = (by: HeldEdit['by'], because: string, until: number | null = null): HeldEdit => ({
-    generation,
-    by,
-    message: `generation ${generation} is held: ${because}`,
+  const by = (holder: HeldEdit['by'], because: string, until: number | null = null): HeldEdit => ({
+    generation: seen.generation,
+    by: holder,
+    message: `${what.subject} is held: ${because}`,
     until,
   });
-  if (isObserving(facts)) return held('Observe', 'mode is Observe, and nothing is changed');
-  if (isPaused(facts)) return held('Paused', 'spec.paused is set');
-  const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher);
-  const words = `${disruption} for ${fields.join(', ')}`;
-  const { maxDisruption } = to;
-  const isApproved = seen.annotations[annotations.approve] === String(generation);
+  if (isObserving(facts)) return by('Observe', 'mode is Observe, and nothing is changed');
+  if (isPaused(facts)) return by('Paused', 'spec.paused is set');
+  const { disruption, approval } = what;
+  const words = `${disruption} for ${what.causes}`;
+  const { maxDisruption } = spec;
+  const isApproved = seen.annotations[annotations.approve] === approval;
   if (maxDisruption !== undefined && rank(disruption) > rank(maxDisruption) && !isApproved)
-    return held(
+    return by(
       'PendingApproval',
-      `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with pgc approve ${seen.name}, or annotation ${annotations.approve}=${generation}`,
+      `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with ${what.verb}annotation ${annotations.approve}=${approval}`,
     );
-  if (rank(disruption) <= rank('Reload') || (to.maintenanceWindows ?? []).length === 0) return null;
-  const { isOpen, opensAt } = judge.windows(to, at);
+  if (rank(disruption) <= rank('Reload') || (spec.maintenanceWindows ?? []).length === 0) return null;
+  const { isOpen, opensAt } = judge.windows(spec, at);
   if (isOpen) return null;
   const opens = opensAt === null ? 'no window ever opens' : `a window opens at ${new Date(opensAt).toISOString()}`;
-  return held('Window', `it takes ${words}; ${opens}`, opensAt);
+  return by('Window', `it takes ${words}; ${opens}`, opensAt);
+}
+
+/** Why an edit is held; null when it may begin. */
+export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at: number): HeldEdit | null {
+  const { generation = 0, name = '' } = facts.world.cluster?.seen ?? {};
+  const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher);
+  const subject = `generation ${generation}`;
+  const approval = { approval: String(generation), verb: `pgc approve ${name}, or ` };
+  return held(facts, to, { subject, disruption, causes: fields.join(', '), ...approval }, judge, at);
+}
+
+/** Why what Secrets say is held; null when it may be put in force. */
+export function heldRotation(facts: Facts, due: Due, judge: EditJudge, at: number): HeldEdit | null {
+  const spec = controllingSpec(facts);
+  if (spec === null) return null;
+  const isAlone = (spec.replicas ?? 1) === 1;
+  const disruption = disruptionOf(due.restarts ? 'replace' : 'reload', isAlone);
+  const approval = { approval: `credentials-${due.mark}`, verb: '' };
+  return held(facts, spec, { subject: due.because, disruption, causes: 'new passwords', ...approval }, judge, at);
 }

@@ -43,6 +43,8 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   VerifyParameters: 'ask-again',
   LabelPod: 'watch-tells',
   GrowVolume: 'read-and-compare',
+  SetPasswords: 'wait-and-probe',
+  WriteSecret: 'read-and-compare',
   PublishStatus: 'publish-latest',
   EmitEvent: 'forget',
 };

@@ -1,30 +1,30 @@
 /**
- * Owns: what is asked for once, by an annotation whose value is a token: whether it is taken, refused or has to wait, which
- * step it is at, and when it is over.
+ * Owns: what is asked for once, by an annotation whose value is a token: whether it is taken, refused or has to wait, and
+ * when it is over. Does not own: which step it is at (`request-steps.ts`).
  *
  *   kind        done at                            over when
  *   reload      every member, or the one named     each has been told
  *   restart     the same, replicas first           each runs since another time than before
  *   switchover  the leader                         somebody leads, or leads on another timeline
  *   reinit      the replica named                  it runs since another time than before, and streams
+ *   rotate-…    passwords, then every member       all Secrets, roles and pods say the same (`credentials.ts`)
  *
  * I1. A token is handled once: it stands in `handled` from the moment it is taken or refused, and nothing is sent before the
  *     API server has acknowledged that. Without its journal an operator finds it there, and does nothing.
  * I2. What is sent names what was read before (a start time, a leader), so that the same sent twice acts once.
  */
-import { oneShotAnnotation, oneShots, ordinalOf, podName, type OneShot, failoverObject } from '../../shared/names.ts';
+import { oneShotAnnotation, oneShots, ordinalOf, type OneShot, failoverObject } from '../../shared/names.ts';
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
 import { knownFacts } from '../knowledge.ts';
 import { dcsOf, desiredMembers, leaderOf, membersOf, podOf, troubledMembers, type Member } from '../members.ts';
+import { isRotated, refusedPassword, rotationDue, rotationWaits } from './credentials.ts';
 import { isObserving, isPaused } from './permission.ts';
-import { act, wait, type RolloutStage, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
-import { hindrance } from './synchrony.ts';
 
 /** Key under which a member's answer holds since when its PostgreSQL runs. */
 export const startedKey = 'postmaster/started';
 /** Instead of that where it does not run. */
-const notRunning = 'none';
+export const notRunning = 'none';
 
 /** Longest value that status takes. */
 const tokenLengthMax = 256;
@@ -44,9 +44,15 @@ function namedMember(facts: Facts, token: string): string | null {
   return token.split(/\s+/).find((word) => ordinalOf(cluster, word) >= 0) ?? null;
 }
 
+interface Why {
+  readonly reason: string;
+  readonly because: string;
+  readonly next: string;
+}
+
 type Verdict =
   | { readonly type: 'wait'; readonly because: string }
-  | { readonly type: 'refuse'; readonly reason: string; readonly because: string; readonly next: string }
+  | ({ readonly type: 'refuse' } & Why)
   | { readonly type: 'take'; readonly request: ActiveRequest };
 
 interface Asked {
@@ -68,7 +74,7 @@ function memberOf({ facts, member }: Asked): Member | undefined {
   return membersOf(facts).find(({ name }) => name === member);
 }
 
-function runs({ state }: Member): boolean {
+export function runs({ state }: Member): boolean {
   return state === 'running' || state === 'streaming';
 }
 
@@ -124,12 +130,11 @@ const rows: readonly Row[] = [
   },
   {
     reason: 'MembersMissing',
-    next: 'mend them first, or name one member',
+    next: 'mend them first, or restart one by its name',
     because: ({ facts, kind, member }) => {
       const troubled = membersOf(facts).some((each) => !each.ready);
-      return kind === 'restart' && member === null && troubled
-        ? `not ready: ${troubledMembers(membersOf(facts))}`
-        : null;
+      const isOfAll = kind === 'rotate-credentials' || (kind === 'restart' && member === null);
+      return isOfAll && troubled ? `not ready: ${troubledMembers(membersOf(facts))}` : null;
     },
   },
   {
@@ -140,14 +145,20 @@ const rows: readonly Row[] = [
   },
 ];
 
+/** What is under way, in words. */
+export function wordsOfRequest({ kind, token, unasked }: ActiveRequest): string {
+  return unasked === true ? token : wordsOf(kind, token);
+}
+
 /** Why it has to wait, as a clause; null when it can be judged now. */
-function delay(facts: Facts): string | null {
+export function delay(facts: Facts, kind: OneShot): string | null {
   const { request, accepted, rolledOutGeneration } = facts.memory;
-  if (request !== null) return `${wordsOf(request.kind, request.token)} comes first`;
+  if (request !== null) return `${wordsOfRequest(request)} comes first`;
   const leader = leaderOf(facts);
   if (!leader.writable) return `nobody writes: ${leader.because}`;
   const isRolledOut = accepted !== null && rolledOutGeneration !== null && accepted.generation <= rolledOutGeneration;
-  return isRolledOut ? null : 'the spec is being rolled out';
+  if (!isRolledOut) return 'the spec is being rolled out';
+  return kind === 'rotate-credentials' ? rotationWaits(facts) : null;
 }
 
 function judged(facts: Facts, kind: OneShot, token: string): Verdict {
@@ -155,10 +166,10 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
     const next = 'ask when it runs';
     return { type: 'refuse', reason: 'NotCreated', because: 'the cluster has not been created yet', next };
   }
-  const because = delay(facts);
+  const because = delay(facts, kind);
   const leader = leaderOf(facts);
   if (because !== null || leader.name === null) return { type: 'wait', because: because ?? leader.because };
-  const member = namedMember(facts, token);
+  const member = kind === 'rotate-credentials' ? null : namedMember(facts, token);
   const asked = { facts, kind, token, member, leader: leader.name };
   for (const row of rows) {
     const refusal = row.because(asked);
@@ -182,7 +193,7 @@ function unhandled(facts: Facts): readonly { readonly kind: OneShot; readonly to
   });
 }
 
-function refused(facts: Facts, kind: OneShot, refusal: RefusedRequest): Facts {
+export function refused(facts: Facts, kind: OneShot, refusal: RefusedRequest): Facts {
   const { memory } = facts;
   return { ...facts, memory: { ...memory, refused: { ...memory.refused, [kind]: refusal } } };
 }
@@ -192,7 +203,13 @@ function handled(facts: Facts, kind: OneShot, token: string): Facts {
   return { ...facts, memory: { ...memory, handled: { ...memory.handled, [kind]: token } } };
 }
 
-function refusal(kind: OneShot, token: string, why: { reason: string; because: string; next: string }): RefusedRequest {
+/** What Secrets say is let be until they say something else. */
+function notTaken(facts: Facts, words: string, { reason, because, next }: Why): RefusedRequest {
+  const message = `${words}, and that is given up: ${because}; ${next}`;
+  return { token: rotationDue(facts)?.mark ?? '', reason, message };
+}
+
+function refusal(kind: OneShot, token: string, why: Why): RefusedRequest {
   const message = `${wordsOf(kind, token)} is not done: ${why.because}; ${why.next}, then ask with another token`;
   return { token, reason: why.reason, message };
 }
@@ -209,7 +226,7 @@ function taken(facts: Facts): Facts {
 }
 
 /** What became of the request: nothing yet, done, or why it is given up. */
-type End = 'open' | 'done' | { readonly reason: string; readonly because: string; readonly next: string };
+type End = 'open' | 'done' | Why;
 
 /** Somebody was told, and has not answered or not acted yet: what is seen meanwhile says nothing of who is fit. */
 function isHandingOver(facts: Facts): boolean {
@@ -235,6 +252,11 @@ function overtaken({ member, leader: before, timeline: since }: ActiveRequest, f
 
 function endOf(facts: Facts, request: ActiveRequest): End {
   if (request.kind === 'switchover') return overtaken(request, facts);
+  if (request.kind === 'rotate-credentials') {
+    const because = refusedPassword(facts);
+    if (because !== null) return { reason: 'PasswordRefused', because, next: 'put another one into the Secret' };
+    return isRotated(facts, request) ? 'done' : 'open';
+  }
   const members = membersOf(facts).filter(({ name }) => request.members.includes(name));
   const isDone = members.every(
     ({ name, ready }) => request.done.includes(name) && (request.kind !== 'reinit' || ready),
@@ -254,7 +276,12 @@ function ended(facts: Facts): Facts {
   const over: Facts = { ...facts, memory: { ...facts.memory, request: null } };
   if (end === 'done') return over;
   const late = { reason: 'TimedOut', because: 'it took too long', next: 'see what status.lastError and the log say' };
-  return refused(over, request.kind, refusal(request.kind, request.token, end === 'open' ? late : end));
+  const why = end === 'open' ? late : end;
+  return refused(
+    over,
+    request.kind,
+    request.unasked === true ? notTaken(facts, request.token, why) : refusal(request.kind, request.token, why),
+  );
 }
 
 /** Facts with what is asked for once taken, refused, or found to be over. */
@@ -266,14 +293,15 @@ export function withRequests(facts: Facts): Facts {
 export function standingRefusals(facts: Facts): readonly RefusedRequest[] {
   return oneShots.flatMap((kind) => {
     const standing = facts.memory.refused[kind];
-    return standing !== undefined && standing.token === tokenOf(facts, kind) ? [standing] : [];
+    const isOfSecrets = kind === 'rotate-credentials' && standing?.token === rotationDue(facts)?.mark;
+    return standing !== undefined && (isOfSecrets || standing.token === tokenOf(facts, kind)) ? [standing] : [];
   });
 }
 
 /** The first request that waits, as a sentence; null when none does. */
 export function waitingRequest(facts: Facts): string | null {
   const [first] = unhandled(facts);
-  const because = first === undefined ? null : delay(facts);
+  const because = first === undefined ? null : delay(facts, first.kind);
   return first === undefined || because === null ? null : `${wordsOf(first.kind, first.token)} waits: ${because}`;
 }
 
@@ -293,81 +321,4 @@ export function requestAfter(
   if (now === null || now === before) return request;
   if (before === undefined) return { ...request, started: { ...request.started, [name]: now } };
   return now === notRunning ? request : done;
-}
-
-const stages: Readonly<Record<OneShot, RolloutStage>> = {
-  reload: 'configuring',
-  restart: 'restarting',
-  switchover: 'switching',
-  reinit: 'rebuilding',
-};
-
-function due(scene: Scene, request: ActiveRequest): readonly Member[] {
-  const cluster = scene.facts.world.cluster?.seen.name ?? '';
-  const rank = ({ name }: Member): number => (name === scene.leader ? Infinity : ordinalOf(cluster, name));
-  return scene.members
-    .filter(({ name }) => request.members.includes(name) && !request.done.includes(name))
-    .toSorted((one, other) => rank(one) - rank(other));
-}
-
-function restartStep(scene: Scene, request: ActiveRequest, words: string): RolloutStep {
-  const all = due(scene, request);
-  const unasked = all.filter((member) => request.started[member.name] === undefined).map(({ name }) => name);
-  const [next] = all;
-  if (next === undefined) return wait('restarting', `${words} is done`);
-  if (unasked.length > 0)
-    return act('restarting', { type: 'verify', members: unasked }, `${words}: since when ${unasked.join(', ')} runs`);
-  const { name } = next;
-  const other = request.member === null ? hindrance(scene, name) : null;
-  if (other !== null) return wait('restarting', `${name} waits for ${other.because}`, other.awaited);
-  if (!runs(next)) return wait('restarting', `${name} is ${next.state}`, name);
-  const isTold = scene.facts.memory.timers[`await/Restart/${name}`] !== undefined;
-  if (isTold) return act('restarting', { type: 'verify', members: [name] }, `${name} is to start anew`, name);
-  const started = request.started[name] ?? null;
-  return act('restarting', { type: 'restart', member: name, started }, `${words} is due at ${name}`, name);
-}
-
-function rebuildStep(scene: Scene, request: ActiveRequest, words: string): RolloutStep {
-  const name = request.member ?? podName(scene.facts.world.cluster?.seen.name ?? '', 0);
-  const started = request.started[name];
-  const member = scene.members.find((each) => each.name === name);
-  if (member === undefined || request.done.includes(name))
-    return wait('rebuilding', `${name} has to stream: ${member?.trouble ?? 'it is not seen'}`, name);
-  if (started === undefined)
-    return act('rebuilding', { type: 'verify', members: [name] }, `${words}: since when ${name} runs`, name);
-  const isTold = scene.facts.memory.timers[`await/Reinitialize/${name}`] !== undefined;
-  const isCopying = !runs(member) && (started !== notRunning || member.state === 'creating replica');
-  if (isCopying) return wait('rebuilding', `${name} is ${member.state}`, name);
-  if (isTold) return act('rebuilding', { type: 'verify', members: [name] }, `${name} is to copy its data anew`, name);
-  return act('rebuilding', { type: 'reinitialize', member: name, started }, `${words} is due at ${name}`, name);
-}
-
-function switchStep({ facts, leader }: Scene, request: ActiveRequest, words: string): RolloutStep {
-  const asked = dcsOf(facts, failoverObject(facts.world.cluster?.seen.name ?? ''))?.failover ?? null;
-  if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
-  const answer = successor(facts, { template: null, below: Infinity, member: request.member });
-  const candidate = answer.values['candidate'];
-  if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
-  return act('switching', { type: 'switchover', leader, candidate }, `${words}: ${answer.because}`, candidate);
-}
-
-/** The step that what was asked for once is at; null when nothing is asked for. */
-export function requestStep(scene: Scene): RolloutStep | null {
-  const { request, published } = scene.facts.memory;
-  if (request === null) return null;
-  const { kind, token } = request;
-  const words = wordsOf(kind, token);
-  if (published?.handled[kind] !== token) return wait(stages[kind], `${words} has to stand in status.handled first`);
-  switch (kind) {
-    case 'reload': {
-      const members = due(scene, request).map(({ name }) => name);
-      return act('configuring', { type: 'reload', members }, `${words} is due at ${members.join(', ')}`);
-    }
-    case 'restart':
-      return restartStep(scene, request, words);
-    case 'switchover':
-      return switchStep(scene, request, words);
-    case 'reinit':
-      return rebuildStep(scene, request, words);
-  }
 }

@@ -5,6 +5,7 @@
  *   order  stage        step
  *   0      growing      volumes are as large as the spec says, one after the other (`volumes.ts`)
  *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
+ *   1      configuring  passwords are in force before members start anew with them (`credentials.ts`)
  *   1      configuring  Patroni's dynamic configuration says what the spec says (increases before decreases)
  *   2      configuring  every member that runs is asked whether it follows
  *   2      configuring  as many replicas confirm commits as the spec asks, or none any more (`synchrony.ts`)
@@ -25,7 +26,7 @@ import type { Facts } from '../facts.ts';
 import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from './configuration.ts';
-import { requestStep } from './requests.ts';
+import { requestStep, rotationStep } from './request-steps.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
 import { ableToConfirm, askedSynchrony, hindrance, synchronyDue } from './synchrony.ts';
@@ -202,6 +203,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   return (
     growing(facts) ??
     labelling(scene) ??
+    rotationStep(scene) ??
     configuring(scene) ??
     synchronising(scene) ??
     restarting(scene) ??

@@ -1,5 +1,6 @@
 /** Owns: the shape of a step on the way to what was asked: what is sent now, or who is waited for. */
 import type { Facts } from '../facts.ts';
+import type { SecretWrite } from '../intents.ts';
 import type { Member } from '../members.ts';
 import type { JsonRecord, Plan } from '../plan.ts';
 
@@ -17,7 +18,15 @@ export type RolloutAct =
   | { readonly type: 'reload'; readonly members: readonly string[] }
   | { readonly type: 'reinitialize'; readonly member: string; readonly started: string }
   | { readonly type: 'replace'; readonly member: string }
+  | { readonly type: 'passwords'; readonly leader: string; readonly owner: string }
+  | { readonly type: 'secrets'; readonly writes: readonly NamedWrite[] }
   | { readonly type: 'switchover'; readonly leader: string; readonly candidate: string };
+
+/** A Secret of this cluster, and what is written into it. */
+export interface NamedWrite {
+  readonly secret: string;
+  readonly write: SecretWrite;
+}
 
 export interface RolloutStep {
   readonly stage: RolloutStage;

@@ -2,9 +2,9 @@
  * Owns: turning one intent's request into its outcome, by intent type. Classes and their recovery:
  *   A1, B  applied (create-only for B); unknown → one read by name
  *   A2     preconditions uid and resourceVersion; a 409 always means: decide again
- *   C      `secret.ts`
+ *   C      `secret.ts`; a Secret that is there is written with the preconditions of A2
  *   D      DELETE with preconditions; absent is success
- *   E      `sql.ts`
+ *   E      `sql.ts`, `passwords.ts`, `patroni.ts`
  *   F      the latest level; unknown → published again
  *   R      changes nothing
  * A type without a row does not compile.
@@ -12,6 +12,7 @@
 import { isObject } from '#machines/shared/json.ts';
 import type { IntentType } from '#machines/cluster/intents.ts';
 import type { Outcome, WatchedKind } from '#machines/cluster/observations.ts';
+import { applicationKey } from '#machines/cluster/tables/credentials.ts';
 import { watchedKinds } from '#machines/cluster/observations.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import type { ApiRequest, IntentRecord } from '#src/decision/record.ts';
@@ -21,6 +22,7 @@ import type { ExecutorPorts } from '../ports.ts';
 import { filled, type Fillings } from '../holes.ts';
 import { generateValues, withData, type ReadSecret } from './secret.ts';
 import { askPatroni } from './patroni.ts';
+import { setPasswords } from './passwords.ts';
 import { ensureApplicationDatabase, readSettings } from './sql.ts';
 
 /** One effect to be had: the intent and what fills its holes. */
@@ -73,21 +75,46 @@ const apply: Send = async (effect, ports) => {
   return applied(effect, answer, ports, false);
 };
 
-const createSecret: Send = async (effect, ports) => {
-  const { body, generated } = apiRequest(effect);
-  const read: ReadSecret = async (name) => {
-    const answer = await ports.get(resourcePath('Secret', effect.namespace, name));
-    if (answer.type !== 'ok') return answer;
-    const data = isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
-    return {
-      type: 'read',
-      data: Object.fromEntries(
-        Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]),
-      ),
-    };
+type SecretRead = Awaited<ReturnType<ReadSecret>>;
+
+/** A Secret's values, decoded, or why they could not be read. */
+async function secretNamed(ports: ExecutorPorts, namespace: string, name: string): Promise<SecretRead> {
+  const answer = await ports.get(resourcePath('Secret', namespace, name));
+  // That another object than the effect's is not there says nothing of the one that is.
+  if (answer.type === 'refused' && answer.status === 404)
+    return { type: 'not-sent', because: `there is no Secret ${name} to read` };
+  if (answer.type !== 'ok') return answer;
+  const data = isObject(answer.body) && isObject(answer.body['data']) ? answer.body['data'] : {};
+  return {
+    type: 'read',
+    data: Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString('utf8')]),
+    ),
   };
-  const made = await generateValues(generated, read, ports.chance);
+}
+
+/** Whether values that were made are those whose digests were seen. */
+function areCopies(effect: Effect, ports: ExecutorPorts, values: ReadonlyMap<string, string>): boolean {
+  const { copies } = apiRequest(effect);
+  if (copies === undefined) return true;
+  const data = [...values].map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]);
+  const { namespace, intent } = effect;
+  const made = ports.digest?.({ namespace, name: intent.target.name }, Object.fromEntries(data));
+  if (made?.keyId !== copies.keyId) return false;
+  return Object.entries(made.values).every(([key, digest]) => {
+    const seen = copies.values[key === 'password' ? applicationKey : key];
+    return seen === undefined || seen === digest;
+  });
+}
+
+/** Class C, and a Secret that is there: values are made or copied here; those that were copied must be those that were seen. */
+const secret: Send = async (effect, ports) => {
+  const { body, generated } = apiRequest(effect);
+  const { namespace } = effect;
+  const made = await generateValues(generated, (name) => secretNamed(ports, namespace, name), ports.chance);
   if (made.type !== 'values') return failedOutcome(made, true);
+  if (!areCopies(effect, ports, made.values))
+    return { type: 'conflict', reason: 'ValuesChanged', message: 'the values to copy are not those that were seen' };
   const answer = await wire(effect, ports, withData(filled(body ?? '{}', effect.fillings), made.values));
   return applied(effect, answer, ports, true);
 };
@@ -135,6 +162,22 @@ const patroni: Send = async (effect, ports) => {
   return askPatroni(request, ports.runInPod);
 };
 
+const passwords: Send = async (effect, ports) => {
+  const { request } = effect.intent;
+  if (request.type !== 'sql')
+    throw new Error('intent SetPasswords bears no SQL request; the journal row cannot be of this build');
+  const { credentials = '', application = '' } = request.arguments;
+  const [people, apps] = await Promise.all([
+    secretNamed(ports, effect.namespace, credentials),
+    secretNamed(ports, effect.namespace, application),
+  ]);
+  if (people.type !== 'read') return failedOutcome(people, true);
+  if (apps.type !== 'read') return failedOutcome(apps, true);
+  const { runInPod, chance, digest } = ports;
+  if (digest === null) return { type: 'withheld', reason: 'there is no key for digests of Secrets' };
+  return setPasswords(request, { runInPod, chance, digest, credentials: people.data, application: apps.data });
+};
+
 const settings: Send = async (effect, ports) => {
   const { request } = effect.intent;
   if (request.type !== 'sql')
@@ -147,7 +190,7 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   AddFinalizer: apply,
   ReleaseFinalizer: apply,
   CreateObject: apply,
-  CreateSecret: createSecret,
+  CreateSecret: secret,
   RepairObject: apply,
   RepairStatefulSet: apply,
   RemoveForeignFields: apply,
@@ -167,6 +210,8 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   VerifyParameters: settings,
   LabelPod: apply,
   GrowVolume: apply,
+  SetPasswords: passwords,
+  WriteSecret: secret,
   PublishStatus: apply,
   EmitEvent: apply,
 };

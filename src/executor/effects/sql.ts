@@ -25,20 +25,22 @@ const runSeconds = 40;
 /** Until its end is known. */
 const timeoutMs = 45_000;
 
-/** A PostgreSQL SCRAM-SHA-256 verifier for a password of letters and digits. */
-export function scramVerifier(password: string, salt: Uint8Array): string {
-  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
+/** A PostgreSQL SCRAM-SHA-256 verifier for a password of ASCII. */
+export function scramVerifier(password: string, salt: Uint8Array, rounds: number = iterations): string {
+  const salted = pbkdf2Sync(password, salt, rounds, 32, 'sha256');
   const clientKey = createHmac('sha256', salted).update('Client Key').digest();
   const storedKey = createHash('sha256').update(clientKey).digest('base64');
   const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
-  return `SCRAM-SHA-256$${iterations}:${Buffer.from(salt).toString('base64')}$${storedKey}:${serverKey}`;
+  return `SCRAM-SHA-256$${rounds}:${Buffer.from(salt).toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-function identifier(name: string): string {
+/** A name as SQL quotes it. */
+export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function literal(text: string): string {
+/** A text as SQL quotes it. */
+export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
@@ -71,7 +73,8 @@ export interface SqlPorts {
   readonly chance: Chance;
 }
 
-function transient(reason: string, message: string): Outcome {
+/** Not now. */
+export function transient(reason: string, message: string): Outcome {
   return { type: 'transient', reason, message, retryAfterMs: null };
 }
 
@@ -110,7 +113,22 @@ export function settingsScript(names: readonly string[]): string {
 
 /** A question changes nothing, so it may outlast the Lease; a command on a busy node takes longer than the statement. */
 const readTimeoutMs = 20_000;
-const psql = ['psql', '-U', 'postgres', '-d', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'];
+/** Statements on standard input, rows as they are on standard output. */
+export const psql = [
+  'psql',
+  '-U',
+  'postgres',
+  '-d',
+  'postgres',
+  '-X',
+  '-q',
+  '-A',
+  '-t',
+  '-v',
+  'ON_ERROR_STOP=1',
+  '-f',
+  '-',
+];
 
 /** Reads parameters of a member, as pg_settings shows them. Changes nothing. */
 export async function readSettings(request: SqlRequest, runInPod: RunInPod): Promise<Outcome> {

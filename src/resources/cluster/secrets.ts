@@ -1,51 +1,56 @@
 /**
  * Owns: the three Secrets. Their values are generated in the executor and never exist in a decision: bodies bear no data,
- * only `generated` says which keys there are to be.
+ * only `generated` says which keys there are to be. All passwords are made in the Secret in force; the two that people read
+ * begin as copies of it, and are made anew as copies of it.
  */
-import { objectNames } from '#machines/shared/names.ts';
+import { annotations, objectNames } from '#machines/shared/names.ts';
 import type { GeneratedKey, Json } from '#machines/cluster/plan.ts';
+import { applicationKey, memberKeys } from '#machines/cluster/tables/credentials.ts';
 import { metadata, objectLabels, type BuildInput } from '../metadata.ts';
 
-function secret(input: BuildInput, name: string): Json {
+function secret(input: BuildInput, name: string, marks: Readonly<Record<string, string>> = {}): Json {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: metadata(input, { name, labels: objectLabels(input) }),
+    metadata: metadata(input, { name, labels: objectLabels(input), annotations: marks }),
     type: 'Opaque',
   };
 }
 
 const passwordLength = 32;
 
-/** Keys of superuser, replication and Patroni's REST API. */
-const credentialKeys = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'RESTAPI_PASSWORD'] as const;
+/** A value made by chance. */
+export function password(key: string): GeneratedKey {
+  return { key, generator: { type: 'password', length: passwordLength } };
+}
+
+/** A value of the Secret called `from`, or of the same Secret when that is empty. */
+export function copied(key: string, from: string, of: string = key): GeneratedKey {
+  return { key, generator: { type: 'copy', secret: from, key: of } };
+}
+
+/** For whoever reads a password without knowing whose it is. */
+export const superuserAlias = copied('PGPASSWORD', '', 'POSTGRES_PASSWORD');
 
 /** What pods reference; changed only after ALTER ROLE. */
 export function credentialsInForce(input: BuildInput): {
   readonly body: Json;
   readonly generated: readonly GeneratedKey[];
 } {
-  const names = objectNames(input.name);
-  const passwords = credentialKeys.map((key): GeneratedKey => ({
-    key,
-    generator: { type: 'password', length: passwordLength },
-  }));
+  const { credentials: revision } = input;
+  const marks = revision === null ? {} : { [annotations.credentials]: revision };
   return {
-    body: secret(input, names.credentialsInForce),
-    generated: [...passwords, { key: 'PGPASSWORD', generator: { type: 'copy', secret: '', key: 'POSTGRES_PASSWORD' } }],
+    body: secret(input, objectNames(input.name).credentialsInForce, marks),
+    generated: [...[...memberKeys, applicationKey].map(password), superuserAlias],
   };
 }
 
 /** What people read: a copy of the one in force. */
 export function credentials(input: BuildInput): { readonly body: Json; readonly generated: readonly GeneratedKey[] } {
   const names = objectNames(input.name);
-  const keys = [...credentialKeys, 'PGPASSWORD'];
   return {
     body: secret(input, names.credentials),
-    generated: keys.map((key): GeneratedKey => ({
-      key,
-      generator: { type: 'copy', secret: names.credentialsInForce, key },
-    })),
+    generated: [...memberKeys.map((key) => copied(key, names.credentialsInForce)), superuserAlias],
   };
 }
 
@@ -60,7 +65,7 @@ export function application(
     body: secret(input, objectNames(input.name).applicationSecret),
     generated: [
       literal('username', database.owner),
-      { key: 'password', generator: { type: 'password', length: passwordLength } },
+      copied('password', objectNames(input.name).credentialsInForce, applicationKey),
       literal('dbname', database.name),
       literal('host', host),
       literal('port', '5432'),

@@ -157,9 +157,14 @@ function claimSpec(input: BuildInput, size: string): { readonly [key: string]: J
   };
 }
 
-/** Hash of the pod specification: pods that bear another one were made from another template. */
+/** Hash of the pod specification and of what it refers to: pods that bear another one were made from another template. */
 export function templateHash(input: BuildInput): string {
-  return sha256(JSON.stringify(podSpec(input))).slice(0, 16);
+  return sha256(JSON.stringify(podSpec(input)) + (input.credentials ?? '')).slice(0, 16);
+}
+
+/** Passwords are read when a container starts: other ones are another template. */
+function credentialsMark({ credentials }: BuildInput): Readonly<Record<string, string>> {
+  return credentials === null ? {} : { [annotations.credentials]: credentials };
 }
 
 /** Metadata of a member's pod: what finds it, what it was made from, and what the spec adds. */
@@ -170,6 +175,7 @@ function podMetadataOf(input: BuildInput): Json {
     annotations: {
       ...asked.annotations,
       [annotations.template]: templateHash(input),
+      ...credentialsMark(input),
       ...(asked.mark === null ? {} : { [annotations.podMetadata]: asked.mark }),
     },
   };
@@ -188,6 +194,7 @@ export function statefulSet(input: BuildInput): Json {
         [annotations.renderVersion]: renderVersion,
         [annotations.dcs]: input.dcs,
         [annotations.image]: input.image,
+        ...credentialsMark(input),
         [annotations.bootstrapParameters]: parametersText(input.bootstrapParameters),
         ...(input.rolledOut === null ? {} : { [annotations.rolledOutSpec]: acceptedSpecText(input.rolledOut) }),
       },

@@ -1,14 +1,14 @@
 /**
  * Owns: scheduler and kubelets: pods get a node once their claims are bound, pull, run, become ready with their member, and
- * end when they are told to. Also what runs in them: members, and psql.
+ * end when they are told to. Also what runs in them: members, and commands (`psql.ts`).
  */
-import { startedKey } from '#machines/cluster/tables/requests.ts';
-import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
+import type { RunInPod } from '#src/kube/exec.ts';
 import { at, list, stable, text, type Json } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
-import { emptyDirectory, type DataDirectory } from '../patroni/data-directory.ts';
+import { emptyDirectory, type DataDirectory, type Passwords } from '../patroni/data-directory.ts';
 import { startMember, type Deed, type Member } from '../patroni/member.ts';
 import { leaderObject, settingsOf, type ScopeSettings } from '../patroni/scope.ts';
+import { psql } from './psql.ts';
 import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, type Queue } from './client.ts';
 
 const delays = [100, 1500] as const;
@@ -121,10 +121,36 @@ function writeStatus(desk: Desk, pod: Json, running: Running): void {
   if (stable(status) !== stable(before)) desk.client.patch(pod, { status }, 'status');
 }
 
+/** What variables of a container say that refer to Secrets, read as it starts; null while one is missing. */
+function passwordsOf(desk: Desk, pod: Json): Passwords | null {
+  const env = list(list(pod, 'spec', 'containers')[0], 'env');
+  const valueOf = (variable: string): string | null => {
+    const reference = at(
+      env.find((each) => text(each, 'name') === variable),
+      'valueFrom',
+      'secretKeyRef',
+    );
+    const secret = desk.client.get('Secret', namespaceOf(pod), text(reference, 'name'));
+    const value = at(secret, 'data')[text(reference, 'key')];
+    return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : null;
+  };
+  const [superuser, replication] = [valueOf('PGPASSWORD_SUPERUSER'), valueOf('PGPASSWORD_STANDBY')];
+  return superuser === null || replication === null ? null : { superuser, replication };
+}
+
 function startContainer(desk: Desk, key: string, running: Running): void {
   const pod = desk.client.get('Pod', ...keyParts(key));
   const claim = pod === null ? null : claimOf(desk, pod);
   if (pod === null || claim === null || uidOf(pod) !== running.uid) return;
+  const passwords = passwordsOf(desk, pod);
+  if (passwords === null) {
+    // CreateContainerConfigError: it is tried again until the Secret is there.
+    desk.habitat.schedule.after(readinessMs, () => {
+      const isMissing = desk.running.get(key) === running && !running.stopping && running.member === null;
+      if (isMissing && !running.heldDown) startContainer(desk, key, running);
+    });
+    return;
+  }
   const directory = desk.volumes.get(uidOf(claim)) ?? emptyDirectory();
   desk.volumes.set(uidOf(claim), directory);
   const { settings } = running;
@@ -136,6 +162,7 @@ function startContainer(desk: Desk, key: string, running: Running): void {
     podUid: running.uid,
     volumeUid: uidOf(claim),
     directory,
+    passwords,
     reachesApi: () => !desk.cut.has(key),
     others: () =>
       [...desk.running]
@@ -265,25 +292,10 @@ function commands(desk: Desk): RunInPod {
     const running = desk.running.get(`${request.namespace}/${request.pod}`);
     if (running === undefined || running.member === null || running.member === undefined)
       return Promise.reject(new Error(`container of ${request.pod} does not run`));
-    if (request.command[0] !== 'python3') return psql(running, request);
+    if (request.command[0] !== 'python3') return Promise.resolve(psql(running.member, running.settings.major, request));
     const told = askPatroni(running.member, request.input);
     return Promise.resolve({ exitCode: 0, output: `${told}\n`, errors: '' });
   };
-}
-
-/** It makes the application's database, on the member that takes writes, and shows settings. */
-function psql(running: Running, { pod, input }: ExecRequest): ReturnType<RunInPod> {
-  if (running.member?.isUp() !== true) return Promise.resolve({ exitCode: 2, output: '', errors: `${pod} is down` });
-  if (input.includes('FROM pg_settings')) {
-    const names = [...input.matchAll(/'([^']*)'/g)].map((each) => each[1] ?? '').filter((name) => name.trim() !== '');
-    const output = `${running.member.shownSettings(names)}${startedKey} ${running.member.startedAt()}\n`;
-    return Promise.resolve({ exitCode: 0, output, errors: '' });
-  }
-  if (!running.member.isWritable()) return Promise.resolve({ exitCode: 0, output: 'standby\n', errors: '' });
-  const database = /datname = '([^']*)'/.exec(input)?.[1] ?? '';
-  const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
-  running.member.directory.databases.add(`${database}/${owner}`);
-  return Promise.resolve({ exitCode: 0, output: `done ${running.settings.major}0004\n`, errors: '' });
 }
 
 function wakeScope(desk: Desk, kind: string, object: unknown): void {

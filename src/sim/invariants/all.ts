@@ -9,6 +9,7 @@ import { g9 } from './g9-status.ts';
 import { generatedOnce } from './c-generated.ts';
 import { once } from './o-once.ts';
 import { confirmed } from './r-confirmed.ts';
+import { passwords } from './p-passwords.ts';
 import { acknowledged } from './j-acknowledged.ts';
 import { knowsWhatIsThere } from './k-knowledge.ts';
 import { skippedIsIdentity } from './s-skipped.ts';
@@ -25,6 +26,7 @@ export const invariants: readonly Invariant[] = [
   g9,
   acknowledged,
   generatedOnce,
+  passwords,
   skippedIsIdentity,
   knowsWhatIsThere,
   once,

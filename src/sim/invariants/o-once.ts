@@ -1,6 +1,6 @@
 /**
  * O: what is asked for once is done at most once: no member restarts or is copied anew more often, and no leader hands over
- * more often, than tokens were given. Handing over has other causes too, once the spec was edited.
+ * more often, than tokens were given. Handing over has other causes too, once the spec or a Secret was edited.
  */
 import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
 import { number, text } from '../json.ts';
@@ -8,6 +8,8 @@ import { nameOf, namespaceOf } from '../api/store.ts';
 import type { Invariant } from './invariant.ts';
 
 const kinds: readonly OneShot[] = ['restart', 'reinit', 'switchover'];
+
+const secret = /^(.*?)-(?:credentials|credentials-inforce|app)$/;
 
 export const once: Invariant = {
   name: 'O',
@@ -17,7 +19,10 @@ export const once: Invariant = {
     const tokens = new Map<string, Set<string>>();
     const edited = new Set<string>();
     const deeds = new Map<string, number>();
-    world.api.store.onChange(({ kind, object }) => {
+    world.api.store.onChange(({ kind, object, type }) => {
+      const [, cluster] = secret.exec(nameOf(object)) ?? [];
+      const isSecret = kind.kind === 'Secret' && cluster !== undefined;
+      if (isSecret && type !== 'ADDED') edited.add(`${namespaceOf(object)}/${cluster}`);
       if (kind.kind !== 'PostgresCluster') return;
       const key = `${namespaceOf(object)}/${nameOf(object)}`;
       if (number(object, 1, 'metadata', 'generation') > 1) edited.add(key);

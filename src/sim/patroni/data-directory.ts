@@ -3,6 +3,8 @@
  * position. Directories outlive pods, as volumes do.
  */
 import { sha256 } from '#src/decision/hash.ts';
+import { isVerifierOf } from '#src/executor/effects/passwords.ts';
+import { scramVerifier } from '#src/executor/effects/sql.ts';
 
 /** A row that a client wrote, after all those before it. */
 export interface Row {
@@ -20,6 +22,8 @@ export interface DataDirectory {
   readonly databases: Set<string>;
   /** The newest row; null when nobody has written any. */
   log: Row | null;
+  /** Verifier of each role's password, as pg_authid has it. */
+  readonly roles: Map<string, string>;
   /** No room is left on the volume: PostgreSQL stops, and cannot start. */
   isFull: boolean;
 }
@@ -29,15 +33,44 @@ export const firstPosition = 0x3000000;
 
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
-  return { systemIdentifier: null, timeline: 1, position: 0, databases: new Set(), log: null, isFull: false };
+  const nothing = { databases: new Set<string>(), log: null, roles: new Map<string, string>() };
+  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, isFull: false };
 }
 
-/** What `initdb` makes: its identity follows the volume and how often it was done there. */
-export function initialize(directory: DataDirectory, volumeUid: string): void {
+/** What `initdb` and Patroni make: its identity follows the volume, its passwords the environment. */
+export function initialize(directory: DataDirectory, volumeUid: string, passwords: Passwords): void {
   const digits = BigInt(`0x${sha256(volumeUid).slice(0, 15)}`);
   directory.systemIdentifier = (digits + 7n * 10n ** 18n).toString();
   directory.timeline = 1;
   directory.position = firstPosition;
+  directory.roles.set('postgres', verifierOf(passwords.superuser));
+  directory.roles.set(replicationRole, verifierOf(passwords.replication));
+}
+
+/** What a container was started with. */
+export interface Passwords {
+  readonly superuser: string;
+  readonly replication: string;
+}
+
+/** Who replicas come as. */
+export const replicationRole = 'standby';
+
+function verifierOf(password: string): string {
+  return scramVerifier(password, new Uint8Array(16));
+}
+
+const judged = new Map<string, boolean>();
+const judgedMax = 10_000;
+
+/** Whether a login with this password is let in. */
+export function accepts({ roles }: DataDirectory, role: string, password: string): boolean {
+  const verifier = roles.get(role) ?? '';
+  const key = `${verifier}\n${password}`;
+  const known = judged.get(key) ?? isVerifierOf(verifier, password);
+  if (judged.size > judgedMax) judged.clear();
+  judged.set(key, known);
+  return known;
 }
 
 /** What `pg_basebackup` or `pg_rewind` makes of a directory: the other one's. */
@@ -46,6 +79,8 @@ export function copy(from: DataDirectory, into: DataDirectory): void {
   into.timeline = from.timeline;
   into.position = from.position;
   into.log = from.log;
+  into.roles.clear();
+  for (const [role, verifier] of from.roles) into.roles.set(role, verifier);
   into.databases.clear();
   for (const database of from.databases) into.databases.add(database);
 }

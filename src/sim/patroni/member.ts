@@ -8,7 +8,7 @@ import type { ArmedTick } from '#src/ports.ts';
 import { text, type Json } from '../json.ts';
 
 import type { Client, Habitat } from '../controllers/client.ts';
-import { copy, initialize, type DataDirectory } from './data-directory.ts';
+import { accepts, copy, initialize, replicationRole, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
 import { makeParameters } from './parameters.ts';
 import { report, reportDown } from './report.ts';
@@ -32,6 +32,8 @@ export interface Member extends Standby, Pick<SynchronousReplication, 'commit' |
   readonly isUp: () => boolean;
   /** Whether PostgreSQL takes writes. */
   readonly isWritable: () => boolean;
+  /** What its container was started with. */
+  readonly passwords: Passwords;
   /** PostgreSQL ends by itself; Patroni lives and starts it again, if it can. */
   readonly panic: () => void;
   /** Something changed: loop now. */
@@ -58,6 +60,7 @@ export interface MemberPorts {
   readonly podUid: string;
   readonly volumeUid: string;
   readonly directory: DataDirectory;
+  readonly passwords: Passwords;
   /** Whether the member's node reaches the API server. */
   readonly reachesApi: () => boolean;
   /** The other members of the scope that answer on the network. */
@@ -84,6 +87,8 @@ interface State {
   startedAt: string;
   /** The leader that a replica has a connection to; null while it has none. */
   streamsFrom: string | null;
+  /** Which life of whom that is: a connection that stands is not asked for its password again. */
+  stream: string | null;
 }
 
 /** Starts a member. Its pod runs already. */
@@ -103,6 +108,7 @@ export function startMember(ports: MemberPorts): Member {
     started: false,
     startedAt: '',
     streamsFrom: null,
+    stream: null,
   };
   const parameters = makeParameters(String(settings.major));
   const isoNow = (): string => new Date(nowMs()).toISOString();
@@ -110,7 +116,7 @@ export function startMember(ports: MemberPorts): Member {
   function become(role: Role | null): void {
     if (state.role === role) return;
     state.role = role;
-    if (role !== 'replica') state.streamsFrom = null;
+    if (role !== 'replica') [state.streamsFrom, state.stream] = [null, null];
     synchrony.settle();
     ports.onRole();
   }
@@ -175,16 +181,21 @@ export function startMember(ports: MemberPorts): Member {
     const name = `${settings.scope}-config`;
     if (!write(client, settings, { name, live: config.object, annotations: { initialize: '' } })) return;
     takes(2000, 8000, () => {
-      initialize(directory, ports.volumeUid);
+      initialize(directory, ports.volumeUid, ports.passwords);
       const { object } = readConfig(client, settings);
       const annotations = { initialize: directory.systemIdentifier, config: JSON.stringify(settings.bootstrap) };
       write(client, settings, { name, live: object, annotations });
     });
   }
 
+  /** Whether the leader's PostgreSQL takes the password that this container was started with. */
+  function isLetIn(leader: Member): boolean {
+    return accepts(leader.directory, replicationRole, ports.passwords.replication);
+  }
+
   function cloneFrom(holder: string): void {
     const leader = ports.others().find((other) => other.name === holder && other.isWritable());
-    if (leader === undefined) return;
+    if (leader === undefined || !isLetIn(leader)) return;
     takes(2000, 12_000, () => {
       if (leader.isWritable()) copy(leader.directory, directory);
     });
@@ -224,6 +235,12 @@ export function startMember(ports: MemberPorts): Member {
     const leader = ports.others().find((other) => other.name === holder);
     become('replica');
     if (leader === undefined || !leader.isWritable()) return;
+    const life = `${holder} ${leader.startedAt()} ${state.startedAt}`;
+    if (state.stream !== life && !isLetIn(leader)) {
+      [state.streamsFrom, state.stream] = [null, null];
+      return;
+    }
+    state.stream = life;
     const isNew = state.streamsFrom !== holder;
     if (directory.timeline < leader.directory.timeline || directory.position <= leader.directory.position)
       copy(leader.directory, directory);
@@ -338,7 +355,9 @@ export function startMember(ports: MemberPorts): Member {
   function tell(): void {
     if (state.role === null) return;
     const isRestartPending = parameters.isRestartPending();
-    const account = { leads: state.role === 'primary', directory, isRestartPending, isLeaving: synchrony.isLeaving() };
+    const isStreaming = state.streamsFrom !== null;
+    const isLeaving = synchrony.isLeaving();
+    const account = { leads: state.role === 'primary', directory, isStreaming, isRestartPending, isLeaving };
     report(client, settings, pod(), account);
   }
 
@@ -364,6 +383,7 @@ export function startMember(ports: MemberPorts): Member {
   return {
     name: podName,
     directory,
+    passwords: ports.passwords,
     isUp: () => !state.dead && state.role !== null,
     isWritable,
     commit: synchrony.commit,

@@ -8,6 +8,8 @@ import type { ScopeSettings } from './scope.ts';
 export interface Account {
   readonly leads: boolean;
   readonly directory: DataDirectory;
+  /** A replica has a connection to its leader. */
+  readonly isStreaming: boolean;
   readonly isRestartPending: boolean;
   /** It is about to go, and is not to be relied on for confirming commits. */
   readonly isLeaving: boolean;
@@ -16,7 +18,7 @@ export interface Account {
 /** Of a PostgreSQL that runs. */
 export function report(client: Client, settings: ScopeSettings, pod: Json | null, account: Account): void {
   if (pod === null) return;
-  const { leads, directory, isRestartPending, isLeaving } = account;
+  const { leads, directory, isStreaming, isRestartPending, isLeaving } = account;
   const since4 = settings.major > 15;
   const status = JSON.stringify({
     conn_url: `postgres://${text(pod, 'status', 'podIP')}:5432/postgres`,
@@ -27,7 +29,7 @@ export function report(client: Client, settings: ScopeSettings, pod: Json | null
     xlog_location: directory.position,
     timeline: directory.timeline,
     ...(isRestartPending ? { pending_restart: true } : {}),
-    ...(since4 && !leads ? { replication_state: 'streaming' } : {}),
+    ...(since4 && isStreaming ? { replication_state: 'streaming' } : {}),
     ...(isLeaving ? { tags: { nosync: true } } : {}),
   });
   const role = leads ? settings.leaderLabel : 'replica';

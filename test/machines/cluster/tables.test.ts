@@ -36,6 +36,8 @@ describe('each type of intent', () => {
     ['ReloadPostgres', 'E', 'watch-tells', 'Reload/shop-0'],
     ['ReinitializeMember', 'E', 'watch-tells', 'Reinitialize/shop-0'],
     ['GrowVolume', 'A2', 'read-and-compare', 'Pod/shop-0'],
+    ['SetPasswords', 'E', 'wait-and-probe', 'Passwords/shop-0'],
+    ['WriteSecret', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['LabelPod', 'A2', 'watch-tells', 'Labels/shop-0'],
     ['VerifyParameters', 'R', 'ask-again', 'Verify/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {

@@ -18,7 +18,7 @@ it('are what running clusters bear', () => {
   expect(constants).toEqual({
     apiGroup: 'postgres.example.com',
     apiVersion: 'postgres.example.com/v1alpha1',
-    oneShots: ['reload', 'restart', 'switchover', 'reinit'],
+    oneShots: ['reload', 'restart', 'switchover', 'reinit', 'rotate-credentials'],
     finalizer: 'postgres.example.com/finalizer',
     dcsFinalizer: 'postgres.example.com/dcs',
     fieldManagers: {
@@ -58,6 +58,8 @@ it('are what running clusters bear', () => {
       systemIdentifier: 'postgres.example.com/system-identifier',
       major: 'postgres.example.com/major',
       approve: 'postgres.example.com/approve',
+      credentials: 'postgres.example.com/credentials',
+      rotated: 'postgres.example.com/rotated',
     },
   });
   expect(objectNames('shop')).toEqual({

@@ -17,7 +17,9 @@ const inProcedures = [
   'ReloadPostgres',
   'RequestSwitchover',
   'RestartPostgres',
+  'SetPasswords',
   'VerifyParameters',
+  'WriteSecret',
 ];
 
 const waiting = firstOfEachType();

@@ -78,6 +78,29 @@ describe('digests of Secrets', () => {
     expect(digest({ ...at, namespace: 'other' }, { a: 'c2VjcmV0' }).values['a']).not.toBe(values['a']);
   });
 
+  it('a password that people read is seen to be the one in force, or not: the same key of the same cluster alone', () => {
+    const digest = digestWith(Buffer.alloc(32, 7));
+    const base64 = (value: string): string => Buffer.from(value, 'utf8').toString('base64');
+    const of = (name: string, data: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+      digest({ namespace: 'shop', name }, data).values;
+    const inForce = of('a-credentials-inforce', {
+      POSTGRES_PASSWORD: base64('x-1'),
+      APPLICATION_PASSWORD: base64('y/2'),
+    });
+    const people = of('a-credentials', { POSTGRES_PASSWORD: base64('x-1'), PGPASSWORD: base64('x-1') });
+    const uri = base64('postgresql://clerk:y%2F2@a.shop.svc:5432/orders');
+    const application = of('a-app', { password: base64('y/2'), uri });
+    expect(people['POSTGRES_PASSWORD']).toBe(inForce['POSTGRES_PASSWORD']);
+    expect(people['PGPASSWORD']).toBe(inForce['POSTGRES_PASSWORD']);
+    expect(application['password']).toBe(inForce['APPLICATION_PASSWORD']);
+    expect(application['uri/password']).toBe(inForce['APPLICATION_PASSWORD']);
+    expect(application['uri']).not.toBe(inForce['APPLICATION_PASSWORD']);
+    const values = { POSTGRES_PASSWORD: base64('x-1'), REPLICATION_PASSWORD: base64('x-1') };
+    expect(of('a-credentials', values)['REPLICATION_PASSWORD']).not.toBe(inForce['POSTGRES_PASSWORD']);
+    expect(of('b-credentials', values)['POSTGRES_PASSWORD']).not.toBe(inForce['POSTGRES_PASSWORD']);
+    expect(Object.keys(of('a-app', { uri: base64('no uri') }))).toEqual(['uri']);
+  });
+
   it('are 16 bytes under an id of 4, and need the key', async () => {
     const { start, sent } = server();
     const digest = (await start(1))?.(at, content);

@@ -1,0 +1,43 @@
+/**
+ * Owns: psql in a member's container, as far as the operator uses it: it makes the application's database, shows settings,
+ * tells what roles have and gives them other passwords. The local socket asks for no password.
+ */
+import { startedKey } from '#machines/cluster/tables/requests.ts';
+import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
+import type { Member } from '../patroni/member.ts';
+
+type Ended = Awaited<ReturnType<RunInPod>>;
+
+function said(output: string): Ended {
+  return { exitCode: 0, output, errors: '' };
+}
+
+function unquoted(name: string): string {
+  return name.replaceAll('""', '"');
+}
+
+/** Each `ALTER ROLE "name" [LOGIN] PASSWORD 'verifier'` of a script takes effect. */
+function alter({ directory }: Member, input: string): void {
+  for (const [, role = '', verifier = ''] of input.matchAll(/^ALTER ROLE "((?:[^"]|"")*)" .*PASSWORD '([^']*)'/gm))
+    directory.roles.set(unquoted(role), verifier);
+}
+
+/** What psql prints in the container of this member. @param major of its PostgreSQL */
+export function psql(member: Member | null, major: number, { pod, input }: ExecRequest): Ended {
+  if (member?.isUp() !== true) return { exitCode: 2, output: '', errors: `${pod} is down` };
+  const names = [...input.matchAll(/'([^']*)'/g)].map((each) => each[1] ?? '').filter((name) => name.trim() !== '');
+  if (input.includes('FROM pg_settings'))
+    return said(`${member.shownSettings(names)}${startedKey} ${member.startedAt()}\n`);
+  if (!member.isWritable()) return said('standby\n');
+  if (input.includes('FROM pg_authid')) {
+    const { roles } = member.directory;
+    const lines = names.flatMap((name) => (roles.has(name) ? [`role ${name} ${roles.get(name) ?? ''}\n`] : []));
+    return said(`primary\n${lines.join('')}`);
+  }
+  alter(member, input);
+  const database = /datname = '([^']*)'/.exec(input)?.[1];
+  if (database === undefined) return said('primary\ntold\n');
+  const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
+  member.directory.databases.add(`${database}/${owner}`);
+  return said(`done ${major}0004\n`);
+}
