@@ -62,7 +62,7 @@ async function ask(live: Live, kind: OneShot, token: string, own: Readonly<Recor
 
 /** Adds the verb of an annotation. @param member how its usage names a member */
 function once(program: Command, kind: OneShot, member: string, does: string): void {
-  liveVerb(program, `${kind} <name> ${member}`, does, (live, [, named], own) => {
+  liveVerb(program, `${kind} <name> ${member}`.trim(), does, (live, [, named], own) => {
     const token = typeof own['token'] === 'string' ? own['token'] : new Date().toISOString();
     return ask(live, kind, named === undefined ? token : `${token} ${named}`, own);
   })
@@ -153,6 +153,7 @@ export function addControl(program: Command): void {
   once(program, 'restart', '[member]', 'PostgreSQL starts anew on every member, replicas first, or on one');
   once(program, 'reload', '[member]', 'every member reads its configuration again, or one');
   once(program, 'switchover', '[member]', 'a replica takes over: the one that is least behind, or the one named');
+  once(program, 'rotate-credentials', '', 'new passwords for superuser, replication, REST API and application');
   once(program, 'reinit', '<member>', 'a replica throws its data away and copies the leader’s');
   for (const [usage, paused, does] of [
     ['pause <name>', true, 'no planned change and no drift repair until it is resumed'],
