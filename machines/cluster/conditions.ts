@@ -17,7 +17,7 @@ import {
 } from './guards.ts';
 import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
-import { membersOf, troubledMembers } from './members.ts';
+import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
 import { missingObjects } from './objects.ts';
 import { changedAgain, noAnswer, notShown } from './outcomes.ts';
 import type { Problem } from './plan.ts';
@@ -123,9 +123,17 @@ function writesBlocked(view: View): Verdict {
   return verdict('False', 'LeaderWrites', confirmed === null ? leader.because : `${leader.because}; ${confirmed}`);
 }
 
+const pausedByHand =
+  'Patroni is paused by hand: nobody takes over from a leader that fails, and nothing planned goes on, until patronictl resume';
+
 function paused({ facts }: View): Verdict {
-  return isPaused(facts)
-    ? verdict('True', 'PausedBySpec', 'no planned change and no drift repair; failures, status and deletion go on')
+  const byHand = isPatroniPaused(facts);
+  if (isPaused(facts)) {
+    const words = 'no planned change and no drift repair; failures, status and deletion go on';
+    return verdict('True', 'PausedBySpec', byHand ? `${words}; ${pausedByHand}` : words);
+  }
+  return byHand
+    ? verdict('True', 'PatroniPaused', pausedByHand)
     : verdict('False', 'NotPaused', 'spec.paused is not set');
 }
 

@@ -8,6 +8,7 @@ import { armed } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
+import { isPatroniPaused } from './members.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { isHeldBack } from './tables/permission.ts';
 import { rolloutStep } from './tables/rollout.ts';
@@ -50,7 +51,7 @@ function wanted(view: View): readonly Wanted[] {
   if (phase === 'Creating')
     list.push({ id: 'deadline/creating', delayMs: createMs, because: 'a cluster should be complete by then' });
   // While nothing goes on, nothing is late.
-  const isHeld = isHeldBack(facts);
+  const isHeld = isHeldBack(facts) || isPatroniPaused(facts);
   if (phase === 'Updating' && !isHeld) list.push(...updating(view, createMs));
   if (phase === 'Scaling' && !isHeld) {
     const { stage } = scalingStep(facts);

@@ -80,8 +80,23 @@ function leads(role: string): boolean {
   return role === 'master' || role === 'primary';
 }
 
+/**
+ * Somebody paused Patroni itself (`patronictl pause`): nobody takes over, nothing that stopped is started. Whoever did that is
+ * at work by hand, so until it is resumed no pod goes and nobody hands over on our account.
+ */
+export function isPatroniPaused(facts: Facts): boolean {
+  return dcsOf(facts, configObject(clusterName(facts)))?.paused === true;
+}
+
 /** Who holds the leader key, and whether that member can be written to. */
-export const leaderOf: (facts: Facts) => Leader = oncePer(leaderAmong);
+export const leaderOf: (facts: Facts) => Leader = oncePer((facts) => {
+  const leader = leaderAmong(facts);
+  if (leader.writable || !isPatroniPaused(facts)) return leader;
+  return {
+    ...leader,
+    because: `${leader.because}; Patroni is paused by hand, and nobody takes over until it is resumed`,
+  };
+});
 
 function leaderAmong(facts: Facts): Leader {
   const dcs = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));

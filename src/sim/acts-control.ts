@@ -1,5 +1,5 @@
 /** Owns: acts of people who tell a cluster what to do once, and what it may do when: approvals, windows, mode Observe. */
-import { at, number, text, type Json } from './json.ts';
+import { at, number, parsed, text, type Json } from './json.ts';
 import {
   annotate,
   clusterOf,
@@ -198,6 +198,39 @@ export const approval: readonly Act[] = [
     },
     until: (world) =>
       isRunning(world) && imagesAre(world, next) && condition(world, 'PendingApproval') === 'False NothingPending',
+  },
+];
+
+/** As patronictl writes it, onto Patroni's own object. */
+function setPatroniPaused({ user }: World, isPaused: boolean): void {
+  const object = user.get('Endpoints', namespace, `${name}-config`);
+  if (object === null) return;
+  const before = at(parsed(text(object, 'metadata', 'annotations', 'config') || null));
+  const config = JSON.stringify({ ...before, pause: isPaused ? true : undefined });
+  user.patch(object, { metadata: { annotations: { config } } });
+}
+
+/** While somebody works at Patroni by hand no member goes, though fewer are wanted; afterwards one does. */
+export const patroniPaused: readonly Act[] = [
+  {
+    what: 'fewer members while Patroni is paused by hand',
+    act: (world) => {
+      setPatroniPaused(world, true);
+      const cluster = clusterOf(world);
+      if (cluster !== null) world.user.patch(cluster, { spec: { replicas: 1 } });
+    },
+    until: (world) =>
+      condition(world, 'Paused') === 'True PatroniPaused' &&
+      text(clusterOf(world), 'status', 'reason').includes('Patroni is paused by hand') &&
+      world.user.list('Pod', namespace).length === 2,
+  },
+  {
+    what: 'resume Patroni',
+    act: (world) => setPatroniPaused(world, false),
+    until: (world) =>
+      isRunning(world) &&
+      condition(world, 'Paused') === 'False NotPaused' &&
+      world.user.list('Pod', namespace).length === 1,
   },
 ];
 

@@ -16,7 +16,16 @@
 import { oneShotAnnotation, oneShots, ordinalOf, type OneShot, failoverObject } from '../../shared/names.ts';
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
 import { knownFacts } from '../knowledge.ts';
-import { dcsOf, desiredMembers, leaderOf, membersOf, podOf, troubledMembers, type Member } from '../members.ts';
+import {
+  dcsOf,
+  desiredMembers,
+  isPatroniPaused,
+  leaderOf,
+  membersOf,
+  podOf,
+  troubledMembers,
+  type Member,
+} from '../members.ts';
 import { isRotated, refusedPassword, rotationDue, rotationWaits } from './credentials.ts';
 import { isObserving, isPaused } from './permission.ts';
 import { successor } from './succession.ts';
@@ -156,6 +165,7 @@ export function delay(facts: Facts, kind: OneShot): string | null {
   if (request !== null) return `${wordsOfRequest(request)} comes first`;
   const leader = leaderOf(facts);
   if (!leader.writable) return `nobody writes: ${leader.because}`;
+  if (isPatroniPaused(facts)) return 'Patroni is paused by hand';
   const isRolledOut = accepted !== null && rolledOutGeneration !== null && accepted.generation <= rolledOutGeneration;
   if (!isRolledOut) return 'the spec is being rolled out';
   return kind === 'rotate-credentials' ? rotationWaits(facts) : null;

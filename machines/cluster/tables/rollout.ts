@@ -16,14 +16,15 @@
  *   6      any          what was asked for once (`requests.ts`)
  *   7      done         nothing is left to do
  *
- * I1. No step begins while a member that ran before is not streaming again, or commits have to be confirmed and nobody does.
+ * I1. No step begins while a member that ran before is not streaming again, or commits have to be confirmed and nobody does,
+ *     or Patroni is paused by hand.
  * I2. The primary's pod is never replaced while somebody else could take over.
  */
 import { annotations, configObject, failoverObject, ordinalOf } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, leaderOf, membersOf, podOf, type Member } from '../members.ts';
+import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from './configuration.ts';
 import { requestStep, rotationStep } from './request-steps.ts';
@@ -92,7 +93,8 @@ function configuring(scene: Scene): RolloutStep | null {
   const telling = Object.values(facts.memory.open).some(({ type }) => type === 'PatchPatroniConfig');
   if (telling) return wait('configuring', told);
   if (dcs === null || dcs.config === null) return wait('configuring', "Patroni's configuration has not been seen");
-  if (dcs.paused) return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
+  if (isPatroniPaused(facts))
+    return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
   const next = nextConfiguration(dcs.config, plan, {
     restartsPending: members.some((member) => member.pendingRestart),
     synchrony: askedSynchrony(facts.memory.accepted?.spec ?? null),

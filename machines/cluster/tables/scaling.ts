@@ -3,11 +3,20 @@
  * primary: it hands over first to a member that stays. Where commits have to be confirmed only who confirms them can take
  * over, and that may be one that is to go: the members above the primary go first then, or it hands over to that one, and
  * Patroni chooses another. Each time there is one member less that is to go.
+ * Nobody goes while Patroni is paused by hand.
  */
 import { failoverObject, ordinalOf } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
-import { actualMembers, dcsOf, desiredMembers, leaderOf, memberCalled, membersOf } from '../members.ts';
+import {
+  actualMembers,
+  dcsOf,
+  desiredMembers,
+  isPatroniPaused,
+  leaderOf,
+  memberCalled,
+  membersOf,
+} from '../members.ts';
 import { successor } from './succession.ts';
 import { neededMembers, standbysOf } from './synchrony.ts';
 
@@ -64,6 +73,8 @@ function removal(facts: Facts, actual: number, desired: number): ScalingStep {
   const leader = leaderOf(facts);
   const cluster = facts.world.cluster?.seen.name ?? '';
   if (!leader.writable || leader.name === null) return step('removing', leader.because);
+  if (isPatroniPaused(facts))
+    return step('removing', 'Patroni is paused by hand; no member goes until it is resumed', { isHeld: true });
   const ordinal = ordinalOf(cluster, leader.name);
   const handOver = ordinal >= desired ? handingOver(facts, leader.name, desired, ordinal === actual - 1) : null;
   if (handOver !== null) return handOver;

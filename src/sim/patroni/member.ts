@@ -264,6 +264,7 @@ export function startMember(ports: MemberPorts): Member {
     const favoured = ports.others().some((other) => other.name === request?.candidate && other.isUp());
     if (ahead || favoured || !synchrony.mayLead(podName)) return become('replica');
     const config = readConfig(client, settings);
+    if (config.dynamic['pause'] === true) return become('replica');
     const name = `${settings.scope}-config`;
     if (!writeKey(key, false) || !synchrony.promote()) return;
     request?.clear();
