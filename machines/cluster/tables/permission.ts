@@ -46,7 +46,8 @@ export interface EditJudge {
   readonly windows: (spec: PostgresClusterSpec, at: number) => Windows;
 }
 
-function rank(disruption: DisruptionClass): number {
+/** Place of a class among all; more is worse. */
+export function rank(disruption: DisruptionClass): number {
   return disruptionClasses.indexOf(disruption);
 }
 
@@ -96,21 +97,42 @@ export interface Cost {
   readonly fields: readonly string[];
 }
 
-/** What going from one spec to the other costs, at most. */
-export function costOf(facts: Facts, before: PostgresClusterSpec, wanted: PostgresClusterSpec, judge: EditJudge): Cost {
+/** What one changed field costs. */
+export interface FieldCost {
+  readonly field: string;
+  readonly disruption: DisruptionClass;
+}
+
+/** What going from one spec to the other costs, at most, for each field that takes a procedure. */
+export function fieldCosts(
+  facts: Facts,
+  before: PostgresClusterSpec,
+  wanted: PostgresClusterSpec,
+  judge: Pick<EditJudge, 'work'>,
+): readonly FieldCost[] {
   const members = before.replicas ?? 1;
-  const each = judge.work(before, wanted).map(({ field, work }) => ({
+  return judge.work(before, wanted).map(({ field, work }) => ({
     field,
     disruption:
       field === 'spec.replicas' ? scalingOf(facts, members, wanted.replicas ?? 1) : disruptionOf(work, members === 1),
   }));
+}
+
+/** What going from one spec to the other costs, at most. */
+export function costOf(
+  facts: Facts,
+  before: PostgresClusterSpec,
+  wanted: PostgresClusterSpec,
+  judge: Pick<EditJudge, 'work'>,
+): Cost {
+  const each = fieldCosts(facts, before, wanted, judge);
   const most = Math.max(0, ...each.map(({ disruption }) => rank(disruption)));
   const disruption = disruptionClasses[most] ?? 'Outage';
   return { disruption, fields: each.filter((one) => one.disruption === disruption).map(({ field }) => field) };
 }
 
 /** What of two costs is higher. */
-function higher(one: Cost, other: Cost): Cost {
+export function higher(one: Cost, other: Cost): Cost {
   return rank(other.disruption) > rank(one.disruption) ? other : one;
 }
 
