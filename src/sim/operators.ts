@@ -56,6 +56,8 @@ export interface SeatPorts {
   readonly log: (line: string) => void;
   /** How it serves health, metrics and its journal; nobody asks when there is none. */
   readonly serve?: OperatorOptions['serve'];
+  /** Its other flags. */
+  readonly flags?: readonly string[];
 }
 
 export interface Seat {
@@ -116,8 +118,8 @@ function portsOf(
   };
 }
 
-function config(name: string, journal: string): ReturnType<typeof readConfig> {
-  return readConfig(['--journal', journal, '--identity', name, '--lease-namespace', 'operators'], {});
+function config(name: string, journal: string, flags: readonly string[]): ReturnType<typeof readConfig> {
+  return readConfig(['--journal', journal, '--identity', name, '--lease-namespace', 'operators', ...flags], {});
 }
 
 /** A seat in which nothing runs yet. */
@@ -217,7 +219,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     const crash = { hit: (point: CrashPoint) => passed(mine, point) };
     const timestamp = (): string => `,"time":"${new Date(schedule.nowMs()).toISOString()}"`;
     startOperator({
-      config: config(ports.name, disk.pathOf(lives)),
+      config: config(ports.name, disk.pathOf(lives), ports.flags ?? []),
       ports: portsOf(mine, schedule, gateOf(mine), {
         chance: ports.chance.stream(`life-${lives}`),
         crash,

@@ -3,35 +3,18 @@
  * times over with chance falling otherwise, and what was seen. The operator in that world is the real one.
  * The model: Patroni loops every 10 s with a time to live of 30 s, containers start within seconds, no load, no lag.
  */
-import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
-import type { Facts } from '#machines/cluster/facts.ts';
-import { leaderOf, membersOf, podOf } from '#machines/cluster/members.ts';
-import { leaderObject } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
 import { isChange } from './invariants/invariant.ts';
 import { list, number, parsed, text } from './json.ts';
-import { isReady } from './patroni/report.ts';
+import { bringUp, openEmpty, phaseNow, type Present, type Stage } from './present.ts';
 import { shown } from './words.ts';
-import { openWorld, type World } from './world.ts';
 
 /** What is simulated. */
 export type Fault =
   | { readonly type: 'kill-pod'; readonly pod: string; readonly ms: number }
   | { readonly type: 'kill-node'; readonly node: string; readonly ms: number }
   | { readonly type: 'api-down'; readonly ms: number };
-
-/** A cluster as the journal knows it. */
-export interface Present {
-  readonly namespace: string;
-  readonly name: string;
-  readonly spec: PostgresClusterSpec;
-  readonly dcs: 'Endpoints' | 'ConfigMaps';
-  /** Who takes writes; null when nobody does. */
-  readonly leader: string | null;
-  readonly timeline: number;
-  readonly members: readonly { readonly name: string; readonly ready: boolean; readonly node: string | null }[];
-}
 
 export interface SeenEvent {
   /** Since the fault began. */
@@ -63,36 +46,7 @@ export interface Simulated {
   readonly gapMs: { readonly least: number; readonly most: number };
 }
 
-const bringUpMs = 600_000;
-const settleMs = 60_000;
 const afterMs = 1_800_000;
-const operatorName = 'operator-0';
-
-/** What a journal's facts say of the present. @throws Refused when the cluster was never accepted */
-export function presentOf(facts: Facts): Present {
-  const { cluster } = facts.world;
-  const { accepted, dcs } = facts.memory;
-  if (cluster === null || accepted === null)
-    throw new Refused('nothing was ever accepted of it', {
-      operation: 'simulate',
-      subject: cluster?.seen.name ?? 'the cluster',
-      hint: "'pgc why' says what is wrong with its spec",
-    });
-  const leader = leaderOf(facts);
-  return {
-    namespace: cluster.seen.namespace,
-    name: cluster.seen.name,
-    spec: accepted.spec,
-    dcs: dcs ?? 'Endpoints',
-    leader: leader.writable ? leader.name : null,
-    timeline: leader.timeline ?? 1,
-    members: membersOf(facts).map(({ name, ready }) => ({
-      name,
-      ready,
-      node: podOf(facts, name)?.detail.node ?? null,
-    })),
-  };
-}
 
 /** Pods that a fault takes. @throws Refused when there are none, naming those that could be meant */
 function struck({ name, members }: Present, fault: Fault): readonly string[] {
@@ -110,59 +64,6 @@ function struck({ name, members }: Present, fault: Fault): readonly string[] {
     subject: `${flag} on ${name}`,
     hint: `there are ${[...new Set(there)].join(', ')}`,
   });
-}
-
-interface Stage {
-  readonly world: World;
-  readonly present: Present;
-  readonly log: (what: string) => void;
-}
-
-function cannot(present: Present, because: string): Refused {
-  return new Refused(because, {
-    operation: 'simulate',
-    subject: `${present.namespace}/${present.name}`,
-    hint: 'what its spec asks for is not in the model; try it on a real cluster of your own, such as make cluster-up',
-  });
-}
-
-function phaseNow({ world, present }: Stage): string {
-  return text(world.user.get('PostgresCluster', present.namespace, present.name), 'status', 'phase');
-}
-
-function isRunning(stage: Stage): boolean {
-  const { world, present } = stage;
-  const pods = present.members.map(({ name }) => world.user.get('Pod', present.namespace, name));
-  return phaseNow(stage) === 'Running' && pods.every(isReady);
-}
-
-/** Makes the model's cluster stand as the real one does: who leads, on which timeline, who is down. */
-async function bringUp(stage: Stage): Promise<void> {
-  const { world, present } = stage;
-  const { namespace, name, leader } = present;
-  const created = world.user.create('PostgresCluster', {
-    apiVersion: 'postgres.example.com/v1alpha1',
-    kind: 'PostgresCluster',
-    metadata: { namespace, name },
-    spec: { ...present.spec, dcs: present.dcs, replicas: present.members.length },
-  });
-  if (created === null) throw cannot(present, 'the model refuses its spec');
-  if ((await world.schedule.run(bringUpMs, () => isRunning(stage))) !== 'over')
-    throw cannot(present, 'it does not come to life in the model');
-  const kind = present.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints';
-  const key = world.user.get(kind, namespace, leaderObject(name, present.dcs));
-  // Patroni's own hand-over: the key names another holder, who finds it in its next loop.
-  if (leader !== null && key !== null) world.user.patch(key, { metadata: { annotations: { leader } } });
-  for (const member of world.kubelets.members().values()) member.directory.timeline = present.timeline;
-  const leads = (): boolean =>
-    leader === null || world.kubelets.members().get(`${namespace}/${leader}`)?.isWritable() === true;
-  if ((await world.schedule.run(bringUpMs, () => leads() && isRunning(stage))) !== 'over')
-    throw cannot(present, `${leader ?? 'nobody'} does not lead in the model`);
-  // Two of Patroni's loops: everybody has told of the timeline.
-  await world.schedule.run(2 * loopMs);
-  for (const member of present.members.filter(({ ready }) => !ready))
-    world.kubelets.killContainer(`${namespace}/${member.name}`, bringUpMs + settleMs + afterMs + 86_400_000);
-  await world.schedule.run(settleMs);
 }
 
 function begin({ world, present }: Stage, fault: Fault): void {
@@ -197,7 +98,7 @@ function restartedBetween(before: Incarnation, after: Incarnation): Play['restar
 }
 
 /** Time without a writer, from now on. @returns how to read it */
-function watchWriters({ world, log }: Stage): () => number {
+function watchWriters({ world }: Stage, log: (what: string) => void): () => number {
   const { schedule, kubelets } = world;
   const writer = (): string =>
     [...kubelets.members()].find(([, member]) => member.isWritable())?.[0].replace(/^[^/]*\//, '') ?? '';
@@ -235,19 +136,14 @@ async function played(
     const atMs = world.schedule.elapsedMs() - beganMs;
     if (atMs >= 0) events.push({ atMs, what });
   };
-  const nothing = (): void => undefined;
-  const world = openWorld({
-    plan: { seed, scenario: 'simulate', steps: [] },
+  const world = openEmpty(present, {
+    seed,
     scratch: options.scratch,
-    operators: [operatorName],
     events: {
       onLeaving: (_sender, request) => {
         if (world.schedule.elapsedMs() >= beganMs && isChange(request) && !quietPath.test(request.path))
           changed.add(`${request.method} ${request.path}`);
       },
-      onHandled: nothing,
-      onDeath: nothing,
-      onPassage: nothing,
       onFatal: (_seat, because) => log(`the operator ended: ${because}`),
       log: (line) => {
         const entry = parsed(line.slice(line.indexOf('{')));
@@ -256,13 +152,13 @@ async function played(
       },
     },
   });
-  const stage: Stage = { world, present, log };
+  const stage: Stage = { world, present };
   try {
     await bringUp(stage);
     await world.schedule.run(offsetMs);
     const [before, phase] = [incarnations(stage), phaseNow(stage)];
     beganMs = world.schedule.elapsedMs();
-    const gapMs = watchWriters(stage);
+    const gapMs = watchWriters(stage, log);
     begin(stage, fault);
     await world.schedule.run(fault.ms);
     const ended = await world.schedule.run(afterMs, () => hasWriter(stage) && phaseNow(stage) === phase);

@@ -77,6 +77,8 @@ export interface WorldOptions {
   readonly beginsMs?: number;
   /** How the operators serve health, metrics and journal; nobody asks when there is none. */
   readonly serve?: OperatorOptions['serve'];
+  /** Flags of the operators, beside those that every world gives them. */
+  readonly flags?: readonly string[];
 }
 
 /** How soon a process that ended is started again. */
@@ -167,6 +169,7 @@ function seatOf(shared: Shared, name: string): Seat {
     onSkipped: (skipped) => events.onSkipped?.(name, skipped),
     log: events.log,
     serve: options.serve,
+    flags: options.flags ?? [],
   });
   schedule.after(0, () => seat.start(), true);
   return seat;

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import { durationWords } from '#src/export/time.ts';
-import type { Fault, Play, Present, Simulated } from '#src/sim/simulate.ts';
+import type { Present } from '#src/sim/present.ts';
+import type { Fault, Play, Simulated } from '#src/sim/simulate.ts';
 import { tell, verb } from '../command.ts';
 import { stoodAt } from './state.ts';
 
@@ -117,13 +118,17 @@ export function addSimulate(program: Command): void {
       const [fault, plays] = [faultOf(own), playsOf(own)];
       const { standing } = await stoodAt(source, flags, { name, at: own['at'] });
       // A world is much to load for the verbs that need none.
-      const [{ presentOf, simulate }, { makeScratch }] = await Promise.all([
+      const [{ presentOf }, { simulate }, { makeScratch }] = await Promise.all([
+        import('#src/sim/present.ts'),
         import('#src/sim/simulate.ts'),
         import('#src/sim/scratch.ts'),
       ]);
       const scratch = makeScratch();
       try {
-        const told = await simulate(presentOf(standing.snapshot.facts), fault, { scratch: scratch.folder, plays });
+        const told = await simulate(presentOf(standing.snapshot.facts, 'simulate'), fault, {
+          scratch: scratch.folder,
+          plays,
+        });
         tell(flags, { value: told, lines: () => simulatedLines(told), items: told.plays });
         return told.plays.every((play) => play.recovered) ? 0 : 1;
       } finally {

@@ -2,7 +2,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { simulatedLines } from '#src/cli/verbs/simulate.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
-import { simulate, type Fault, type Present, type Simulated } from '#src/sim/simulate.ts';
+import type { Present } from '#src/sim/present.ts';
+import { simulate, type Fault, type Simulated } from '#src/sim/simulate.ts';
 
 const { folder: scratch, remove } = makeScratch();
 afterAll(remove);
