@@ -1,6 +1,6 @@
 /**
  * Owns: pgc's command line: which verbs there are, and how it ends. Exit codes: 0 yes; 1 no, or a divergence; 2 a damaged or
- * unusable source; 64 wrong usage. A verb is a file in `verbs/`; what all have in common is `command.ts`.
+ * unusable source; 4 what is planned would be refused; 64 wrong usage. A verb is a file in `verbs/`; what all have in common is `command.ts`.
  */
 import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
@@ -9,6 +9,7 @@ import { addControl } from './verbs/control.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addInspect } from './verbs/inspect.ts';
 import { addJournal } from './verbs/journal.ts';
+import { addPlan } from './verbs/plan.ts';
 import { addPods } from './verbs/pods.ts';
 import { addCompareVersions, addReplay } from './verbs/replay.ts';
 import { addSimulate } from './verbs/simulate.ts';
@@ -37,6 +38,7 @@ for (const add of [
   addIncident,
   addInspect,
   addSimulate,
+  addPlan,
   addControl,
   addPods,
 ])

@@ -22,6 +22,43 @@ const root = new URL('../../../', import.meta.url).pathname;
 const golden = join(root, 'test/golden/cli');
 let dir: string;
 
+const shop = `apiVersion: postgres.example.com/v1alpha1
+kind: PostgresCluster
+metadata: { name: shop, namespace: team }
+spec:
+  version: "17"
+  replicas: 2
+  storage: { size: 10Gi }
+  database: { name: orders, owner: clerk }
+`;
+const image = `  image: registry/spilo:next
+`;
+
+/** What is planned, by the name of its file. */
+const manifests: Readonly<Record<string, string>> = {
+  same: shop,
+  edit: `${shop}${image}  service: { type: NodePort }
+  postgresqlParams: { work_mem: 8MB }
+`,
+  guarded: `${shop}${image}  maxDisruption: Reload
+`,
+  parameter: `${shop}  postgresqlParams: { wrok_mem: 8MB }
+`,
+  start: `${shop}  postgresqlParams: { huge_pages: "on" }
+`,
+  smaller: shop.replace('10Gi', '5Gi'),
+  misspelt: shop.replace('replicas', 'replcas'),
+  later: shop.replace('namespace: team', 'namespace: team, generation: 9'),
+  other: shop.replace('name: shop', 'name: till'),
+  pair: `${shop}---
+${shop.replace('name: shop', 'name: till')}`,
+  deployment: `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: shop }
+`,
+  broken: 'spec: [',
+};
+
 /** Runs pgc in the test's folder. @returns both outputs and the exit code, with the folder and the build masked */
 function pgc(args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
@@ -95,6 +132,9 @@ beforeAll(async () => {
   const exports = ['journal', 'export', 'shop', '--file', 'operator-0.db'];
   await pgc([...exports, '--since', '50s', '--out', 'part.ndjson']);
   await pgc([...exports, '--redact', '--out', 'redacted.ndjson']);
+  mkdirSync(join(dir, 'edited'));
+  await runPlan(quiet('approval', 1), { scratch: dir, expected: null, keep: join(dir, 'edited') });
+  for (const [file, text] of Object.entries(manifests)) writeFileSync(join(dir, `${file}.yaml`), text);
   const lines = readFileSync(join(dir, 'shop.ndjson'), 'utf8').split('\n');
   writeFileSync(join(dir, 'cut.ndjson'), lines.slice(0, 20).join('\n'));
 }, 120_000);
@@ -173,6 +213,38 @@ describe('pgc', () => {
     ['incident-to-test-redacted', ['incident', 'to-test', 'redacted.ndjson', '--out', 'incidents']],
     ['simulate-no-fault', ['simulate', 'shop', ...file]],
     ['simulate-no-such-node', ['simulate', 'shop', '--kill-node', 'node-9', ...file]],
+    ['plan', ['plan', '-f', 'edit.yaml', ...file]],
+    ['plan-json', ['plan', '-f', 'guarded.yaml', '-o', 'json', ...file]],
+    ['plan-ndjson', ['plan', '-f', 'edit.yaml', '-o', 'ndjson', ...file]],
+    ['plan-of-an-export', ['plan', '-f', 'edit.yaml', '--file', 'shop.ndjson']],
+    ['plan-at', ['plan', '-f', 'edit.yaml', '--at', '2026-01-01T00:01:00Z', ...file]],
+    ['plan-above-max-disruption', ['plan', '-f', 'guarded.yaml', ...file]],
+    ['plan-above-max', ['plan', '-f', 'edit.yaml', '--max', 'Reload', ...file]],
+    ['plan-max-nonsense', ['plan', '-f', 'edit.yaml', '--max', 'Little', ...file]],
+    ['plan-of-nothing', ['plan', '-f', 'same.yaml', ...file]],
+    ['plan-refused', ['plan', '-f', 'parameter.yaml', ...file]],
+    ['plan-taken-back', ['plan', '-f', 'start.yaml', ...file]],
+    ['plan-not-admitted', ['plan', '-f', 'smaller.yaml', ...file]],
+    ['plan-misspelt', ['plan', '-f', 'misspelt.yaml', ...file]],
+    ['plan-of-a-creation', ['plan', 'till', '-f', 'pair.yaml', ...file]],
+    ['plan-before-it-stood', ['plan', '-f', 'edit.yaml', '--at', '2026-01-01T00:00:01Z', ...file]],
+    ['plan-stale', ['plan', '-f', 'later.yaml', ...file]],
+    ['plan-of-several', ['plan', '-f', 'pair.yaml', ...file]],
+    ['plan-of-none-of-several', ['plan', 'bank', '-f', 'pair.yaml', ...file]],
+    ['plan-of-another-cluster', ['plan', '-f', 'other.yaml', '--file', 'shop.ndjson']],
+    ['plan-of-a-deployment', ['plan', '-f', 'deployment.yaml', ...file]],
+    ['plan-of-no-yaml', ['plan', '-f', 'broken.yaml', ...file]],
+    ['plan-of-no-file', ['plan', '-f', 'absent.yaml', ...file]],
+    ['plan-without-a-manifest', ['plan', 'shop', ...file]],
+    ['plan-redacted', ['plan', '-f', 'edit.yaml', '--file', 'redacted.ndjson']],
+    ['plan-newer', ['plan', '-f', 'edit.yaml', '--file', 'newer.db']],
+    ['plan-compare', ['plan', 'shop', '--compare', '--file', 'edited/operator-0.db']],
+    ['plan-compare-json', ['plan', 'shop', '--compare', '-o', 'json', '--file', 'edited/operator-0.db']],
+    ['plan-compare-no-edit', ['plan', 'shop', '--compare', ...file]],
+    [
+      'plan-compare-no-generation',
+      ['plan', 'shop', '--compare', '--generation', '9', '--file', 'edited/operator-0.db'],
+    ],
     ['prune-dry-run', ['journal', 'prune', '--dry-run', '--keep', '1d', '--file', 'sealed.db']],
     ['prune', ['journal', 'prune', '--keep', '1d', '--file', 'goes.db']],
     ['hold', ['journal', 'hold', 'shop', '--from', '2026-01-01T00:00:10Z', '--because', 'case 7', '--file', 'held.db']],
@@ -197,6 +269,11 @@ describe('pgc', () => {
     ['no-such-verb', ['explain', 'shop']],
     ['no-such-flag', ['why', 'shop', '--loud', ...file]],
   ])('%s', async (name, args) => compare(name, await pgc(args)));
+
+  it.each(['plan', 'plan-compare'])('docs/cli.md shows %s as it is said', (name) => {
+    const said = readFileSync(join(golden, `${name}.txt`), 'utf8').replace(/exit \d+\n$/, '');
+    expect(readFileSync(join(root, 'docs/cli.md'), 'utf8')).toContain(said);
+  });
 
   it('a pruned export is read in another language, and a prune does not touch a file that is in use', async () => {
     const reader = join(root, 'docs/journal-reader.py');
