@@ -1,4 +1,5 @@
 /** Owns: reading an exported incident back, verifying every hash and link on the way. */
+import { readFileSync } from 'node:fs';
 import { Refused } from '#src/errors.ts';
 import { genesis, recordHash, sha256, type ClusterIdentity, type Head, type RecordRow } from '#src/journal/record.ts';
 import type { Damage } from '#src/journal/verify.ts';
@@ -17,34 +18,36 @@ export interface ReadExport {
 
 type Line = { readonly [key: string]: unknown };
 
-function refused(because: string, hint: string, cause?: unknown): Refused {
+function refused(subject: string, because: string, hint: string, cause?: unknown): Refused {
   return new Refused(because, {
     operation: 'read',
-    subject: 'export',
+    subject,
     hint,
     ...(cause === undefined ? {} : { cause }),
   });
 }
 
-function parsed(text: string, number: number): Line {
+function parsed(subject: string, text: string, number: number): Line {
   try {
     return JSON.parse(text) as Line;
   } catch (cause) {
-    throw refused(`line ${number} is no JSON`, 'export it again; this file is damaged', cause);
+    throw refused(subject, `line ${number} is no JSON`, 'export it again; this file is damaged', cause);
   }
 }
 
-function headerOf(text: string): Line {
-  const header = parsed(text, 1);
-  if (header['line'] !== 'header') throw refused('the first line is no header', "make one with 'pgc journal export'");
+function headerOf(subject: string, text: string): Line {
+  const header = parsed(subject, text, 1);
+  if (header['line'] !== 'header')
+    throw refused(subject, 'the first line is no header', "make one with 'pgc journal export'");
   if (Number(header['format']) > exportFormat)
     throw refused(
+      subject,
       `format ${String(header['format'])} is newer than ${exportFormat}`,
       'use a pgc at least as new as the one that wrote it',
     );
   const { uid, namespace, name } = (header['cluster'] ?? {}) as Partial<ClusterIdentity>;
   if (typeof uid !== 'string' || typeof namespace !== 'string' || typeof name !== 'string')
-    throw refused('the header names no cluster', "make one with 'pgc journal export'");
+    throw refused(subject, 'the header names no cluster', "make one with 'pgc journal export'");
   return header;
 }
 
@@ -110,10 +113,14 @@ function checkTrailer(trailer: Line | null, digest: string, { rows, report }: Re
   if (trailer['records'] !== rows.length || !same) report(null, 'the trailer tells of other rows than there are');
 }
 
-/** Reads the lines. @throws Refused when it is no export, or of a newer format; damage inside is reported, not thrown */
-export function readExport(text: string): ReadExport {
+/**
+ * Reads the lines.
+ * @param subject what they are called when they are refused
+ * @throws Refused when it is no export, or of a newer format; damage inside is reported, not thrown
+ */
+export function readExport(text: string, subject = 'export'): ReadExport {
   const lines = text.split('\n').filter((line) => line !== '');
-  const header = headerOf(lines[0] ?? '{}');
+  const header = headerOf(subject, lines[0] ?? '{}');
   const { uid, namespace, name } = header['cluster'] as ClusterIdentity;
   const damage: Damage[] = [];
   const report = (seq: number | null, because: string): void => void damage.push({ uid, seq, because });
@@ -129,7 +136,7 @@ export function readExport(text: string): ReadExport {
   let digest = sha256('');
   let trailer: Line | null = null;
   lines.forEach((line, index) => {
-    const value = parsed(line, index + 1);
+    const value = parsed(subject, line, index + 1);
     if (trailer !== null) return report(null, `line ${index + 1} stands after the trailer`);
     if (value['line'] === 'trailer') {
       trailer = value;
@@ -147,4 +154,15 @@ export function readExport(text: string): ReadExport {
     standing: reading.standing,
     redacted,
   };
+}
+
+/** Reads an export from a file. @throws Refused naming the file, when it is not there, no export, or of a newer format */
+export function readExportFile(path: string): ReadExport {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw refused(path, 'there is no such file, or it may not be read', 'name an export that ends in .ndjson', cause);
+  }
+  return readExport(text, path);
 }

@@ -2,15 +2,14 @@
  * Owns: where pgc reads from: a journal file, an exported incident, or a running operator over its loopback API. One shape
  * for all three, so that no verb knows which it is.
  */
-import { readFileSync } from 'node:fs';
 import { Refused } from '#src/errors.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/read.ts';
 import type { RecordRow } from '#src/journal/record.ts';
-import { verifyJournal, type Anchor, type VerifyReport } from '#src/journal/verify.ts';
+import { verifyJournal, type Anchor, type Damage, type VerifyReport } from '#src/journal/verify.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
-import { readExport } from './export-file.ts';
+import { readExportFile } from './export-file.ts';
 import { apiRetention, exportRetention, fileRetention, type Retention } from './retention.ts';
 
 export interface Source {
@@ -40,28 +39,58 @@ export function mentioned(rows: readonly RecordRow[]): readonly string[] {
   return [...found];
 }
 
-/** A journal of SQLite, opened for reading only. */
+/** Refuses what is not as it was written. @throws Refused naming the file and the first place */
+export function refuseDamaged(path: string, what: 'export' | 'journal', [first, ...more]: readonly Damage[]): void {
+  if (first === undefined) return;
+  const where = first.seq === null ? '' : `row ${first.seq}: `;
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  throw new Refused(`the ${what} is not as it was written: ${where}${first.because}${others}`, {
+    operation: 'read',
+    subject: path,
+    hint:
+      what === 'export'
+        ? "'pgc journal verify' lists all that is wrong; export it again from the journal it came from"
+        : "'pgc journal verify' lists all that is wrong; use a copy that is whole",
+  });
+}
+
+/** A journal of SQLite, opened for reading only. Nothing is told of it, and nothing done to it, before all of it is verified. */
 export function databaseSource(path: string): Source {
   const db = openForReading(path);
   const reader = makeReader(db);
+  let verified = false;
+  const sound = (): void => {
+    if (!verified) refuseDamaged(path, 'journal', verifyJournal(db).damage);
+    verified = true;
+  };
+  const retention = fileRetention(path, () => reader.close());
   return {
     describe: path,
     finished: false,
     unreplayable: null,
     standing: null,
-    clusters: async () => reader.clusters(),
+    clusters: async () => {
+      sound();
+      return reader.clusters();
+    },
     rows: async (filter) => reader.rows(filter),
     blobs: async (rows) => new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])),
     verify: async (anchors) => verifyJournal(db, anchors),
     snapshot: async () => null,
-    retention: fileRetention(path, () => reader.close()),
+    retention: {
+      plan: async (policy) => (sound(), retention.plan(policy)),
+      prune: async (policy) => (sound(), retention.prune(policy)),
+      holds: async () => (sound(), retention.holds()),
+      hold: async (uid, range) => (sound(), retention.hold(uid, range)),
+      release: async (id) => (sound(), retention.release(id)),
+    },
     close: async () => reader.close(),
   };
 }
 
 /** An exported incident. Its chain is verified as it is read. */
 export function exportSource(path: string): Source {
-  const { cluster, rows, blobs, damage, standing, redacted } = readExport(readFileSync(path, 'utf8'));
+  const { cluster, rows, blobs, damage, standing, redacted } = readExportFile(path);
   const before = standing === null ? null : decodeStanding(standing.bytes);
   if (standing !== null && before === null)
     throw new Refused('it begins with a standing that this build cannot read', {
@@ -89,13 +118,8 @@ export function exportSource(path: string): Source {
     unreplayable: redacted?.label ?? null,
     standing: before,
     clusters: async () => {
-      const [first] = damage;
-      if (first === undefined) return [summary];
-      throw new Refused(`the export is not as it was written: ${first.because}`, {
-        operation: 'read',
-        subject: path,
-        hint: "'pgc journal verify' lists all that is wrong; export it again from the journal it came from",
-      });
+      refuseDamaged(path, 'export', damage);
+      return [summary];
     },
     rows: async (filter) =>
       filter.uid === cluster.uid

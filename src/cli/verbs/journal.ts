@@ -1,5 +1,5 @@
 /** Owns: `pgc journal`: rows, one row, proof, export, import. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { buildId } from '#src/build-id.ts';
@@ -35,7 +35,8 @@ import {
   verb,
   type Recorded,
 } from '../command.ts';
-import { readExport } from '../export-file.ts';
+import { readExportFile } from '../export-file.ts';
+import { refuseDamaged } from '../source.ts';
 import { addRetention } from './retention.ts';
 
 function rowJson({ row, decision }: DecidedRow): string {
@@ -196,7 +197,8 @@ function addImport(journal: Command): void {
     .description('an export as a journal file again; refused unless every hash, link and line is as it was written')
     .requiredOption('--out <path>', 'journal file to make; it must not exist')
     .action((file: string, own: { readonly out: string }) => {
-      const read = readExport(readFileSync(file, 'utf8'));
+      const read = readExportFile(file);
+      refuseDamaged(file, 'export', read.damage);
       const { namespace, name } = read.cluster;
       print(`${importJournal(read, own.out)} rows of ${namespace}/${name} are in ${own.out}`);
     });
