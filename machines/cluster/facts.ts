@@ -197,6 +197,8 @@ export interface Memory {
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;
   readonly handled: Readonly<Record<string, string>>;
+  /** Where the application's database was last known to be: on another timeline it may be lost; null when that is not known. */
+  readonly database: { readonly timeline: number | null } | null;
   /** The newest edit while it may not begin. */
   readonly held: HeldEdit | null;
   /** One at a time; the others wait. */

@@ -43,6 +43,7 @@ export function initialFacts(at: number): Facts {
     lastError: null,
     lastErrorAt: null,
     handled: {},
+    database: null,
     held: null,
     request: null,
     refused: {},

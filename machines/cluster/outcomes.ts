@@ -302,8 +302,11 @@ function compared(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type
   };
 }
 
-function done(facts: Facts, result: Readonly<Record<string, string>>): Facts {
-  return { ...facts, memory: { ...facts.memory, handled: { ...facts.memory.handled, ...result } } };
+/** The database is there, on the timeline of whoever was asked; somebody else may lead by now. */
+function done(facts: Facts, { intent }: Closed, result: Readonly<Record<string, string>>): Facts {
+  const { memory } = facts;
+  const database = memory.leader?.name === intent.target.name ? { timeline: memory.leader.timeline } : null;
+  return { ...facts, memory: { ...memory, database, handled: { ...memory.handled, ...result } } };
 }
 
 /** Where the server is done with it sooner than with a database that is made. */
@@ -362,7 +365,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
       return compared(succeeded(next, closed.key), closed, outcome);
     case 'done': {
       const after = succeeded(next, closed.key);
-      if (closed.intent.type === 'CreateDatabase') return done(after, outcome.result);
+      if (closed.intent.type === 'CreateDatabase') return done(after, closed, outcome.result);
       if (closed.intent.type === 'SetPasswords') return told(after, closed, outcome.result);
       return answered(after, closed, outcome.result, at);
     }

@@ -113,21 +113,28 @@ function reads(facts: Facts): readonly Intent[] {
   });
 }
 
+/**
+ * The application's database, once. Replication is asynchronous by default: a failover may leave behind that it was made,
+ * and its owner's role with it, so it is looked for again wherever a new timeline begins.
+ */
 function database(view: View): readonly Intent[] {
   const { facts, plan } = view;
   const names = objectNames(facts.world.cluster?.seen.name ?? '');
   const wanted = `${plan.database.name}/${plan.database.owner}`;
   const leader = leaderOf(facts);
   if (leaderWritable(view).answer !== 'yes' || leader.name === null) return [];
-  if (facts.memory.handled['database'] === wanted || !existsOrCreated(facts, `Secret/${names.applicationSecret}`))
-    return [];
+  const isMade = facts.memory.handled['database'] === wanted;
+  const isHere = isMade && facts.memory.database?.timeline === leader.timeline;
+  if (isHere || !existsOrCreated(facts, `Secret/${names.applicationSecret}`)) return [];
   return [
     {
       type: 'CreateDatabase',
       target: { kind: 'Pod', name: leader.name },
       database: plan.database.name,
       owner: plan.database.owner,
-      because: `database ${plan.database.name} with owner ${plan.database.owner} is wanted and ${leader.name} can be written to`,
+      because: isMade
+        ? `${leader.because}: whether database ${plan.database.name} came along has to be seen`
+        : `database ${plan.database.name} with owner ${plan.database.owner} is wanted and ${leader.name} can be written to`,
     },
   ];
 }

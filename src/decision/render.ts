@@ -208,13 +208,14 @@ function event(context: RenderContext, intent: Extract<Intent, { type: 'EmitEven
 function database(context: RenderContext, intent: Extract<Intent, { type: 'CreateDatabase' }>): Rendered {
   const cluster = context.facts.world.cluster?.seen;
   const names = objectNames(cluster?.name ?? '');
+  const isMade = context.facts.memory.handled['database'] === `${intent.database}/${intent.owner}`;
   const request: SqlRequest = {
     type: 'sql',
     namespace: cluster?.namespace ?? '',
     pod: intent.target.name,
     container: 'postgres',
     procedure: 'ensure-application-database',
-    arguments: { database: intent.database, owner: intent.owner },
+    arguments: { database: intent.database, owner: intent.owner, ...(isMade ? { made: 'before' } : {}) },
     secret: { name: names.applicationSecret, key: 'password' },
   };
   return { request, reads: [] };

@@ -44,8 +44,14 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards. */
-export function databaseScript(database: string, owner: string, verifier: string): string {
+/**
+ * The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards.
+ * @param isMade it was there before, on another timeline: only what is missing is made, and what people changed stays theirs
+ */
+export function databaseScript(database: string, owner: string, verifier: string, isMade = false): string {
+  const [role, name] = [identifier(owner), identifier(database)];
+  const login = isMade ? ` PASSWORD ${literal(verifier)}` : '';
+  const belongs = isMade ? '' : ` AND r.rolname = ${literal(owner)}`;
   return [
     `SET statement_timeout = ${passwordMs};`,
     "SET client_connection_check_interval = '250ms';",
@@ -53,11 +59,11 @@ export function databaseScript(database: string, owner: string, verifier: string
     '\\if :{?role}',
     `SELECT (:'role' = 'primary') AS writable \\gset`,
     '\\if :writable',
-    `SELECT 'CREATE ROLE ${identifier(owner).replaceAll("'", "''")} LOGIN' WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${literal(owner)}) \\gexec`,
-    `ALTER ROLE ${identifier(owner)} LOGIN PASSWORD ${literal(verifier)};`,
+    `SELECT ${literal(`CREATE ROLE ${role} LOGIN${login}`)} WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${literal(owner)}) \\gexec`,
+    ...(isMade ? [] : [`ALTER ROLE ${role} LOGIN PASSWORD ${literal(verifier)};`]),
     `SET statement_timeout = ${creationMs};`,
-    `SELECT 'CREATE DATABASE ${identifier(database).replaceAll("'", "''")} OWNER ${identifier(owner).replaceAll("'", "''")}' WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = ${literal(database)}) \\gexec`,
-    `SELECT 'done ' || current_setting('server_version_num') WHERE EXISTS (SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = ${literal(database)} AND r.rolname = ${literal(owner)});`,
+    `SELECT ${literal(`CREATE DATABASE ${name} OWNER ${role}`)} WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = ${literal(database)}) \\gexec`,
+    `SELECT 'done ' || current_setting('server_version_num') WHERE EXISTS (SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = ${literal(database)}${belongs});`,
     '\\else',
     "SELECT 'standby';",
     '\\endif',
@@ -154,7 +160,7 @@ export async function readSettings(request: SqlRequest, runInPod: RunInPod): Pro
 
 /** Makes the application's role and database. Never puts a password, nor its verifier, into an argument or an outcome. */
 export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlPorts): Promise<Outcome> {
-  const { database = '', owner = '' } = request.arguments;
+  const { database = '', owner = '', made } = request.arguments;
   if (request.secret === null) return transient('SecretMissing', 'no Secret was named for the owner of the database');
   const { password } = ports;
   if (password === null)
@@ -167,7 +173,7 @@ export async function ensureApplicationDatabase(request: SqlRequest, ports: SqlP
       container: request.container,
       // Whatever becomes of the connection, the command ends by itself.
       command: ['timeout', '-s', 'KILL', String(runSeconds), ...psql],
-      input: databaseScript(database, owner, verifier),
+      input: databaseScript(database, owner, verifier, made !== undefined),
       connectMs,
       timeoutMs,
     });

@@ -22,6 +22,13 @@ function alter({ directory }: Member, input: string): void {
     directory.roles.set(unquoted(role), verifier);
 }
 
+/** `CREATE ROLE "name" LOGIN PASSWORD 'verifier'`, quoted once more, where there is none yet. */
+function create({ directory }: Member, input: string): void {
+  const made = /'CREATE ROLE "((?:[^"]|"")*)" LOGIN PASSWORD ''([^']*)'''/.exec(input);
+  const role = unquoted(made?.[1] ?? '');
+  if (made !== null && !directory.roles.has(role)) directory.roles.set(role, made[2] ?? '');
+}
+
 /** What psql prints in the container of this member. @param major of its PostgreSQL */
 export function psql(member: Member | null, major: number, { pod, input }: ExecRequest): Ended {
   if (member?.isUp() !== true) return { exitCode: 2, output: '', errors: `${pod} is down` };
@@ -34,6 +41,7 @@ export function psql(member: Member | null, major: number, { pod, input }: ExecR
     const lines = names.flatMap((name) => (roles.has(name) ? [`role ${name} ${roles.get(name) ?? ''}\n`] : []));
     return said(`primary\n${lines.join('')}`);
   }
+  create(member, input);
   alter(member, input);
   const database = /datname = '([^']*)'/.exec(input)?.[1];
   if (database === undefined) return said('primary\ntold\n');

@@ -102,6 +102,14 @@ describe('the application database', () => {
     expect(script).toContain('CREATE DATABASE "a""b" OWNER "o\'\'x"');
   });
 
+  it('looks for what was made before, makes what is missing, and changes nothing that is there', () => {
+    const script = databaseScript('app', 'clerk', 'SCRAM$v', true);
+    expect(script).not.toContain('ALTER');
+    expect(script).toContain(`'CREATE ROLE "clerk" LOGIN PASSWORD ''SCRAM$v''' WHERE NOT EXISTS`);
+    expect(script).toContain(`'CREATE DATABASE "app" OWNER "clerk"' WHERE NOT EXISTS`);
+    expect(script).not.toContain("r.rolname = 'clerk')");
+  });
+
   it('sets the password before anybody else may hold the Lease or not at all, and outlives nobody for long', async () => {
     const asked: ExecRequest[] = [];
     const secret = { name: 's', key: 'password' };

@@ -87,6 +87,13 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 200074, scenario: 'parameters', steps })).toEqual([]);
   });
 
+  it('a failover that leaves behind that the database was just made does not leave the application outside', async () => {
+    const steps = [1_050, 40_000, 80_000].map(
+      (atMs) => ({ type: 'crash-at', operator: 'operator-0', atMs, mode: 'pause', ms: 30_000 }) as const,
+    );
+    expect(await judged({ seed: 3, scenario: 'lose-leader', steps })).toEqual([]);
+  });
+
   it('a status that was withheld for want of the Lease follows within seconds of its return, not minutes', async () => {
     const story = [
       'apply crds/samples/two-members.yaml',
