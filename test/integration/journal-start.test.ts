@@ -276,6 +276,12 @@ describe('values of Secrets', () => {
     await waitFor('it is told', () => toldOf('a-app', before.seq).length > 0, 30_000);
     expect(toldOf('a-app', before.seq).join('\n')).toContain('data.password: its value was changed (not shown)');
     expect(toldOf('a-superuser', before.seq)).toEqual([]);
+    // An edit is told to the role and put in force.
+    const inForce = ['get', 'secret', 'a-credentials-inforce', '--output', 'jsonpath={.data.APPLICATION_PASSWORD}'];
+    const wanted = Buffer.from(edited).toString('base64');
+    await waitFor('it is in force', async () => (await world.api.kubectl(inForce)) === wanted, 60_000);
+    await waitFor('all Running', allRunning, 60_000);
+    await answered(world.api);
     const values = [...before.values, ...secretValues(await secretsNow())];
     expect(values.map(({ value }) => value)).toEqual(expect.arrayContaining([edited, await keyNow()]));
     expect(leaks(values, { journal: journalBytes(file()) })).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * Owns: what runs in pods that run nothing: psql, for whoever asks who leads, or what a parameter is; and Patroni's REST
+ * Owns: what runs in pods that run nothing: psql, for whoever asks who leads or what a parameter is, or tells a role its password; and Patroni's REST
  * API, which takes everything. All is read from the scope's own objects, so any process can answer.
  */
 import type { Kube } from '#src/kube/api.ts';
@@ -21,12 +21,17 @@ export async function answered(
     errors: '',
   });
   if (request.command[0] === 'python3') return said('accepted\n');
+  const onPrimary = (text: string): ReturnType<typeof said> =>
+    said(leader === request.pod ? `primary\n${text}` : 'standby\n');
+  const named = [...request.input.matchAll(/'([a-z_.]+)'/g)].map((found) => found[1] ?? '');
+  // No role has a password that anybody knows: whoever asks has to tell it.
+  if (request.input.includes("SELECT 'role '")) return onPrimary(named.map((role) => `role ${role} \n`).join(''));
+  if (request.input.includes("SELECT 'told'")) return onPrimary('told\n');
   if (!request.input.includes('FROM pg_settings'))
     return said(leader === request.pod ? `done ${settings.major}0004\n` : 'standby\n');
   const parameters = makeParameters(String(settings.major));
   parameters.start(await readDynamic(writer, settings));
-  const names = [...request.input.matchAll(/'([a-z_.]+)'/g)].map((found) => found[1] ?? '');
-  return said(parameters.shown([...new Set(names)]));
+  return said(parameters.shown([...new Set(named)]));
 }
 
 /** Answers as `startFakeKubelet` does, from the API server alone. */
