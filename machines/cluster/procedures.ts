@@ -171,8 +171,12 @@ export function isRollingOut({ facts }: View): boolean {
 /** What the API server, or a volume's driver, says to what the spec would have; null when nobody refuses. */
 function refusedChange(facts: View['facts']): string | null {
   const { failures } = facts.memory;
-  const template = failures[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`];
-  if (template?.permanent === true && template.reason === 'Invalid') return `refused: ${template.message}`;
+  const template = `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`;
+  // Who has lost the journal asks what would change before it writes, and the question is refused already.
+  const refused = [failures[template], failures[`Compare/${template}`]].find(
+    (failure) => failure?.permanent === true && failure.reason === 'Invalid',
+  );
+  if (refused !== undefined) return `refused: ${refused.message}`;
   const hopeless = hopelessVolume(facts);
   if (hopeless !== null)
     return `${hopeless.claim.name} cannot grow beyond ${hopeless.detail.capacity ?? 'nothing'}: ${hopeless.detail.resizing ?? ''}`;

@@ -69,6 +69,11 @@ describe('plans that once broke something', () => {
     }
   });
 
+  it('a template that is refused when the journal was lost, at the question what it would change, is taken back too', async () => {
+    const steps = [{ type: 'crash', operator: 'operator-0', passage: 314, mode: 'rollback', ms: 0 }] as const;
+    expect(await judged({ seed: 1, scenario: 'refused-template', steps })).toEqual([]);
+  });
+
   it('that a rollout failed, and of which field, is still said when the journal is lost', async () => {
     const steps = [
       { type: 'crash', operator: 'operator-0', passage: 534, mode: 'rollback', ms: 0 },
