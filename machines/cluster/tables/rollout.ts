@@ -26,7 +26,7 @@ import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
-import { follows, isDecrease, isUnset, nextConfiguration, parametersOf } from './configuration.ts';
+import { follows, isDecrease, isUnset, nextConfiguration, parametersOf, patroniDefaults } from './configuration.ts';
 import { requestStep, rotationStep } from './request-steps.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
@@ -63,13 +63,15 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   const behind = Object.entries(plan.parameters).filter(
     ([name, parameter]) => stated[name] === parameter.value && !follows(settings[name], parameter),
   );
-  // What left the spec may be set elsewhere, by the image for one: only a start is waited for, and not for ever.
-  const settling = facts.memory.timers[settlingTimer] !== undefined && !member.pendingRestart;
+  // What left the spec may be set elsewhere, by the image for one: only a start is waited for, and not for ever. What
+  // Patroni alone sets is certain, however late a member that is cut off hears of it.
+  const settling = facts.memory.timers[settlingTimer] !== undefined;
   const left = Object.entries(plan.removed).filter(
     ([name, { needsRestart }]) => needsRestart && !isUnset(settings, name),
   );
   if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
-  if (left.length > 0 && settling) return 'question';
+  const isAwaited = left.some(([name]) => settling || name in patroniDefaults);
+  if (isAwaited && !member.pendingRestart) return 'question';
   return behind.length > 0 || member.pendingRestart ? 'restart' : 'nothing';
 }
 

@@ -69,6 +69,11 @@ describe('plans that once broke something', () => {
     }
   });
 
+  it('a member that is cut off while a parameter leaves the spec is waited for, and starts anew when it hears of it', async () => {
+    const steps = [{ type: 'cut-member', atMs: 70_883, pod: 'team/shop-0', ms: 81_494 }] as const;
+    expect(await judged({ seed: 1_416_774, scenario: 'parameters', steps })).toEqual([]);
+  });
+
   it('a template that is refused when the journal was lost, at the question what it would change, is taken back too', async () => {
     const steps = [{ type: 'crash', operator: 'operator-0', passage: 314, mode: 'rollback', ms: 0 }] as const;
     expect(await judged({ seed: 1, scenario: 'refused-template', steps })).toEqual([]);
