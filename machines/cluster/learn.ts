@@ -10,9 +10,10 @@ import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
 import type { ClusterObservation, ClusterProjection, ObjectProjection, PublishedStatus } from './observations.ts';
 import { objectKey } from './intents.ts';
+import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
 import { sightMs, windowTimer } from './backoff.ts';
-import { armed, lostObject, sawObject, without } from './world.ts';
+import { armed, isUnseen, lostObject, sawObject, without } from './world.ts';
 
 /** Facts before anything is known. */
 export function initialFacts(at: number): Facts {
@@ -142,10 +143,11 @@ function timerFired(facts: Facts, id: string, at: number): Facts {
     return { ...facts, memory: { ...memory, failures: { ...memory.failures, [key]: { ...failure, waiting: false } } } };
   }
   if (id === 'status' || id === windowTimer || id.startsWith('await/')) return { ...facts, memory };
-  // Of a cluster on its way out all that is not seen is read anyway.
-  if (id === 'sight' && facts.world.cluster?.seen.deleting !== true)
-    return { ...facts, memory: doubted(facts, memory, at) };
-  if (id === 'sight') return { ...facts, memory };
+  if (id === 'sight') {
+    // Of a cluster on its way out all that is not seen is read anyway.
+    const isLeaving = facts.world.cluster?.seen.deleting === true;
+    return { ...facts, memory: isLeaving ? memory : doubted(facts, memory, at) };
+  }
   const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
   return { ...facts, memory: { ...memory, expired } };
 }
@@ -155,9 +157,7 @@ function timerFired(facts: Facts, id: string, at: number): Facts {
  * To take it for gone would leave it behind when the cluster is deleted.
  */
 function doubted(facts: Facts, memory: Memory, at: number): Memory {
-  const unseen = Object.keys(memory.expected).filter(
-    (key) => !key.startsWith('PostgresCluster/') && facts.world.objects[key] === undefined,
-  );
+  const unseen = Object.keys(memory.expected).filter((key) => isUnseen(facts.world, key));
   if (unseen.length === 0) return memory;
   const doubts = unseen
     .filter((key) => memory.failures[key] === undefined)
@@ -202,9 +202,8 @@ function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
   const before = facts.world.objects[objectKey(object)]?.object.detail;
   if (object.detail.type !== 'Pod' || before?.type !== 'Pod') return verified;
   const [was, is] = [before.patroni, object.detail.patroni];
-  const runs = is?.state === 'running' || is?.state === 'streaming';
   const taken = was?.pendingRestart === true && is?.pendingRestart !== true;
-  return object.name in verified && (!runs || taken) ? without(verified, object.name) : verified;
+  return object.name in verified && (!runs(is) || taken) ? without(verified, object.name) : verified;
 }
 
 /** The Secret in force says which credentials it holds; made anew it does not, and the StatefulSet still tells. */

@@ -135,9 +135,14 @@ function missing(name: string): Member {
   };
 }
 
+/** Whether PostgreSQL runs, by the state that Patroni tells: since 4.0 a replica that follows is `streaming`. */
+export function runs(told: { readonly state: string | null } | null | undefined): boolean {
+  return told?.state === 'running' || told?.state === 'streaming';
+}
+
 /** Why a replica is not ready by Patroni's report, or null. */
 function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number | null): string | null {
-  if (patroni.state !== 'running' && patroni.state !== 'streaming') return `Patroni says ${patroni.state}`;
+  if (!runs(patroni)) return `Patroni says ${patroni.state}`;
   if (!followers.has(patroni.role)) return `Patroni says role ${patroni.role} without the leader key`;
   if (leader.timeline === null || patroni.timeline !== leader.timeline) {
     return `it is on timeline ${patroni.timeline ?? 'unknown'}, the leader on ${leader.timeline ?? 'unknown'}`;

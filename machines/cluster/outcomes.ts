@@ -20,7 +20,7 @@ import {
 } from './backoff.ts';
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
-import { podOf } from './members.ts';
+import { podOf, runs } from './members.ts';
 import { armed, lostObject, sawObject, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
@@ -208,8 +208,7 @@ function asked(facts: Facts, closed: Closed, at: number): Facts {
 /** Whether PostgreSQL runs in the pod that was asked: an answer may come when another pod has its name, or it has ended. */
 function stillRuns(facts: Facts, { target, uid }: OpenIntent): boolean {
   const pod = podOf(facts, target.name);
-  const state = pod?.detail.patroni?.state;
-  return pod !== null && pod.object.uid === uid && (state === 'running' || state === 'streaming');
+  return pod !== null && pod.object.uid === uid && runs(pod.detail.patroni);
 }
 
 /** Roles were told; what, is said in digests. */

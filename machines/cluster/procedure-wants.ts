@@ -50,6 +50,15 @@ function grow(facts: Facts, name: string, because: string): readonly Intent[] {
   return uid === null || size === null ? [] : [{ type: 'GrowVolume', target, uid, size, because }];
 }
 
+/** Patroni is told a configuration, made of the one that stands; nothing while none is seen, or none is due. */
+function telling(facts: Facts, next: (found: JsonRecord) => JsonRecord | null, because: string): readonly Intent[] {
+  const target = dcsRef(facts, configObject);
+  const uid = uidOf(facts, target);
+  const found = dcsOf(facts, target.name)?.config ?? null;
+  const config = found === null ? null : next(found);
+  return uid === null || config === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config, because }];
+}
+
 /** Nobody writes, and full disks may be why: they all grow at once, without waiting for a leader. */
 function growingAll({ facts }: View): readonly Intent[] {
   const because = 'nobody writes, and the spec asks for a larger volume';
@@ -65,11 +74,8 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
       return act.claims.flatMap((name) => grow(facts, name, because));
     case 'label':
       return onPods(facts, act.members, (pod) => ({ type: 'LabelPod', ...pod, because }));
-    case 'configure': {
-      const target = dcsRef(facts, configObject);
-      const uid = uidOf(facts, target);
-      return uid === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config: act.config, because }];
-    }
+    case 'configure':
+      return telling(facts, () => act.config, because);
     case 'verify': {
       const asked = [...replicasFirst, ...Object.keys(plan.parameters), ...Object.keys(plan.removed)];
       const names = [...new Set(asked)].sort();
@@ -98,14 +104,6 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     case 'switchover':
       return [switchover(facts, act.leader, act.candidate, because)];
   }
-}
-
-function telling(facts: Facts, next: (found: JsonRecord) => JsonRecord | null, because: string): readonly Intent[] {
-  const target = dcsRef(facts, configObject);
-  const uid = uidOf(facts, target);
-  const found = dcsOf(facts, target.name)?.config ?? null;
-  const config = found === null ? null : next(found);
-  return uid === null || config === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config, because }];
 }
 
 /** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */

@@ -33,6 +33,11 @@ export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Fa
   return { world: { ...facts.world, objects: world }, memory };
 }
 
+/** Whether no watch has shown the object of this key; the PostgresCluster itself is not among the objects. */
+export function isUnseen(world: World, key: string): boolean {
+  return !key.startsWith('PostgresCluster/') && world.objects[key] === undefined;
+}
+
 /** Armed timers with one more; an armed timer of that id is replaced. */
 export function armed(timers: Memory['timers'], id: string, dueAt: number, because: string): Memory['timers'] {
   return { ...timers, [id]: { dueAt, because } };

@@ -17,6 +17,7 @@ import type { Facts } from '../facts.ts';
 import { objectKey } from '../intents.ts';
 import type { ObjectProjection } from '../observations.ts';
 import { ownershipOf } from '../objects.ts';
+import { isUnseen } from '../world.ts';
 
 const stepOfKind: Readonly<Record<ObjectProjection['kind'], number>> = {
   StatefulSet: 0,
@@ -72,9 +73,7 @@ export function unseenObjects({ world, memory }: Facts): readonly string[] {
     .filter(([, failure]) => failure.needsRead)
     .map(([key]) => key);
   const all = [...creating, ...doubtful, ...Object.keys(memory.expected)];
-  return [...new Set(all)]
-    .filter((key) => !key.startsWith('PostgresCluster/') && world.objects[key] === undefined)
-    .sort();
+  return [...new Set(all)].filter((key) => isUnseen(world, key)).sort();
 }
 
 /** Keys of objects that have to go before the finalizer is released. */

@@ -1,9 +1,9 @@
 /** Owns: the step that what was asked for once is at, and who is waited for meanwhile (`requests.ts` says when it is over). */
 import { failoverObject, ordinalOf, podName, type OneShot } from '../../shared/names.ts';
 import type { ActiveRequest, Facts } from '../facts.ts';
-import { dcsOf, type Member } from '../members.ts';
+import { dcsOf, runs, type Member } from '../members.ts';
 import { credentialsStep } from './credentials.ts';
-import { notRunning, runs, wordsOfRequest } from './requests.ts';
+import { notRunning, wordsOfRequest } from './requests.ts';
 import { act, wait, type RolloutStage, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
 import { hindrance } from './synchrony.ts';

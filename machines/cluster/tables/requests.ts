@@ -23,6 +23,7 @@ import {
   leaderOf,
   membersOf,
   podOf,
+  runs,
   troubledMembers,
   type Member,
 } from '../members.ts';
@@ -81,10 +82,6 @@ interface Row {
 
 function memberOf({ facts, member }: Asked): Member | undefined {
   return membersOf(facts).find(({ name }) => name === member);
-}
-
-export function runs({ state }: Member): boolean {
-  return state === 'running' || state === 'streaming';
 }
 
 /** Tried in this order on a cluster that is created. The first that has a reason refuses. */

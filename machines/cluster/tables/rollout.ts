@@ -24,7 +24,7 @@ import { annotations, configObject, failoverObject, ordinalOf } from '../../shar
 import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, type Member } from '../members.ts';
+import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf, patroniDefaults } from './configuration.ts';
 import { requestStep, rotationStep } from './request-steps.ts';
@@ -49,10 +49,6 @@ function mustVerify({ memory }: Facts): boolean {
 function settingsOf(facts: Facts, member: string): Readonly<Record<string, string>> | null {
   const read = facts.memory.verified[member];
   return read !== undefined && read.uid === podOf(facts, member)?.object.uid ? read.settings : null;
-}
-
-function runs(member: Member): boolean {
-  return member.state === 'running' || member.state === 'streaming';
 }
 
 /** What a member has to do yet: nothing, be asked, or start anew. */

@@ -16,7 +16,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { configObject, ordinalOf, syncObject } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
-import { dcsOf, leaderOf, memberCalled, membersOf, podOf, troubledMembers, type Member } from '../members.ts';
+import { dcsOf, leaderOf, memberCalled, membersOf, podOf, runs, troubledMembers, type Member } from '../members.ts';
 import type { JsonRecord } from '../plan.ts';
 import type { Scene } from './step.ts';
 
@@ -94,9 +94,10 @@ export function roleOf(facts: Facts, { name, role }: Member): 'leader' | 'sync_s
 }
 
 /** Its last words are not enough: who is killed says nothing any more. */
-function streams(facts: Facts, { name, role, state }: Member): boolean {
+function streams(facts: Facts, member: Member): boolean {
+  const { name, role } = member;
   const isUp = podOf(facts, name)?.detail.ready === true && podOf(facts, name)?.detail.trouble === null;
-  return isUp && role === 'replica' && (state === 'running' || state === 'streaming');
+  return isUp && role === 'replica' && runs(member);
 }
 
 /** Replicas that stream, also those on their way out. */
