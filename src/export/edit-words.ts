@@ -1,5 +1,6 @@
 /** Owns: a plan in words, and how it compares with what happened. Values first, lines from them. Pure. */
 import { disruptionClasses } from '#machines/cluster/tables/permission.ts';
+import { columns } from './columns.ts';
 import type { EditEnd, EditOutcome } from './edit.ts';
 import { exceeds, type EditPlan } from './edit-plan.ts';
 import { timeWords } from './time.ts';
@@ -20,16 +21,6 @@ export interface EditComparison {
   readonly differences: readonly EditDifference[];
 }
 
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
 function indented(lines: readonly string[]): readonly string[] {
   return lines.map((line) => `  ${line}`);
 }
@@ -41,7 +32,7 @@ function fieldLines({ fields }: EditPlan): readonly string[] {
     disruption,
     `${before ?? 'unset'} → ${after ?? 'unset'}`,
   ]);
-  return ['It changes:', ...indented(table(rows))];
+  return ['It changes:', ...indented(columns(rows))];
 }
 
 function costLines({ cost, maxDisruption, hold }: EditPlan): readonly string[] {
@@ -64,7 +55,7 @@ function effectLines({ outcome, causes }: EditPlan): readonly string[] {
   ]);
   return [
     'The operator does, in this order:',
-    ...indented(table(rows.map((row) => row.slice(0, 3).concat(row.slice(3).join(' ').trim())))),
+    ...indented(columns(rows.map((row) => row.slice(0, 3).concat(row.slice(3).join(' ').trim())))),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** Owns: the fleet at a glance: a line for each cluster, the troubled first. From rows alone, whatever build wrote them. Pure. */
+import { columns } from './columns.ts';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import { toldStatus, type DecidedRow } from './decided.ts';
 import type { Sealed } from './sealed.ts';
@@ -82,15 +83,9 @@ export function fleetLines(lines: readonly FleetLine[]): readonly string[] {
     String(line.troubles),
     line.reason,
   ]);
-  const table = [['CLUSTER', 'PHASE', 'FOR', 'READY', 'PRIMARY', 'TROUBLES', 'NOW'], ...rows];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const head = ['CLUSTER', 'PHASE', 'FOR', 'READY', 'PRIMARY', 'TROUBLES', 'NOW'];
   return [
     `${lines.length} ${lines.length === 1 ? 'cluster' : 'clusters'}: ${counts.join(', ') || 'none'}`,
-    ...table.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...columns([head, ...rows]),
   ];
 }

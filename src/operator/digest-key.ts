@@ -7,7 +7,7 @@
  * Called by: term, before anything is watched; a term has one key, or none.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { fieldManagers, journalKeySecret } from '#machines/shared/names.ts';
+import { fieldManagers, journalKeySecret, objectNames } from '#machines/shared/names.ts';
 import { applicationKey, memberKeys, uriPassword } from '#machines/cluster/tables/credentials.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
@@ -17,7 +17,8 @@ import type { Chance } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
 import { recordOf } from '#src/stream/door/reading.ts';
 
-const inForceEnd = '-credentials-inforce';
+/** What the names of a cluster's Secrets end in. */
+const ends = objectNames('');
 const keyBytes = 32;
 const dataKey = 'key';
 
@@ -44,16 +45,18 @@ function idOf(key: Uint8Array): string {
  * the two can be compared. By the end of the Secret's name.
  */
 const places: readonly { readonly end: string; readonly keys: Readonly<Record<string, string>> | null }[] = [
-  { end: inForceEnd, keys: null },
-  { end: '-credentials', keys: { PGPASSWORD: 'POSTGRES_PASSWORD' } },
-  { end: '-app', keys: { password: applicationKey, [uriPassword]: applicationKey } },
+  { end: ends.credentialsInForce, keys: null },
+  { end: ends.credentials, keys: { PGPASSWORD: 'POSTGRES_PASSWORD' } },
+  { end: ends.applicationSecret, keys: { password: applicationKey, [uriPassword]: applicationKey } },
 ];
 
 function placeOf(name: string, key: string): readonly [string, string] {
   const found = places.find(({ end }) => name.endsWith(end));
   if (found === undefined || found.keys === null) return [name, key];
   const isAlias = key in found.keys || (memberKeys as readonly string[]).includes(key);
-  return isAlias ? [`${name.slice(0, -found.end.length)}${inForceEnd}`, found.keys[key] ?? key] : [name, key];
+  return isAlias
+    ? [`${name.slice(0, -found.end.length)}${ends.credentialsInForce}`, found.keys[key] ?? key]
+    : [name, key];
 }
 
 /** The password that a uri bears, in base64 as the API server gives values; null when it bears none. */

@@ -6,7 +6,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
 import { rank } from '#machines/cluster/tables/permission.ts';
-import { oneShotAnnotation, oneShots } from '#machines/shared/names.ts';
+import { apiVersion, oneShotAnnotation, oneShots } from '#machines/shared/names.ts';
 import { mentioned } from '#src/cli/source.ts';
 import { problemText } from '#machines/cluster/conditions.ts';
 import { creationProblems } from '#src/resources/validation.ts';
@@ -50,7 +50,7 @@ function standing(api: ApiServer, collection: string, core: Core, stood: StoodAt
   const seen = stood?.standing.snapshot.facts.world.cluster?.seen;
   if (stood === null || seen === undefined) return null;
   const { namespace, name, annotations, spec } = seen;
-  const kind = { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster' };
+  const kind = { apiVersion, kind: 'PostgresCluster' };
   const made = send(api, 'POST', collection, { ...kind, metadata: { namespace, name, annotations }, spec });
   if (made.status >= 300) return null;
   const volumeSize = text(statusOf(core.assess(stood.standing.snapshot)), 'volumeSize');
@@ -233,7 +233,7 @@ async function playCreation(
   const stage: Stage = { world, present };
   try {
     await world.schedule.run(3_000);
-    const kind = { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster' };
+    const kind = { apiVersion, kind: 'PostgresCluster' };
     world.user.create('PostgresCluster', { ...kind, metadata: { namespace, name }, spec: without(spec, controls) });
     await cameToRest(stage, spec.replicas ?? 1);
     return told(core, stage, 0);

@@ -7,7 +7,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { leaderOf, membersOf, podOf } from '#machines/cluster/members.ts';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
-import { claimName, leaderObject, ordinalOf } from '#machines/shared/names.ts';
+import { apiVersion, claimName, leaderObject, ordinalOf } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
 import { at, text } from './json.ts';
 import { isReady } from './patroni/report.ts';
@@ -184,7 +184,7 @@ export async function bringUp(stage: Stage): Promise<void> {
   const { world, present } = stage;
   const { namespace, name, leader } = present;
   const created = world.user.create('PostgresCluster', {
-    apiVersion: 'postgres.example.com/v1alpha1',
+    apiVersion,
     kind: 'PostgresCluster',
     metadata: { namespace, name },
     spec: { ...without(present.spec, controls), replicas: present.members.length },

@@ -2,6 +2,7 @@
  * Owns: the words with which somebody makes things happen in a simulated world and looks at it: in stories, at the prompt
  * of the sandbox, in its scripts. One row of `words` is one of them.
  */
+import { columns } from '#src/export/columns.ts';
 import { durationMs } from '#machines/shared/duration.ts';
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments, stringify } from 'yaml';
@@ -177,16 +178,6 @@ function kill(telling: Telling, [one = '', two = '', three = '', four = '']: rea
   return undefined;
 }
 
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
 /** What of the spec does not take effect, and why. */
 function refusedSpec(status: Json): readonly string[] {
   const valid = list(status, 'conditions').find((each) => text(each, 'type') === 'ConfigurationValid');
@@ -208,7 +199,7 @@ function clusterLines(cluster: Json): readonly string[] {
     `${nameOf(cluster)}: ${text(status, 'phase') || 'new'}, ${ready}, ${primary} takes writes`,
     text(status, 'reason'),
     ...refusedSpec(status),
-    ...table(members).map((row) => `  ${row}`),
+    ...columns(members).map((row) => `  ${row}`),
   ].filter((line) => line !== '');
 }
 

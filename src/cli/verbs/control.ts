@@ -13,6 +13,12 @@ import { liveVerb, secondsOf, waitFor, type Live, type Seen } from '../live.ts';
 const acknowledgedSeconds = 15;
 const doneSeconds = '600';
 
+/** What `--wait` says, in seconds; null when nobody waits. @throws Refused when it is no number */
+function waitSeconds(own: Readonly<Record<string, unknown>>): number | null {
+  const given = own['wait'];
+  return given === undefined ? null : secondsOf('wait', given === true ? doneSeconds : given);
+}
+
 type Condition = NonNullable<NonNullable<Seen['status']>['conditions']>[number];
 
 function conditionOf({ status }: Seen, type: string): Condition | null {
@@ -41,8 +47,7 @@ async function ask(live: Live, kind: OneShot, token: string, own: Readonly<Recor
     return 1;
   }
   await live.patch({ metadata: { annotations: { [oneShotAnnotation(kind)]: token } } });
-  const seconds =
-    own['wait'] === undefined ? null : secondsOf('wait', own['wait'] === true ? doneSeconds : own['wait']);
+  const seconds = waitSeconds(own);
   const answer = await waitFor(live, seconds ?? acknowledgedSeconds, (seen) => {
     const now = said(seen, kind, token);
     return now === 'taken' && seconds !== null ? null : now;
@@ -73,11 +78,11 @@ function once(program: Command, kind: OneShot, member: string, does: string): vo
 async function setPaused(live: Live, paused: boolean, own: Readonly<Record<string, unknown>>): Promise<number> {
   const { metadata } = await live.patch({ spec: { paused } });
   const word = paused ? 'paused' : 'resumed';
-  if (own['wait'] === undefined) {
+  const seconds = waitSeconds(own);
+  if (seconds === null) {
     print(`${live.namespace}/${live.name} is to be ${word}`);
     return 0;
   }
-  const seconds = secondsOf('wait', own['wait'] === true ? doneSeconds : own['wait']);
   const is = await waitFor(live, seconds, (seen) => {
     const condition = conditionOf(seen, 'Paused');
     const isRead = (seen.status?.observedGeneration ?? 0) >= metadata.generation;
@@ -116,8 +121,7 @@ async function rolledOut(live: Live, generation: number, seconds: number): Promi
 
 /** Says yes to one generation, the newest: an edit that comes meanwhile waits again. */
 async function approve(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
-  const seconds = own['wait'] === undefined ? null : own['wait'] === true ? doneSeconds : own['wait'];
-  const wait = seconds === null ? null : secondsOf('wait', seconds);
+  const wait = waitSeconds(own);
   const newest = (await live.read()).metadata.generation;
   const given = own['generation'];
   const generation = given === undefined ? newest : Number(given);
