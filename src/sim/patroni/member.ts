@@ -6,17 +6,16 @@
  */
 import type { ArmedTick } from '#src/ports.ts';
 import { text, type Json } from '../json.ts';
-
 import type { Client, Habitat } from '../controllers/client.ts';
 import { accepts, copy, initialize, replicationRole, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
 import { makeParameters } from './parameters.ts';
 import { report, reportDown } from './report.ts';
-import { addressOf, leaderObject, readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
+import { makeLeaderKey, ttlMs } from './leader-key.ts';
+import { readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
 import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
 
 const loopMs = 10_000;
-const ttlMs = 30_000;
 /** Two loops without a renewal: below the time to live, as Patroni's retry_timeout sees to. */
 const demoteAfterMs = 20_000;
 /** WAL written between two loops, by the checkpointer if nobody else. */
@@ -145,6 +144,8 @@ export function startMember(ports: MemberPorts): Member {
     return object !== null && text(object, 'metadata', 'uid') === ports.podUid ? object : null;
   }
 
+  const leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow });
+
   /** Work that takes time, such as a base backup; loops rest meanwhile. */
   function takes(least: number, most: number, then: () => void): void {
     state.busy = true;
@@ -153,25 +154,6 @@ export function startMember(ports: MemberPorts): Member {
       if (state.dead) return;
       then();
       loop();
-    });
-  }
-
-  function writeKey(key: LeaderKey, held: boolean): boolean {
-    const mine = pod();
-    if (mine === null) return false;
-    const acquireTime = held ? text(key.object, 'metadata', 'annotations', 'acquireTime') : isoNow();
-    return write(client, settings, {
-      name: leaderObject(settings),
-      live: key.object,
-      annotations: {
-        leader: podName,
-        ttl: String(ttlMs / 1000),
-        renewTime: isoNow(),
-        acquireTime,
-        optime: String(directory.position),
-        transitions: text(key.object, 'metadata', 'annotations', 'transitions') || '0',
-      },
-      rest: addressOf(settings, mine),
     });
   }
 
@@ -212,8 +194,7 @@ export function startMember(ports: MemberPorts): Member {
       request.clear();
       return false;
     }
-    if (!write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } }))
-      return false;
+    if (!leaderKey.give(key)) return false;
     copy(directory, candidate.directory);
     ports.onDeed('switchover');
     become('replica');
@@ -223,7 +204,7 @@ export function startMember(ports: MemberPorts): Member {
   function renew(key: LeaderKey): void {
     if (handedOver(key)) return;
     directory.position += idleWalBytes;
-    if (!writeKey(key, true)) return;
+    if (!leaderKey.take(key, true)) return;
     state.renewedMs = schedule.elapsedMs();
     if (state.role !== 'primary' && !synchrony.promote()) return;
     become('primary');
@@ -266,7 +247,7 @@ export function startMember(ports: MemberPorts): Member {
     const config = readConfig(client, settings);
     if (config.dynamic['pause'] === true) return become('replica');
     const name = `${settings.scope}-config`;
-    if (!writeKey(key, false) || !synchrony.promote()) return;
+    if (!leaderKey.take(key, false) || !synchrony.promote()) return;
     request?.clear();
     state.renewedMs = schedule.elapsedMs();
     const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
@@ -347,8 +328,7 @@ export function startMember(ports: MemberPorts): Member {
   /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
   function failToStart(): void {
     const key = readLeader(client, settings);
-    if (key.holder === podName && state.hasFailed)
-      write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
+    if (key.holder === podName && state.hasFailed) leaderKey.give(key);
     state.hasFailed = true;
     reportDown(client, settings, pod(), 'start failed');
   }
@@ -411,8 +391,7 @@ export function startMember(ports: MemberPorts): Member {
       state.dead = true;
       state.tick?.cancel();
       const key = readLeader(client, settings);
-      if (key.holder === podName && ports.reachesApi())
-        write(client, settings, { name: leaderObject(settings), live: key.object, annotations: { leader: null } });
+      if (key.holder === podName && ports.reachesApi()) leaderKey.give(key);
       ports.onRole();
     },
   };
