@@ -1,12 +1,12 @@
 /** What is asked for once, by an annotation, on a running cluster under a continuous writer: done once, and refused in words. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { condition, startOrder } from './support/changes.ts';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { requireNodes } from './support/nodes.ts';
-import { openRun, type Run } from './support/run.ts';
+import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
-import { eventually, openWorld, phase, type World } from './world.ts';
+import { allStreaming, primaryPod } from './support/shop.ts';
+import { eventually, phase, type World } from './world.ts';
 
 const where = 'e2e-day2-control';
 
@@ -15,9 +15,6 @@ let shop: Subject;
 let run: Run;
 
 const values = (each: Readonly<Record<string, unknown>>): readonly unknown[] => Object.values(each);
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);
-
 async function annotate(kind: string, token: string): Promise<void> {
   const annotation = `postgres.example.com/${kind}=${token}`;
   await world.kubectl('--namespace', where, 'annotate', 'postgrescluster', shop.name, '--overwrite', annotation);
@@ -38,12 +35,7 @@ async function ask(kind: string, token: string): Promise<void> {
 
 longerSuite('what is asked for once', () => {
   beforeAll(async () => {
-    world = await openWorld();
-    requireNodes(world, 1);
-    const setting = settingOfEnvironment();
-    shop = await createShop(world, where, setting);
-    await allStreaming(world, shop);
-    run = await openRun(world, shop, settingName(setting));
+    ({ world, shop, run } = await openDayTwo(where, 1));
   });
 
   afterAll(async () => {

@@ -3,19 +3,13 @@
  * alone; and a replica promoted by hand, which shows that the probes are not blind.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { cut, healAll, kill, requireNodes, revive } from './support/nodes.ts';
-import { openRun, type Run } from './support/run.ts';
+import { cut, healAll, kill, revive } from './support/nodes.ts';
+import { type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import {
-  allStreaming,
-  createShop,
-  primaryApartFromOperator,
-  primaryPod,
-  settingName,
-  settingOfEnvironment,
-} from './support/shop.ts';
-import { eventually, openWorld, phase, shell, type World } from './world.ts';
+import { allStreaming, primaryApartFromOperator, primaryPod } from './support/shop.ts';
+import { eventually, phase, shell, type World } from './world.ts';
 
 const where = 'e2e-day2-nodes';
 let world: World;
@@ -35,12 +29,7 @@ function successor(name: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  world = await openWorld();
-  requireNodes(world, 3);
-  const setting = settingOfEnvironment();
-  shop = await createShop(world, where, setting);
-  await allStreaming(world, shop);
-  run = await openRun(world, shop, settingName(setting));
+  ({ world, shop, run } = await openDayTwo(where, 3));
 });
 
 afterAll(async () => {

@@ -4,14 +4,15 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
-import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
+import { allStreaming, primaryPod } from './support/shop.ts';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { killPostgres, killProcesses } from './support/members.ts';
-import { apiServer, requireNodes } from './support/nodes.ts';
+import { apiServer } from './support/nodes.ts';
 import { patroniState } from './support/patroni.ts';
-import { openRun, type Run } from './support/run.ts';
+import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { eventually, openWorld, phase, statusOf, type World } from './world.ts';
+import { eventually, phase, statusOf, type World } from './world.ts';
 
 const where = 'e2e-day2';
 /** Longer than Patroni's ttl of 30 s and a round of its loop: whoever would demote has done so. */
@@ -23,16 +24,10 @@ let world: World;
 let shop: Subject;
 let run: Run;
 
-const starts = (measured: { readonly starts: Readonly<Record<string, number>> }): number =>
-  Object.values(measured.starts).reduce((sum, count) => sum + count, 0);
+const starts = (measured: { readonly starts: Readonly<Record<string, number>> }): number => total(measured.starts);
 
 beforeAll(async () => {
-  world = await openWorld();
-  requireNodes(world, 1);
-  const setting = settingOfEnvironment();
-  shop = await createShop(world, where, setting);
-  await allStreaming(world, shop);
-  run = await openRun(world, shop, settingName(setting));
+  ({ world, shop, run } = await openDayTwo(where, 1));
 });
 
 afterAll(async () => {

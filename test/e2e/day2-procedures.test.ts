@@ -3,13 +3,22 @@
  * true and is taken back.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { condition, edit, imagesOf, rolledOut, secondName, shown, startOrder } from './support/changes.ts';
+import {
+  change as changed,
+  condition,
+  edit,
+  imagesOf,
+  rolledOut,
+  secondName,
+  shown,
+  startOrder,
+} from './support/changes.ts';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { requireNodes } from './support/nodes.ts';
-import { openRun, type Run } from './support/run.ts';
+import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
-import { eventually, openWorld, type World } from './world.ts';
+import { allStreaming, primaryPod } from './support/shop.ts';
+import { eventually, type World } from './world.ts';
 
 const where = 'e2e-day2-edits';
 const absent = 'postgres-operator.local/spilo:does-not-exist';
@@ -19,23 +28,11 @@ let shop: Subject;
 let run: Run;
 
 const values = (each: Readonly<Record<string, unknown>>): readonly unknown[] => Object.values(each);
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);
-
-/** Edits the spec and waits until it is true of every member. */
-async function change(spec: Readonly<Record<string, unknown>>, replicas = 2): Promise<void> {
-  await edit(world, shop, spec);
-  await rolledOut(world, shop);
-  await allStreaming(world, shop, replicas);
-}
+const change = (spec: Readonly<Record<string, unknown>>, replicas = 2): Promise<void> =>
+  changed(world, shop, spec, replicas);
 
 beforeAll(async () => {
-  world = await openWorld();
-  requireNodes(world, 1);
-  const setting = settingOfEnvironment();
-  shop = await createShop(world, where, setting);
-  await allStreaming(world, shop);
-  run = await openRun(world, shop, settingName(setting));
+  ({ world, shop, run } = await openDayTwo(where, 1));
 });
 
 afterAll(async () => {

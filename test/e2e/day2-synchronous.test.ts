@@ -3,20 +3,14 @@
  * dies without a word and loses nothing, and a cluster that writes on while it is rolled and scaled down.
  */
 import { afterAll, beforeAll, expect } from 'vitest';
-import { condition, edit, rolledOut } from './support/changes.ts';
+import { change as changed, condition, edit } from './support/changes.ts';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { healAll, kill, requireNodes, revive } from './support/nodes.ts';
-import { openRun, type Run } from './support/run.ts';
+import { healAll, kill, revive } from './support/nodes.ts';
+import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import {
-  allStreaming,
-  createShop,
-  primaryApartFromOperator,
-  primaryPod,
-  settingName,
-  settingOfEnvironment,
-} from './support/shop.ts';
-import { eventually, openWorld, phase, psql, type World } from './world.ts';
+import { allStreaming, primaryApartFromOperator, primaryPod } from './support/shop.ts';
+import { eventually, phase, psql, type World } from './world.ts';
 
 const where = 'e2e-day2-sync';
 const required = { mode: 'Required', count: 1 };
@@ -24,9 +18,6 @@ const required = { mode: 'Required', count: 1 };
 let world: World;
 let shop: Subject;
 let run: Run;
-
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 /** Members that status names as confirming commits. */
 async function confirming(): Promise<readonly string[]> {
@@ -49,20 +40,12 @@ async function handOvers(): Promise<number> {
   return story.split('\n').filter((line) => line.includes('the leader key goes from')).length;
 }
 
-async function change(spec: Readonly<Record<string, unknown>>, replicas = 2): Promise<void> {
-  await edit(world, shop, spec);
-  await rolledOut(world, shop);
-  await allStreaming(world, shop, replicas);
-}
+const change = (spec: Readonly<Record<string, unknown>>, replicas = 2): Promise<void> =>
+  changed(world, shop, spec, replicas);
 
 longerSuite('synchronous replication', () => {
   beforeAll(async () => {
-    world = await openWorld();
-    requireNodes(world, 3);
-    const setting = settingOfEnvironment();
-    shop = await createShop(world, where, setting);
-    await allStreaming(world, shop);
-    run = await openRun(world, shop, settingName(setting));
+    ({ world, shop, run } = await openDayTwo(where, 3));
   });
 
   afterAll(async () => {

@@ -3,22 +3,19 @@
  * grow, or cannot.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { condition, edit, rolledOut } from './support/changes.ts';
+import { change as changed, condition, edit, rolledOut } from './support/changes.ts';
+import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { requireNodes } from './support/nodes.ts';
-import { openRun, type Run } from './support/run.ts';
+import { total, type Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
-import { allStreaming, createShop, primaryPod, settingName, settingOfEnvironment } from './support/shop.ts';
-import { eventually, openWorld, type World } from './world.ts';
+import { createShop, primaryPod, settingOfEnvironment } from './support/shop.ts';
+import { eventually, type World } from './world.ts';
 
 const where = 'e2e-day2-volumes';
 
 let world: World;
 let shop: Subject;
 let run: Run;
-
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 const get = (...args: readonly string[]): Promise<string> => world.kubectl('--namespace', where, 'get', ...args);
 
@@ -30,21 +27,11 @@ function capacities(): Promise<readonly string[]> {
   return words('pvc', '--output', 'jsonpath={.items[*].status.capacity.storage}');
 }
 
-/** Edits the spec and waits until it is true of every member. */
-async function change(spec: Readonly<Record<string, unknown>>): Promise<void> {
-  await edit(world, shop, spec);
-  await rolledOut(world, shop);
-  await allStreaming(world, shop, 1);
-}
+const change = (spec: Readonly<Record<string, unknown>>): Promise<void> => changed(world, shop, spec, 1);
 
 longerSuite('a cluster of two members', () => {
   beforeAll(async () => {
-    world = await openWorld();
-    requireNodes(world, 1);
-    const setting = settingOfEnvironment();
-    shop = await createShop(world, where, setting, { replicas: 2, storage: { size: '600Mi' } });
-    await allStreaming(world, shop, 1);
-    run = await openRun(world, shop, settingName(setting).replace('3', '2'));
+    ({ world, shop, run } = await openDayTwo(where, 1, 2));
   });
 
   afterAll(async () => {

@@ -304,6 +304,18 @@ describe('drift', () => {
     await phase(world, where, 'p17c', 'Running');
   });
 
+  it('a member is let in again by the ServiceAccount that was made anew, once its pod is another one', async () => {
+    // The token in a running pod is of the account that is gone: Patroni is refused until kubelet gives it another.
+    await world.kubectl('--namespace', where, 'delete', 'pod', 'p17c-0', '--timeout=120s');
+    await eventually('its leader key being renewed by the new pod', async () => {
+      const of = async (object: string, path: string): Promise<number> =>
+        Date.parse(await world.kubectl('--namespace', where, 'get', object, '--output', `jsonpath=${path}`));
+      const started = await of('pod/p17c-0', '{.status.startTime}');
+      return (await of('configmap/p17c-leader', '{.metadata.annotations.renewTime}')) > started;
+    });
+    await phase(world, where, 'p17c', 'Running');
+  });
+
   it('a deleted DCS Service is only marked: the lock survives, and a condition names it', async () => {
     await world.kubectl('--namespace', where, 'delete', 'service', 'p15e-config', '--wait=false');
     await eventually(
@@ -409,7 +421,8 @@ describe('amnesia', () => {
     const sent = operatorWrites(mark);
     const asked = sent.filter((line) => line.includes(' pods/exec '));
     expect(sent.filter((line) => !asked.includes(line))).toEqual([]);
-    expect(asked.length).toBeLessThanOrEqual(cells.length + ha.length);
+    const pods = asked.map((line) => line.split(' ')[2]);
+    expect(pods).toEqual([...new Set(pods)]);
     const log = await world.kubectl(...ns, 'logs', 'deployment/postgres-operator', '--tail=-1');
     expect(log.match(/journal does not hold the latest of this cluster/g)?.length ?? 0).toBeGreaterThanOrEqual(6);
     for (const { name } of [...cells, ...ha]) expect((await statusOf(world, where, name)).phase).toBe('Running');

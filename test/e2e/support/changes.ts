@@ -4,6 +4,7 @@ import { tagImage } from '#test/cluster/node.ts';
 import { eventually, psql, type World } from '../world.ts';
 import type { Subject } from './database.ts';
 import { podsOf } from './pods.ts';
+import { allStreaming } from './shop.ts';
 
 interface Condition {
   readonly type: string;
@@ -44,6 +45,18 @@ export async function rolledOut(world: World, subject: Subject, timeoutMs = 400_
     },
     timeoutMs,
   );
+}
+
+/** Edits the spec, and waits until it is true of every member and as many replicas stream. */
+export async function change(
+  world: World,
+  subject: Subject,
+  spec: Readonly<Record<string, unknown>>,
+  replicas: number,
+): Promise<void> {
+  await edit(world, subject, spec);
+  await rolledOut(world, subject);
+  await allStreaming(world, subject, replicas);
 }
 
 /** One condition of the cluster; null while it is not told. */

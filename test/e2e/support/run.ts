@@ -35,6 +35,10 @@ export interface Run {
   readonly close: () => Promise<Balance>;
 }
 
+/** All pods' counts together. */
+export const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+
 const minus = (
   now: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,

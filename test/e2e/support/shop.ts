@@ -13,8 +13,8 @@ export function settingOfEnvironment(): Setting {
 }
 
 /** A setting in the words of reports. */
-export function settingName({ version, dcs }: Setting): string {
-  return `PostgreSQL ${version}, ${dcs}, 3 members`;
+export function settingName({ version, dcs }: Setting, members: number): string {
+  return `PostgreSQL ${version}, ${dcs}, ${members} members`;
 }
 
 /** Makes a fresh namespace with one cluster and waits until it runs. */
