@@ -144,6 +144,8 @@ export interface Failure {
   readonly message: string;
   /** True: the API server will refuse the same request again; wait for a change or the long back-off. */
   readonly permanent: boolean;
+  /** How often in a row it was refused for good; absent while it was not. */
+  readonly refusals?: number;
   readonly since: number;
   /** Not again before timer `retry/<target key>` has fired. */
   readonly waiting: boolean;

@@ -200,8 +200,8 @@ function awaitedNoMore(facts: Facts, world: World, object: ObjectProjection): Me
 function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
   const { verified } = facts.memory;
   const before = facts.world.objects[objectKey(object)]?.object.detail;
-  if (object.detail.type !== 'Pod' || before?.type !== 'Pod') return verified;
-  const [was, is] = [before.patroni, object.detail.patroni];
+  if (object.detail.type !== 'Pod') return verified;
+  const [was, is] = [before?.type === 'Pod' ? before.patroni : null, object.detail.patroni];
   const taken = was?.pendingRestart === true && is?.pendingRestart !== true;
   return object.name in verified && (!runs(is) || taken) ? without(verified, object.name) : verified;
 }

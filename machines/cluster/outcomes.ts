@@ -97,6 +97,7 @@ function failed(facts: Facts, closed: Closed, trouble: Trouble, at: number): Fac
     reason: trouble.reason,
     message: trouble.message,
     permanent: trouble.permanent,
+    ...(trouble.permanent ? { refusals: (before?.refusals ?? 0) + 1 } : {}),
     since: before?.since ?? at,
     waiting: true,
     needsRead: trouble.needsRead && isReadable(closed.intent),

@@ -2,6 +2,7 @@
  * Owns: the questions about procedures: is the spec rolled out, which step is next, has it failed. Each reads the step
  * tables (`tables/rollout.ts`, `tables/scaling.ts`) and answers with their words.
  */
+import type { Failure } from './facts.ts';
 import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
 import { objectKey } from './intents.ts';
@@ -168,19 +169,24 @@ export function isRollingOut({ facts }: View): boolean {
   return before !== null && accepted !== null && accepted.generation > before.generation;
 }
 
+/** A refusal that is meant: the same request was refused twice in a row, since whoever answers may have been mistaken once. */
+function isMeant(failure: Failure | undefined): failure is Failure {
+  return failure?.permanent === true && (failure.refusals ?? 0) > 1;
+}
+
 /** What the API server, or a volume's driver, says to what the spec would have; null when nobody refuses. */
 function refusedChange(facts: View['facts']): string | null {
   const { failures } = facts.memory;
   const template = `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`;
   // Who has lost the journal asks what would change before it writes, and the question is refused already.
   const refused = [failures[template], failures[`Compare/${template}`]].find(
-    (failure) => failure?.permanent === true && failure.reason === 'Invalid',
+    (failure) => isMeant(failure) && failure.reason === 'Invalid',
   );
   if (refused !== undefined) return `refused: ${refused.message}`;
   const hopeless = hopelessVolume(facts);
   if (hopeless !== null)
     return `${hopeless.claim.name} cannot grow beyond ${hopeless.detail.capacity ?? 'nothing'}: ${hopeless.detail.resizing ?? ''}`;
-  const claim = smallClaims(facts).find((each) => failures[objectKey(each.claim)]?.permanent === true);
+  const claim = smallClaims(facts).find((each) => isMeant(failures[objectKey(each.claim)]));
   if (claim === undefined) return null;
   return `${claim.claim.name} cannot grow: ${failures[objectKey(claim.claim)]?.message ?? ''}`;
 }

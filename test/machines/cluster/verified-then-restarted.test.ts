@@ -32,6 +32,16 @@ describe('what a member said of its settings', () => {
     expect(reported(askedBefore(true), { state }).memory.verified).toEqual({}),
   );
 
+  it('is forgotten at the first sight of another pod, though the one before it was seen to go', () => {
+    const facts = askedBefore(true);
+    const object = facts.world.objects[`Pod/${name}`]?.object;
+    if (object?.detail.type !== 'Pod') throw new Error(`no pod of ${name}`);
+    const gone = learn(facts, { type: 'ObjectGone', object: { kind: 'Pod', name }, uid: object.uid }, 1000);
+    const another = { ...object, uid: 'another', detail: { ...object.detail, patroni: null } };
+    const seen = learn(gone, { type: 'ObjectSeen', object: another, changed: [] }, 1000);
+    expect(seen.memory.verified).toEqual({});
+  });
+
   it('is forgotten when a restart was due and is no more, whoever did it and whatever was seen of it', () =>
     expect(reported(askedBefore(true), { pendingRestart: false }).memory.verified).toEqual({}));
 

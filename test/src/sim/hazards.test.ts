@@ -69,6 +69,19 @@ describe('plans that once broke something', () => {
     }
   });
 
+  it('a template that is called invalid once, by mistake, is not taken back: full disks would stay full', async () => {
+    const steps = [
+      { type: 'crash', operator: 'operator-0', passage: 420, mode: 'kill', ms: 25_000 },
+      {
+        type: 'request',
+        operator: 'operator-0',
+        nth: 181,
+        fate: { type: 'replaced', status: 422, reason: 'Invalid', retryAfterMs: null },
+      },
+    ] as const;
+    expect(await judged({ seed: 1, scenario: 'grow-volumes-full', steps })).toEqual([]);
+  });
+
   it('a member that is cut off while a parameter leaves the spec is waited for, and starts anew when it hears of it', async () => {
     const steps = [{ type: 'cut-member', atMs: 70_883, pod: 'team/shop-0', ms: 81_494 }] as const;
     expect(await judged({ seed: 1_416_774, scenario: 'parameters', steps })).toEqual([]);
