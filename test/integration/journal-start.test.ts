@@ -19,6 +19,7 @@ import { accepted, cluster, clustersOf } from './api-world.ts';
 import {
   answered,
   clusters,
+  noStatusDue,
   operatorChanges,
   phases,
   replayAll,
@@ -178,10 +179,11 @@ describe('a start over', () => {
   });
 
   it('an older copy of an earlier term is used, and says what it does not hold', async () => {
+    await noStatusDue(operator);
     await stop();
     copyTo(`${world.api.dir}/earlier`);
+    // Nothing is done in the term that the copy misses: a status written in it would tell more, and says another sentence.
     await start();
-    await work();
     await stop();
     putBack(`${world.api.dir}/earlier`);
     expect(await start()).toEqual([]);

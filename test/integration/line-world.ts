@@ -4,7 +4,9 @@
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Snapshot } from '#machines/cluster/facts.ts';
 import { readConfig } from '#src/config.ts';
+import type { ClusterIdentity } from '#src/journal/record.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type JournalReader } from '#src/journal/read.ts';
 import { journalKeySecret } from '#machines/shared/names.ts';
@@ -183,6 +185,17 @@ export function operatorReads(api: ApiWorld): readonly AuditEvent[] {
       !['leases', 'exec'].includes(objectRef.resource ?? '') &&
       objectRef.name !== journalKeySecret,
   );
+}
+
+/** Waits until no status waits for its turn: what changes in words alone is told every ten seconds. */
+export async function noStatusDue(operator: Operator): Promise<void> {
+  const due = async ({ namespace, name }: ClusterIdentity): Promise<boolean> => {
+    const answer = await fetch(`http://127.0.0.1:${operator.http.apiPort}/api/clusters/${namespace}/${name}`);
+    const { snapshot } = (await answer.json()) as { readonly snapshot?: Snapshot | null };
+    return snapshot?.facts.memory.timers['status'] !== undefined;
+  };
+  const known = operator.journal().reader.clusters();
+  await waitFor('no status due', async () => !(await Promise.all(known.map(due))).includes(true), 60_000);
 }
 
 /** PostgresClusters of all namespaces by name. Asked ten times a second by those that wait, so not through kubectl. */

@@ -10,6 +10,7 @@ import {
   clusters,
   answered,
   joinWorld,
+  noStatusDue,
   operatorChanges,
   phases,
   replayAll,
@@ -38,8 +39,9 @@ async function allAre(phase: string): Promise<boolean> {
   return names.every((name) => now.get(name) === phase);
 }
 
-/** Waits until the operator has been silent for a second of its own time: nothing under way, nothing new. */
+/** Waits until the operator has been silent for a second of its own time: nothing under way, nothing due, nothing new. */
 async function quiet(): Promise<void> {
+  await noStatusDue(operator);
   let last = -1;
   await waitFor(
     'a second without a change',
