@@ -71,7 +71,7 @@ golden: setup ## rewrite golden files after a change that was meant
 test-integration: setup ## against a real API server
 	@$(NPM) run -s test:integration
 test-e2e: setup ## against real PostgreSQL on the local cluster or KUBE_CONTEXT
-	@$(NPM) run -s test:e2e
+	@$(NPM) run -s test:e2e -- $(ARGS)
 
 .PHONY: cluster-up cluster-down cluster-status docker-build docker-push
 cluster-up: setup ## a real Kubernetes on this machine (Linux, root); NODES=3 for three nodes

@@ -9,6 +9,9 @@ const longerOnly = [
   'test/e2e/day2-volumes.test.ts',
 ];
 
+/** A cluster of its own, and so beside anything else: CI runs it beside the integration suite. */
+const apart = ['test/e2e/cluster-killed.test.ts'];
+
 const isCore = process.env['E2E'] === 'core';
 const { DAY2_VERSION: version = usual.version, DAY2_DCS: dcs = usual.dcs } = process.env;
 const isChosen = process.env['DAY2_VERSION'] !== undefined || process.env['DAY2_DCS'] !== undefined;
@@ -28,7 +31,8 @@ export default defineConfig({
     fileParallelism: false,
     retry: 0,
     projects: [
-      { name: 'line', include: ['test/e2e/**/*.test.ts'], exclude: dayTwo, env: {} },
+      { name: 'line', include: ['test/e2e/**/*.test.ts'], exclude: [...dayTwo, ...apart], env: {} },
+      { name: 'killed', include: apart, exclude: [], env: {} },
       ...rounds.map(({ setting, files }) => ({
         name: `${setting.version} ${setting.dcs}`,
         include: [...files],

@@ -57,7 +57,7 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 53,
+    every: 71,
     offset: turn,
     doublesEvery: 20,
     seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 150 },

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
 import { keepRunning } from '#test/support/running-journals.ts';
+import { drifts } from './support/drift.ts';
 import {
   auditMark,
   eventually,
@@ -158,117 +159,24 @@ describe('failure', () => {
 });
 
 describe('drift', () => {
-  const cases: readonly {
-    readonly what: string;
-    readonly change: readonly string[];
-    readonly seen: readonly string[];
-    readonly restored: string;
-  }[] = [
-    {
-      what: 'a label taken off the headless Service',
-      change: ['label', 'service', 'p17c-headless', 'app.kubernetes.io/managed-by-'],
-      seen: [
-        'get',
-        'service',
-        'p17c-headless',
-        '--output',
-        'jsonpath={.metadata.labels.app\\.kubernetes\\.io/managed-by}',
-      ],
-      restored: 'postgres-operator',
-    },
-    {
-      what: 'a port added to a Service by hand',
-      change: [
-        'patch',
-        'service',
-        'p17c-repl',
-        '--type=json',
-        '-p',
-        '[{"op":"add","path":"/spec/ports/-","value":{"name":"x","port":9}}]',
-      ],
-      seen: ['get', 'service', 'p17c-repl', '--output', 'jsonpath={.spec.ports[*].port}'],
-      restored: '5432',
-    },
-    {
-      what: 'externalIPs added to a Service',
-      change: ['patch', 'service', 'p17c-repl', '--type=merge', '-p', '{"spec":{"externalIPs":["198.18.255.1"]}}'],
-      seen: ['get', 'service', 'p17c-repl', '--output', 'jsonpath={.spec.externalIPs}'],
-      restored: '',
-    },
-    {
-      what: 'a selector added to the primary Service',
-      change: ['patch', 'service', 'p17c', '--type=merge', '-p', '{"spec":{"selector":{"x":"y"}}}'],
-      seen: ['get', 'service', 'p17c', '--output', 'jsonpath={.spec.selector.x}'],
-      restored: '',
-    },
-    {
-      what: 'a sidecar added to the StatefulSet',
-      change: [
-        'patch',
-        'statefulset',
-        'p17c',
-        '--type=json',
-        '-p',
-        '[{"op":"add","path":"/spec/template/spec/containers/-","value":{"name":"side","image":"x"}}]',
-      ],
-      seen: ['get', 'statefulset', 'p17c', '--output', 'jsonpath={.spec.template.spec.containers[*].name}'],
-      restored: 'postgres',
-    },
-    {
-      what: 'an env entry added to the StatefulSet',
-      change: ['set', 'env', 'statefulset/p17c', 'ROGUE=1'],
-      seen: [
-        'get',
-        'statefulset',
-        'p17c',
-        '--output',
-        'jsonpath={.spec.template.spec.containers[0].env[?(@.name=="ROGUE")].value}',
-      ],
-      restored: '',
-    },
-    {
-      what: 'replicas of the StatefulSet changed by hand',
-      change: ['scale', 'statefulset', 'p17c', '--replicas=2'],
-      seen: ['get', 'statefulset', 'p17c', '--output', 'jsonpath={.spec.replicas}'],
-      restored: '1',
-    },
-    {
-      what: 'a rule added to the Role',
-      change: [
-        'patch',
-        'role',
-        'p17c-patroni',
-        '--type=json',
-        '-p',
-        '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["events"],"verbs":["get"]}}]',
-      ],
-      seen: ['get', 'role', 'p17c-patroni', '--output', 'jsonpath={.rules[*].resources[*]}'],
-      restored: 'configmaps pods',
-    },
-    {
-      what: 'text changed in the ConfigMap',
-      change: [
-        'patch',
-        'configmap',
-        'p17c-patroni-config',
-        '--type=merge',
-        '-p',
-        '{"data":{"patroni.json":"{}","extra":"x"}}',
-      ],
-      seen: ['get', 'configmap', 'p17c-patroni-config', '--output', 'jsonpath={.data.extra}'],
-      restored: '',
-    },
-  ];
-
-  it.each(cases)(
+  it.each(drifts)(
     '$what is put back, with one journal entry saying what differed',
-    async ({ change, seen, restored }) => {
+    async ({ cluster, object, change, seen, restored, differs }) => {
+      const entries = async (): Promise<readonly string[]> =>
+        (await world.pgc('timeline', cluster, '--namespace', where, '--only', 'effect'))
+          .split('\n')
+          .filter((line) => line.includes(`${object}:`) && line.includes(differs));
+      const before = await entries();
       await world.kubectl('--namespace', where, ...change);
       await eventually(
         'the repair',
-        async () => (await world.kubectl('--namespace', where, ...seen)).trim() === restored,
+        async () => {
+          const path = ['--output', `jsonpath=${seen}`];
+          return (await world.kubectl('--namespace', where, 'get', object, ...path)).trim() === restored;
+        },
         30_000,
       );
+      expect(await entries()).toHaveLength(before.length + 1);
     },
   );
 
