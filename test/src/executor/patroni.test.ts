@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { restScript } from '#src/executor/effects/patroni.ts';
+import { askPatroni, restScript } from '#src/executor/effects/patroni.ts';
+import type { PatroniRequest } from '#src/decision/record.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'patroni-'));
 const asked: string[] = [];
@@ -55,3 +56,35 @@ it.each([
   expect(await run(started, says)).toBe(output);
   expect(asked).toEqual(Array.from({ length: requests }, () => 'POST /restart'));
 });
+
+const restart: PatroniRequest = {
+  type: 'patroni',
+  namespace: 'n',
+  pod: 'shop-0',
+  container: 'postgres',
+  method: 'POST',
+  path: '/restart',
+  body: '{}',
+  started: null,
+};
+
+/** The outcome of a request in whose container the script printed this. */
+async function outcomeOf(output: string): Promise<unknown> {
+  return askPatroni(restart, async () => ({ exitCode: 0, output, errors: '' }));
+}
+
+it.each([
+  'HTTP 200 restarted',
+  'HTTP 202 restart scheduled',
+  'HTTP 503 restart conditions are not satisfied',
+  'HTTP 503 restart already in progress',
+  'accepted',
+])('takes %s for done (16)', async (output) => expect(await outcomeOf(output)).toEqual({ type: 'done', result: {} }));
+
+it.each([
+  ['HTTP 503 restart failed', 'RestartFailed'],
+  ['HTTP 401 not authenticated', 'PatroniRefused'],
+  ['', 'NoAnswer'],
+])('takes “%s” for a failure that says %s', async (output, reason) =>
+  expect(await outcomeOf(output)).toMatchObject({ type: 'transient', reason }),
+);

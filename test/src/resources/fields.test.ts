@@ -105,6 +105,8 @@ describe('a spec is refused by field for', () => {
     ['the name of another cluster', { env: [{ name: 'SCOPE', value: 'other' }] }, 'spec.env[0].name'],
     ['a password of Spilo’s', { env: [{ name: 'PGPASSWORD_SUPERUSER', value: 'x' }] }, 'spec.env[0].name'],
     ['Patroni’s own variables', { env: [{ name: 'PATRONI_TTL', value: '5' }] }, 'spec.env[0].name'],
+    ['a copy by hand', { env: [{ name: 'CLONE_SCOPE', value: 'other' }] }, 'spec.env[0].name'],
+    ['an archive by hand', { env: [{ name: 'WAL_S3_BUCKET', value: 'wal' }] }, 'spec.env[0].name'],
     ['a variable that stands there twice', { env: [{ name: 'A' }, { name: 'A' }] }, 'spec.env[1].name'],
     ['a variable with a blank', { env: [{ name: 'A B' }] }, 'spec.env[0].name'],
     [

@@ -1,4 +1,4 @@
-/** The traps of Spilo and Patroni on Kubernetes, by their number in docs/patroni.md where there is one. */
+/** The traps of Spilo and Patroni on Kubernetes, by their number in docs/pitfalls.md where there is one. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { labels, labelValues, objectNames } from '#machines/shared/names.ts';
@@ -93,6 +93,24 @@ describe.each(modes)('in %s mode', (dcs) => {
     expect(held).toEqual(
       dcs === 'ConfigMaps' ? [] : ['Service/shop', 'Service/shop-config', 'Service/shop-sync', 'Service/shop-failover'],
     );
+  });
+
+  it('Patroni’s own objects are in no plan: nothing of ours is ever applied over them (23)', () => {
+    const kept = [...objects.keys()].filter((key) => /^(Endpoints|ConfigMap)\//.test(key));
+    expect(kept).toEqual(['ConfigMap/shop-patroni-config']);
+    for (const [key, { body }] of objects) {
+      const touched = Object.keys(at(body, 'metadata', 'annotations') ?? {});
+      expect(
+        touched.filter((annotation) => /^(leader|config|history|initialize|optime)$/.test(annotation)),
+        key,
+      ).toEqual([]);
+    }
+  });
+
+  it('no variable begins a copy or an archive (24, 32)', () => {
+    expect([...environment.keys()].filter((name) => /^(CLONE_|WAL|STANDBY_|USE_WAL|BACKUP_)/.test(name))).toEqual([]);
+    expect(configurationOf({})).not.toHaveProperty('bootstrap.method');
+    expect(configurationOf({})).not.toHaveProperty('postgresql.parameters.archive_command');
   });
 
   it('members have time to stop (19), no liveness probe (20), and Patroni outlives an API server that is away (21)', () => {
