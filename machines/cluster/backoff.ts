@@ -39,6 +39,10 @@ export const verifyAgainMs = 2_000;
 export const awaitMs = 30_000;
 /** A new pod that names its trouble for this long will not start: an image that is not there, a process that ends at once. */
 export const stallMs = 90_000;
+/** Nobody writes, and no member says why: for so long it may be a node that is cut off. Leaves time to go back before Failed. */
+export const silentMs = 240_000;
+/** Timer for that. */
+export const silentTimer = 'stall/silent';
 
 /** Delay after `count` ≥ 1 failures in a row: 5 s, 10 s, 20 s … 300 s when the first delay is 5 s. */
 export function retryDelayMs(count: number, firstDelayMs: number = retryDelayMsMin): number {

@@ -2,7 +2,7 @@
  * Owns: which timers a state wants, as one table. Timers are journaled data: set here, fired as an observation. Entering
  * another phase clears the deadlines of the one that was left, so that no old deadline can judge a new state.
  */
-import { holdMs, recoverDeadlineMs, retryDelayMs, stallMs } from './backoff.ts';
+import { holdMs, recoverDeadlineMs, retryDelayMs, silentMs, silentTimer, stallMs } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
 import { armed } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
@@ -63,6 +63,7 @@ function wanted(view: View): readonly Wanted[] {
   if (state === 'Alive.Recovering.electing' && isRollingOut(view)) {
     const because = 'the spec that is being rolled out may be what keeps it from starting';
     list.push({ id: 'stall/electing', delayMs: stallMs, because });
+    list.push({ id: silentTimer, delayMs: silentMs, because: 'silence that lasts may be the doing of the spec too' });
   }
   if (phase === 'Failed') {
     list.push({

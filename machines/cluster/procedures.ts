@@ -2,11 +2,12 @@
  * Owns: the questions about procedures: is the spec rolled out, which step is next, has it failed. Each reads the step
  * tables (`tables/rollout.ts`, `tables/scaling.ts`) and answers with their words.
  */
+import { silentTimer } from './backoff.ts';
 import type { Failure } from './facts.ts';
 import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
 import { objectKey } from './intents.ts';
-import { desiredMembers, membersOf } from './members.ts';
+import { desiredMembers, membersOf, type Member } from './members.ts';
 import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
 import { hopelessVolume, smallClaims } from './tables/volumes.ts';
@@ -151,16 +152,44 @@ export function removalDue(view: View): Answer {
 /** Patroni's word for a PostgreSQL that does not start. */
 const startFailed = 'start failed';
 
-/** The member that a step waits for names a trouble that will not pass by itself; null when none does. */
-export function stalledMember(view: View): { readonly name: string; readonly trouble: string } | null {
-  const { awaited } = rolloutStep(view);
-  const member = membersOf(view.facts).find(({ name }) => name === awaited);
-  if (member === undefined || member.ready || member.trouble === null) return null;
-  const pod = objectAt(view.facts, `Pod/${member.name}`)?.object.detail;
-  const refused = view.facts.memory.failures[`Restart/${member.name}`] !== undefined;
+interface Stalled {
+  readonly name: string;
+  readonly trouble: string;
+}
+
+/** The trouble that a member names, if it is one that will not pass by itself; null when it names none. */
+function stalled({ facts }: View, { name, ready, state, trouble }: Member): Stalled | null {
+  if (ready || trouble === null) return null;
+  const pod = objectAt(facts, `Pod/${name}`)?.object.detail;
+  const refused = facts.memory.failures[`Restart/${name}`] !== undefined;
   const named =
     pod !== undefined && pod.type === 'Pod' && pod.trouble !== null && !pod.trouble.startsWith('Unschedulable');
-  return named || refused || member.state === startFailed ? { name: member.name, trouble: member.trouble } : null;
+  return named || refused || state === startFailed ? { name, trouble } : null;
+}
+
+/** The member that a step waits for names a trouble that will not pass by itself; null when none does. */
+export function stalledMember(view: View): Stalled | null {
+  const { awaited } = rolloutStep(view);
+  const member = membersOf(view.facts).find(({ name }) => name === awaited);
+  return member === undefined ? null : stalled(view, member);
+}
+
+/**
+ * Nobody writes while a spec is rolled out. A member that says why it does not start speaks against the spec. Silence alone
+ * does not: a node that is cut off is silent too. Only when it lasts does what was true before get its turn.
+ */
+function failedWithoutLeader(view: View, because: string, values: Answer['values']): Answer {
+  const speaks = membersOf(view.facts)
+    .map((member) => stalled(view, member))
+    .find((each) => each !== null);
+  const told = { ...values, member: speaks?.name ?? null, trouble: speaks?.trouble ?? null };
+  if (speaks !== undefined) return yes(`nobody writes, and ${speaks.name} does not start: ${speaks.trouble}`, told);
+  const isLong = isExpired(view.facts, silentTimer);
+  return whether(
+    isLong,
+    isLong ? `nobody writes: ${because}` : `nobody writes, and no member says why: ${because}`,
+    told,
+  );
 }
 
 /** Is a spec on its way that there is a way back from? */
@@ -202,8 +231,7 @@ export function rolloutFailed(view: View): Answer {
   const late = memory.expired.find((timer) => timer.startsWith('stall/') || timer.startsWith('deadline/updating'));
   if (late === undefined) return no('no member has been waited for too long', values);
   const leader = leaderWritable(view);
-  // A primary that was lost on the way may be unable to start with what was rolled out.
-  if (leader.answer === 'no') return yes(`nobody writes: ${leader.because}`, { ...values, timer: late });
+  if (leader.answer === 'no') return failedWithoutLeader(view, leader.because, { ...values, timer: late });
   const { awaited, because } = rolloutStep(view);
   if (awaited === null) return no('no member is waited for', values);
   const trouble = membersOf(view.facts).find(({ name }) => name === awaited)?.trouble ?? null;

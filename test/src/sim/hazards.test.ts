@@ -87,6 +87,11 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 1_416_774, scenario: 'parameters', steps })).toEqual([]);
   });
 
+  it('a primary whose node is cut off during a rollout does not speak against the spec: it is rolled out', async () => {
+    const steps = [{ type: 'cut-member', atMs: 25_421, pod: 'team/shop-0', ms: 75_801 }] as const;
+    expect(await judged({ seed: 10_546_724, scenario: 'roll-image-alone', steps })).toEqual([]);
+  });
+
   it('a template that is refused when the journal was lost, at the question what it would change, is taken back too', async () => {
     const steps = [{ type: 'crash', operator: 'operator-0', passage: 314, mode: 'rollback', ms: 0 }] as const;
     expect(await judged({ seed: 1, scenario: 'refused-template', steps })).toEqual([]);
