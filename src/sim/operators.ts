@@ -58,6 +58,8 @@ export interface SeatPorts {
   readonly serve?: OperatorOptions['serve'];
   /** Its other flags. */
   readonly flags?: readonly string[];
+  /** Name of the build that lives its nth life, from 1; `simulated` when nobody says. */
+  readonly buildOf?: ((life: number) => string) | undefined;
 }
 
 export interface Seat {
@@ -229,7 +231,7 @@ export function makeSeat(ports: SeatPorts): Seat {
         { base: null, timestamp },
         { write: (line) => (mine.dead ? undefined : ports.log(`${ports.name} ${line}`)) },
       ),
-      build: 'simulated',
+      build: ports.buildOf?.(lives) ?? 'simulated',
       onFatal: (because) => {
         if (mine.dead) return;
         ports.onFatal(because);

@@ -3,10 +3,9 @@
  * has no fault left: every act reaches its goal, then nothing is written any more (G5), and what was created, deleted and
  * left is what a run without faults leaves (G6).
  */
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CrashPoint } from '#src/ports.ts';
 import { sha256 } from '#src/decision/hash.ts';
+import { stopAll } from './ended.ts';
 import { stable, type Json } from './json.ts';
 import { invariants } from './invariants/all.ts';
 import { isChange, type Invariant, type Watcher } from './invariants/invariant.ts';
@@ -50,6 +49,8 @@ export interface RunOptions {
   readonly also?: readonly Invariant[];
   /** Folder that the operators' journals are copied to at the end, each named like its operator. */
   readonly keep?: string;
+  /** Build that an operator says it is, in its nth life, from 1. */
+  readonly buildOf?: (life: number) => string;
 }
 
 /** Longest a goal may take when nothing goes wrong: pods pull and start, members join. */
@@ -148,28 +149,12 @@ async function live(world: World, court: Court, rests: Set<string>): Promise<voi
   return undefined;
 }
 
-async function closeDown(world: World, keep: string | undefined): Promise<string> {
-  for (const seat of world.operators) {
-    let over = false;
-    const stopped = seat.stop().then(() => {
-      over = true;
-    });
-    await world.schedule.run(60_000, () => over);
-    if (over) await stopped;
-  }
-  if (keep !== undefined)
-    for (const seat of world.operators.filter((each) => existsSync(each.path())))
-      copyFileSync(seat.path(), join(keep, `${seat.name}.db`));
-  const bytes = world.operators.map((seat) => seat.path()).filter((path) => existsSync(path));
-  return sha256(bytes.map((path) => sha256(readFileSync(path).toString('latin1'))).join());
-}
-
 /** Runs a plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
   const { scratch, expected, log = () => undefined } = options;
   const { operators } = scenarioOf(plan.scenario);
   const events = eventsOf(() => court, log);
-  const world = openWorld({ plan, scratch, operators, events });
+  const world = openWorld({ plan, scratch, operators, events, buildOf: options.buildOf });
   const court: Court = makeCourt(world, options.also ?? []);
   const counted = countObjects(world);
   try {
@@ -182,7 +167,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
       for (const each of differences(expected.end, end)) court.tell('end', each);
     }
     const virtualMs = world.schedule.elapsedMs();
-    const journals = await closeDown(world, options.keep);
+    const journals = await stopAll(world, options.keep);
     return {
       plan,
       violations: court.violations,

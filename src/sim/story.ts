@@ -8,6 +8,7 @@
 import { parsed, text } from './json.ts';
 import type { PlanStep } from './plan.ts';
 import { namespace } from './acts.ts';
+import { stopAll } from './ended.ts';
 import { told, type Telling } from './words.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -55,11 +56,19 @@ function header(lines: readonly string[], name: string): number | null {
   return found === undefined ? null : Number(found);
 }
 
+export interface StoryOptions {
+  /** Folder for journals while it is told. */
+  readonly scratch: string;
+  /** What paths of manifests begin from, with a slash at its end. */
+  readonly root: URL;
+  /** Folder that the operators' journals are copied to at the end, each named like its operator. */
+  readonly keep?: string;
+  /** Build that an operator says it is, in its nth life, from 1. */
+  readonly buildOf?: (life: number) => string;
+}
+
 /** Tells a story. @returns the screen. @throws StoryRefused naming the step that could not be done */
-export async function screenOf(
-  story: string,
-  { scratch, root }: { readonly scratch: string; readonly root: URL },
-): Promise<string> {
+export async function screenOf(story: string, { scratch, root, keep, buildOf }: StoryOptions): Promise<string> {
   const { seed, operators, steps } = readScript(story);
   const none: readonly PlanStep[] = [];
   const nothing = (): void => undefined;
@@ -68,6 +77,7 @@ export async function screenOf(
   const world = openWorld({
     plan: { seed: seed ?? 1, scenario: 'story', steps: none },
     scratch,
+    buildOf,
     operators: Array.from({ length: operators ?? 1 }, (_, index) => `operator-${index}`),
     events: {
       onLeaving: nothing,
@@ -88,6 +98,7 @@ export async function screenOf(
       say([`> ${line}`]);
       await told(telling, line);
     }
+    if (keep !== undefined) await stopAll(world, keep);
     return `${lines.join('\n')}\n`;
   } finally {
     world.close();

@@ -79,6 +79,8 @@ export interface WorldOptions {
   readonly serve?: OperatorOptions['serve'];
   /** Flags of the operators, beside those that every world gives them. */
   readonly flags?: readonly string[];
+  /** Build that an operator says it is, in its nth life, from 1. */
+  readonly buildOf?: ((life: number) => string) | undefined;
 }
 
 /** How soon a process that ended is started again. */
@@ -170,6 +172,7 @@ function seatOf(shared: Shared, name: string): Seat {
     log: events.log,
     serve: options.serve,
     flags: options.flags ?? [],
+    buildOf: options.buildOf,
   });
   schedule.after(0, () => seat.start(), true);
   return seat;

@@ -14,7 +14,7 @@ import { openInspectServer } from '../inspect-server.ts';
 import type { Source } from '../source.ts';
 
 /** A feed from the first row that there is. */
-function feedOf(source: Source, cluster: ClusterSummary): NextMessages {
+export function feedOf(source: Source, cluster: ClusterSummary): NextMessages {
   const feed = statelyFeed(cluster);
   let afterSeq = 0;
   return async () => {

@@ -6,12 +6,16 @@ import { openWorld } from '#src/sim/world.ts';
 
 const nothing = (): void => undefined;
 
-/** Writes the journal. @param scratch folder for the world's own files */
-export async function sealedJournal(scratch: string, out: string): Promise<void> {
+/**
+ * Writes the journal.
+ * @param scratch folder for the world's own files
+ * @param build what the operator says it is
+ */
+export async function sealedJournal(scratch: string, out: string, build = 'simulated'): Promise<void> {
   const plan = quiet('lose-leader', 1);
   const { acts, operators } = scenarioOf(plan.scenario);
   const events = { onLeaving: nothing, onHandled: nothing, onDeath: nothing, onFatal: nothing, onPassage: nothing };
-  const world = openWorld({ plan, scratch, operators, events: { ...events, log: nothing } });
+  const world = openWorld({ plan, scratch, operators, events: { ...events, log: nothing }, buildOf: () => build });
   try {
     const [seat] = world.operators;
     for (const { act, until } of acts) {
