@@ -6,7 +6,6 @@ import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createWebSocketReceiver } from '@statelyai/inspect';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { chart } from '#machines/cluster/chart.ts';
@@ -18,6 +17,7 @@ import { attachInspector, type Inspector } from '#src/operator/inspect.ts';
 import { messagesOf } from '#src/operator/inspect-feed.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
+import { receivedFrom, type Message } from '#test/support/inspector.ts';
 
 let dir: string;
 let reader: JournalReader;
@@ -68,18 +68,9 @@ function recordedMoves(): readonly string[] {
     .flatMap(({ body }) => decodeBody(body, reader.blob).moves.map(({ signal, to }) => `${signal} → ${to}`));
 }
 
-type Message = Readonly<Record<string, unknown>>;
-
 /** Everything up to the message of the last row, as the library's receiver gives it. */
 function received(url: string): Promise<readonly Message[]> {
-  const last = `${cluster().head.seq}.n`;
-  return new Promise((resolve) => {
-    const messages: Message[] = [];
-    createWebSocketReceiver({ server: url }).subscribe((message) => {
-      messages.push(message as unknown as Message);
-      if (messages.at(-1)?.['id'] === last) resolve(messages);
-    });
-  });
+  return receivedFrom(url, (message) => message['id'] === `${cluster().head.seq}.n`);
 }
 
 /** How a connection ends: the HTTP status it was refused with, or the code it was closed with. */
