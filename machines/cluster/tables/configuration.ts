@@ -46,16 +46,22 @@ export function statedNames(config: JsonRecord): readonly string[] {
   return typeof names === 'string' ? names.split(',').filter((name) => name !== '') : [];
 }
 
-function isLower(wanted: string, found: string | undefined): boolean {
-  return found !== undefined && Number(wanted) < Number(found);
+type Stated = Readonly<Record<string, string>>;
+
+/** Where a configuration puts each of those five: what it does not state, Patroni sets by itself. */
+function levelOf(stated: Stated, name: string): number {
+  return Number(stated[name] ?? patroniDefaults[name]);
 }
 
-/** Decreases that must wait: names of those five whose new value is lower, while another one still rises. */
-function heldBack(found: Readonly<Record<string, string>>, plan: Plan, restartsPending: boolean): ReadonlySet<string> {
-  const five = Object.entries(plan.parameters).filter(([name]) => replicasFirst.has(name));
-  const lower = five.filter(([name, { value }]) => isLower(value, found[name])).map(([name]) => name);
-  const rises = five.some(([name, { value }]) => found[name] !== undefined && isLower(found[name] ?? '', value));
-  return new Set(lower.length > 0 && (rises || restartsPending) ? lower : []);
+/**
+ * Decreases that must wait: names of those five that would be lower, while another one still rises. One that is not stated
+ * before, or not any more, is at Patroni's own value then, and rises or falls like any other.
+ */
+function heldBack(found: Stated, wanted: Stated, restartsPending: boolean): ReadonlySet<string> {
+  const five = [...replicasFirst];
+  const lower = five.filter((name) => levelOf(wanted, name) < levelOf(found, name));
+  const rises = five.some((name) => levelOf(wanted, name) > levelOf(found, name));
+  return new Set(rises || restartsPending ? lower : []);
 }
 
 /** A value as it is found when it says the same, else as it is wanted: a number is not rewritten as a text. */
@@ -68,27 +74,41 @@ function unlessSame(found: Json | undefined, wanted: Json): Json {
   return textOf(found) !== null && textOf(found) === textOf(wanted) ? (found ?? wanted) : wanted;
 }
 
-function targetOf(found: JsonRecord, plan: Plan, held: ReadonlySet<string>): JsonRecord {
-  const names = Object.keys(plan.parameters).sort();
-  const gone = new Set(statedNames(found).filter((name) => plan.parameters[name] === undefined));
-  const merged = unlessSame(found, plan.dynamic);
-  const whole = isObject(merged) ? merged : {};
-  const before = recordAt(recordAt(found, 'postgresql'), 'parameters');
-  const parameters = Object.fromEntries(
-    Object.entries(recordAt(recordAt(whole, 'postgresql'), 'parameters'))
-      .filter(([name]) => !gone.has(name))
-      .map(([name, value]): [string, Json] => [name, held.has(name) ? (before[name] ?? value) : value]),
-  );
+/** A configuration with its parameters replaced, and the mark that says which of them are ours. */
+function withParameters(whole: JsonRecord, parameters: JsonRecord, names: readonly string[]): JsonRecord {
   return {
     ...whole,
     postgresql: { ...recordAt(whole, 'postgresql'), parameters },
-    [markKey]: { parameters: names.join(',') },
+    [markKey]: { parameters: [...names].sort().join(',') },
   };
+}
+
+/** All that the plan states, and nothing of what we stated earlier and it does not. */
+function targetOf(found: JsonRecord, plan: Plan): JsonRecord {
+  const gone = new Set(statedNames(found).filter((name) => plan.parameters[name] === undefined));
+  const merged = unlessSame(found, plan.dynamic);
+  const whole = isObject(merged) ? merged : {};
+  const parameters = Object.fromEntries(
+    Object.entries(recordAt(recordAt(whole, 'postgresql'), 'parameters')).filter(([name]) => !gone.has(name)),
+  );
+  return withParameters(whole, parameters, Object.keys(plan.parameters));
+}
+
+/** A target in which these parameters are as they are found, stated or not. */
+function holding(found: JsonRecord, target: JsonRecord, held: ReadonlySet<string>): JsonRecord {
+  if (held.size === 0) return target;
+  const before = recordAt(recordAt(found, 'postgresql'), 'parameters');
+  const after = Object.entries(recordAt(recordAt(target, 'postgresql'), 'parameters'));
+  const kept = Object.entries(before).filter(([name]) => held.has(name));
+  const parameters = Object.fromEntries([...after.filter(([name]) => !held.has(name)), ...kept]);
+  // What is still to be taken back stays ours until it is.
+  const ours = statedNames(found).filter((name) => held.has(name));
+  return withParameters(target, parameters, [...new Set([...statedNames(target), ...ours])]);
 }
 
 /** What decides how much of it may be written now. */
 export interface Standing {
-  /** Whether some member has not started with what stands there yet. */
+  /** Whether some member does not run with what stands there yet, as far as is known. */
   readonly restartsPending: boolean;
   /** What the spec asks of synchronous replication. */
   readonly synchrony: Synchrony;
@@ -102,7 +122,8 @@ export interface Standing {
  */
 export function nextConfiguration(found: JsonRecord, plan: Plan, standing: Standing): JsonRecord | null {
   const { restartsPending, synchrony, streaming } = standing;
-  const whole = targetOf(found, plan, heldBack(parametersOf(found), plan, restartsPending));
+  const all = targetOf(found, plan);
+  const whole = holding(found, all, heldBack(parametersOf(found), parametersOf(all), restartsPending));
   const permitted = permittedSynchrony(statedSynchrony(found), synchrony, streaming);
   const target = sortedKeys(withSynchrony(whole, permitted));
   if (!isObject(target) || JSON.stringify(target) === JSON.stringify(sortedKeys(found))) return null;
@@ -140,11 +161,6 @@ export function isUnset(settings: Readonly<Record<string, string>>, name: string
 }
 
 /** Parameters the primary still has higher than the configuration says: then it restarts before its replicas. */
-export function isDecrease(settings: Readonly<Record<string, string>>, plan: Plan): boolean {
-  return [...replicasFirst].some((name) => {
-    const stated = plan.parameters[name];
-    const wanted = stated === undefined ? (patroniDefaults[name] ?? null) : stated.effective;
-    const asked = stated !== undefined || plan.removed[name] !== undefined;
-    return asked && wanted !== null && isLower(wanted, settings[name]);
-  });
+export function isDecrease(settings: Stated, stated: Stated): boolean {
+  return [...replicasFirst].some((name) => levelOf(stated, name) < Number(settings[name]));
 }

@@ -51,11 +51,16 @@ function settingsOf(facts: Facts, member: string): Readonly<Record<string, strin
   return read !== undefined && read.uid === podOf(facts, member)?.object.uid ? read.settings : null;
 }
 
+/** Parameters that Patroni's configuration states. */
+function statedIn(facts: Facts): Readonly<Record<string, string>> {
+  return parametersOf(dcsOf(facts, configObject(facts.world.cluster?.seen.name ?? ''))?.config ?? {});
+}
+
 /** What a member has to do yet: nothing, be asked, or start anew. */
 function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' | 'restart' {
   const settings = settingsOf(facts, member.name);
   if (settings === null) return 'question';
-  const stated = parametersOf(dcsOf(facts, configObject(facts.world.cluster?.seen.name ?? ''))?.config ?? {});
+  const stated = statedIn(facts);
   const behind = Object.entries(plan.parameters).filter(
     ([name, parameter]) => stated[name] === parameter.value && !follows(settings[name], parameter),
   );
@@ -63,7 +68,7 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   // Patroni alone sets is certain, however late a member that is cut off hears of it.
   const settling = facts.memory.timers[settlingTimer] !== undefined;
   const left = Object.entries(plan.removed).filter(
-    ([name, { needsRestart }]) => needsRestart && !isUnset(settings, name),
+    ([name, { needsRestart }]) => needsRestart && stated[name] === undefined && !isUnset(settings, name),
   );
   if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
   const isAwaited = left.some(([name]) => settling || name in patroniDefaults);
@@ -84,6 +89,11 @@ function labelling({ facts, plan, members }: Scene): RolloutStep | null {
   return act('configuring', { type: 'label', members: names }, because);
 }
 
+/** It is not known to run with what was written: Patroni may not have noticed yet that a restart is pending. */
+function lagsBehind(scene: Scene, member: Member): boolean {
+  return scene.facts.memory.configuring && runs(member) && dueOf(scene, member) !== 'nothing';
+}
+
 function configuring(scene: Scene): RolloutStep | null {
   const { facts, plan, members } = scene;
   const object = configObject(facts.world.cluster?.seen.name ?? '');
@@ -94,7 +104,7 @@ function configuring(scene: Scene): RolloutStep | null {
   if (isPatroniPaused(facts))
     return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
   const next = nextConfiguration(dcs.config, plan, {
-    restartsPending: members.some((member) => member.pendingRestart),
+    restartsPending: members.some((member) => member.pendingRestart || lagsBehind(scene, member)),
     synchrony: askedSynchrony(facts.memory.accepted?.spec ?? null),
     streaming: ableToConfirm(facts),
   });
@@ -125,10 +135,10 @@ function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean)
 }
 
 function restarting(scene: Scene): RolloutStep | null {
-  const { facts, plan, members, leader } = scene;
+  const { facts, members, leader } = scene;
   if (!mustVerify(facts)) return null;
   const due = members.filter((member) => runs(member) && dueOf(scene, member) === 'restart');
-  const decrease = isDecrease(settingsOf(facts, leader) ?? {}, plan);
+  const decrease = isDecrease(settingsOf(facts, leader) ?? {}, statedIn(facts));
   const [next] = ordered(scene, due, decrease);
   if (next === undefined) return null;
   const other = hindrance(scene, next.name);

@@ -159,6 +159,36 @@ describe('Patroni’s configuration', () => {
     expect(falls.act).toMatchObject({ type: 'restart', member: 'shop-0' });
   });
 
+  it('has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)', () => {
+    const [found, wanted] = [
+      { max_connections: '137', max_worker_processes: '12' },
+      { max_connections: '120', max_worker_processes: '12' },
+    ];
+    const parameters = Object.fromEntries(
+      Object.entries(wanted).map(([name, value]): [string, DynamicParameter] => [
+        name,
+        { value, effective: value, needsRestart: true, replicasFirst: true },
+      ]),
+    );
+    const planned: Plan = { ...plan, parameters, dynamic: { postgresql: { parameters: wanted } } };
+    const names = 'max_connections,max_worker_processes';
+    const config = { postgresql: { parameters: found }, 'postgres-operator': { parameters: names } };
+    const settings = { max_connections: '137', max_worker_processes: '8' };
+    const verified = { 'shop-0': { uid: 'Pod-shop-0', settings }, 'shop-1': { uid: 'Pod-shop-1', settings } };
+    const written = withMemory(withDcs(facts(), 'shop-config', { config }), { configuring: true, verified });
+    expect(rolloutStep({ facts: written, plan: planned })).toMatchObject({
+      stage: 'restarting',
+      act: { type: 'none' },
+    });
+    const noticed = withPod(
+      withPod(written, 'shop-0', {}, { pendingRestart: true }),
+      'shop-1',
+      {},
+      { pendingRestart: true },
+    );
+    expect(rolloutStep({ facts: noticed, plan: planned }).act).toMatchObject({ type: 'restart', member: 'shop-1' });
+  });
+
   it('never reaches the primary while the replica that started first does not stream (14)', () => {
     const due = restartDue('max_connections', '100', '200');
     const canary = withPod(due, 'shop-1', { ready: false }, { state: 'start failed', pendingRestart: false });
