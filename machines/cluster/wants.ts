@@ -64,6 +64,16 @@ function creations(view: View): readonly Intent[] {
     }));
 }
 
+/**
+ * Claims of members that are added are made before the StatefulSet is told of them: its controller makes what is missing too,
+ * as small as its template was when it was made. A claim that cannot be made keeps nothing else from being told.
+ */
+function waitsForClaims(facts: Facts, { ref, after }: DesiredObject): boolean {
+  if (ref.kind !== 'StatefulSet') return false;
+  const claims = after.filter((key) => key.startsWith('PersistentVolumeClaim/'));
+  return claims.some((key) => !existsOrCreated(facts, key) && facts.memory.failures[key] === undefined);
+}
+
 function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
   const object = objectAt(facts, objectKey(desired.ref))?.object;
   if (object === undefined || ownershipOf(facts, object).type !== 'ours') return [];
@@ -94,7 +104,9 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
         },
       ];
     case 'rendering':
-      return [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
+      return waitsForClaims(facts, desired)
+        ? []
+        : [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
   }
 }
 

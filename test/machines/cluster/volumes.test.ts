@@ -1,9 +1,11 @@
 /** Volumes that grow: which claim comes next, who is waited for, and what is hopeless. */
 import { describe, expect, it } from 'vitest';
-import type { Facts } from '#machines/cluster/facts.ts';
+import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { growing, hopelessVolume, smallClaims } from '#machines/cluster/tables/volumes.ts';
 import type { PersistentVolumeClaimDetail } from '#machines/cluster/observations.ts';
-import { calm, factsOf } from './worlds.ts';
+import type { DesiredObject } from '#machines/cluster/plan.ts';
+import { wants } from '#machines/cluster/wants.ts';
+import { calm, factsOf, plan } from './worlds.ts';
 
 type Claims = readonly (Partial<PersistentVolumeClaimDetail> | null)[];
 
@@ -87,5 +89,60 @@ describe('a growth that will not come', () => {
     expect(hopelessVolume(facts('2Gi', claims))?.claim.name).toBe('data-shop-1');
     expect(hopelessVolume(facts('1Gi', claims))).toBeNull();
     expect(hopelessVolume(facts('2Gi', [grown, underWay]))).toBeNull();
+  });
+});
+
+describe('a member that is added', () => {
+  const claim = { kind: 'PersistentVolumeClaim', name: 'data-shop-2' } as const;
+  const statefulSet = { kind: 'StatefulSet', name: 'shop' } as const;
+  const common = { body: {}, generated: [], disruptive: false, leaf: false } as const;
+  const objects: readonly DesiredObject[] = [
+    {
+      ...common,
+      ref: claim,
+      apiVersion: 'v1',
+      resource: 'persistentvolumeclaims',
+      deletion: 'claim',
+      renderHash: 'claim',
+      creation: 'B',
+      repair: 'none',
+      after: [],
+    },
+    {
+      ...common,
+      ref: statefulSet,
+      apiVersion: 'apps/v1',
+      resource: 'statefulsets',
+      deletion: 'statefulset',
+      renderHash: 'three members',
+      creation: 'B',
+      repair: 'full',
+      after: ['PersistentVolumeClaim/data-shop-2'],
+    },
+  ];
+
+  function asked(change: Partial<Memory> = {}): readonly string[] {
+    const base = factsOf(calm);
+    const fact = base.world.objects['StatefulSet/shop'];
+    if (fact === undefined) throw new Error('there is no StatefulSet in the calm world');
+    const { uid, ownedHash } = fact.object;
+    const applied = { uid, ownedHash, renderHash: 'two members', since: 0 };
+    const expected = { ...base.memory.expected, 'StatefulSet/shop': applied, ...change.expected };
+    const now = { ...base, memory: { ...base.memory, ...change, expected } };
+    return wants({ state: 'Alive.Scaling.adding', facts: now, plan: { ...plan, objects } })
+      .filter(({ target }) => target.kind !== 'Event')
+      .map(({ type, target }) => `${type} ${target.name}`);
+  }
+
+  it('has its claim before the StatefulSet is told: its controller would make it as small as its template was', () => {
+    expect(asked()).toEqual(['CreateObject data-shop-2']);
+    const made = { uid: 'c', ownedHash: null, renderHash: 'claim', since: 0 };
+    expect(asked({ expected: { 'PersistentVolumeClaim/data-shop-2': made } })).toEqual(['RepairStatefulSet shop']);
+  });
+
+  it('keeps nothing else of the spec from being told while its claim cannot be made', () => {
+    const failure = { reason: 'Forbidden', message: 'quota', count: 1, since: 0, waiting: true, needsRead: false };
+    const failures = { 'PersistentVolumeClaim/data-shop-2': { ...failure, permanent: true } };
+    expect(asked({ failures } as Partial<Memory>)).toEqual(['RepairStatefulSet shop']);
   });
 });
