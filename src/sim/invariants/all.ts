@@ -8,6 +8,7 @@ import { g8 } from './g8-secrets.ts';
 import { g9 } from './g9-status.ts';
 import { generatedOnce } from './c-generated.ts';
 import { once } from './o-once.ts';
+import { level } from './l-level.ts';
 import { confirmed } from './r-confirmed.ts';
 import { passwords } from './p-passwords.ts';
 import { acknowledged } from './j-acknowledged.ts';
@@ -31,4 +32,5 @@ export const invariants: readonly Invariant[] = [
   knowsWhatIsThere,
   once,
   confirmed,
+  level,
 ];

@@ -34,6 +34,7 @@ export const once: Invariant = {
     });
     world.kubelets.onDeed((pod, deed) => {
       const cluster = pod.replace(/-\d+$/, '');
+      if (deed === 'pending restart') return;
       if (deed === 'switchover' && edited.has(cluster)) return;
       const key = `${deed === 'switchover' ? cluster : pod} ${deed}`;
       const count = (deeds.get(key) ?? 0) + 1;

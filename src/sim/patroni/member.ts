@@ -21,8 +21,8 @@ const demoteAfterMs = 20_000;
 /** WAL written between two loops, by the checkpointer if nobody else. */
 const idleWalBytes = 56;
 
-/** What a member does because somebody asked for it, pending restarts apart. */
-export type Deed = 'restart' | 'reinit' | 'switchover';
+/** What a member does because somebody asked for it. */
+export type Deed = 'restart' | 'pending restart' | 'reinit' | 'switchover';
 
 export type Role = 'primary' | 'replica';
 
@@ -320,7 +320,9 @@ export function startMember(ports: MemberPorts): Member {
       state.started = false;
       become(null);
       takes(500, 2500, () => {
-        if (configured()) become(role);
+        if (!configured()) return;
+        become(role);
+        if (onlyPending) ports.onDeed('pending restart');
       });
     });
   }
