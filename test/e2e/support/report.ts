@@ -36,7 +36,7 @@ const [begin, end] = ['<!-- measured: begin -->', '<!-- measured: end -->'] as c
 /** Keeps a measurement; the latest of a procedure and setting counts. */
 export function keepMeasured(measured: Measured): void {
   mkdirSync(folder, { recursive: true });
-  const name = `${measured.procedure} ${measured.setting}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const name = slugOf(measured.procedure, measured.setting);
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(measured, null, 2)}\n`);
 }
 
@@ -46,23 +46,23 @@ const counts = (values: Readonly<Record<string, number>>): string => {
   return told.length === 0 ? '0' : told.map(([what, count]) => `${what} ${count}`).join(', ');
 };
 
-/** The measurements as a Markdown table. */
-export function measuredTable(rows: readonly Measured[]): string {
-  const head = [
-    'procedure',
-    'setting',
-    'write gap, s',
-    'rows acknowledged',
-    'lost',
-    'two labels, s',
-    'two writable primaries',
-    'PostgreSQL starts',
-    'pods made anew',
-    'writes of the operator',
-    'took, s',
-    'load of 2 cores',
-  ];
-  const line = (row: Measured): readonly string[] => [
+const head = [
+  'procedure',
+  'setting',
+  'write gap, s',
+  'rows acknowledged',
+  'lost',
+  'two labels, s',
+  'two writable primaries',
+  'PostgreSQL starts',
+  'pods made anew',
+  'writes of the operator',
+  'took, s',
+  'load of 2 cores',
+];
+
+function cellsOf(row: Measured): readonly string[] {
+  return [
     row.procedure,
     row.setting,
     seconds(row.gapMs),
@@ -76,7 +76,31 @@ export function measuredTable(rows: readonly Measured[]): string {
     seconds(row.tookMs),
     row.load.toFixed(0),
   ];
-  return [head, head.map(() => '---'), ...rows.map(line)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const lineOf = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** Name of a measurement: of the file it is kept in, and of its place in the table. */
+function slugOf(procedure: string, setting: string): string {
+  return `${procedure} ${setting}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+}
+
+/** Lines of a table by the name of what they tell. */
+function linesOf(table: string): ReadonlyMap<string, string> {
+  const lines = table.split('\n').filter((line) => line.startsWith('| '));
+  return new Map(
+    lines.slice(2).map((line): [string, string] => {
+      const [, procedure = '', setting = ''] = line.split('|').map((cell) => cell.trim());
+      return [slugOf(procedure, setting), line];
+    }),
+  );
+}
+
+/** The measurements as a Markdown table. What was not measured again is as it stands in `before`, a table too. */
+export function measuredTable(rows: readonly Measured[], before = ''): string {
+  const measured = rows.map((row): [string, string] => [slugOf(row.procedure, row.setting), lineOf(cellsOf(row))]);
+  const lines = [...new Map([...linesOf(before), ...measured])].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [lineOf(head), lineOf(head.map(() => '---')), ...lines.map(([, line]) => line)].join('\n');
 }
 
 function kept(): readonly Measured[] {
@@ -94,7 +118,8 @@ export function writePage(): void {
   const text = readFileSync(page, 'utf8');
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${page} lacks the lines ${begin} and ${end}`);
-  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${measuredTable(rows)}\n\n${text.slice(to)}`);
+  const table = measuredTable(rows, text.slice(from, to));
+  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${table}\n\n${text.slice(to)}`);
 }
 
 if (import.meta.main) {
