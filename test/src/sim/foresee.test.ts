@@ -170,6 +170,19 @@ const lives: readonly { readonly of: string; readonly spec: Json; readonly rows:
         cost: 'None',
         end: 'not admitted',
       },
+      {
+        what: 'confirmed commits',
+        spec: { synchronous: { mode: 'Required' } },
+        cost: 'Reload',
+        end: 'rolled out',
+      },
+      {
+        what: 'other resources, with confirmed commits',
+        spec: { resources: { requests: { memory: '2Gi' } } },
+        cost: 'Switchover',
+        end: 'rolled out',
+      },
+      { what: 'commits that are not confirmed', spec: { synchronous: null }, cost: 'Reload', end: 'rolled out' },
     ],
   },
   {
@@ -211,6 +224,8 @@ const lives: readonly { readonly of: string; readonly spec: Json; readonly rows:
       },
       { what: 'Patroni’s timing', spec: { patroni: { ttl: 60, loopWait: 5 } }, cost: 'Reload', end: 'rolled out' },
       { what: 'larger volumes', spec: { storage: { size: '20Gi' } }, cost: 'None', end: 'rolled out' },
+      { what: 'a member more, of larger volumes', spec: { replicas: 3 }, cost: 'None', end: 'rolled out' },
+      { what: 'two again', spec: { replicas: 2 }, cost: 'ReplicaRestart', end: 'rolled out' },
       { what: 'smaller volumes', spec: { storage: { size: '10Gi' } }, cost: 'None', end: 'not admitted' },
       {
         what: 'another class of volumes',
