@@ -9,7 +9,7 @@ import type { Facts } from './facts.ts';
 import { leaderWritable } from './guards.ts';
 import { knownFacts } from './knowledge.ts';
 import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
-import { leaderOf } from './members.ts';
+import { leaderOf, podOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
 import { changedAgain } from './outcomes.ts';
@@ -17,6 +17,7 @@ import type { DesiredObject } from './plan.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
+import { untoldLeader } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
@@ -151,6 +152,16 @@ function database(view: View): readonly Intent[] {
   ];
 }
 
+/** Roles' passwords, where a failover may have left behind that they were told. */
+function passwords({ facts, plan }: View): readonly Intent[] {
+  const leader = untoldLeader(facts);
+  const pod = leader === null ? null : podOf(facts, leader);
+  if (leader === null || pod === null) return [];
+  const because = `${leaderOf(facts).because}: whether what roles were told came along has to be seen to`;
+  const target = { kind: 'Pod', name: leader } as const;
+  return [{ type: 'SetPasswords', target, uid: pod.object.uid, owner: plan.database.owner, because }];
+}
+
 function alive(view: View): readonly Intent[] {
   const { facts, plan } = view;
   const cluster = facts.world.cluster?.seen;
@@ -177,7 +188,7 @@ function alive(view: View): readonly Intent[] {
     ...creations(view),
     ...repairs,
     ...database(view),
-    ...(paused ? [] : procedureWants(view)),
+    ...(paused ? [] : [...passwords(view), ...procedureWants(view)]),
   ];
 }
 

@@ -8,6 +8,7 @@
  *   2      the Secret in force says the same; pods that run with other values bear another mark, and are replaced (`rollout.ts`)
  *   3      what follows from a password (`uri`, `PGPASSWORD`) and what is missing is put right
  *   4      once all pods are new, roles are asked again where somebody else leads by then
+ *   later  who leads on another timeline is told them again: a failover may have left behind that they were told
  *
  * I1. The Secret in force never says what no role was told.
  * I2. New values are made once for a token: it is left on the Secret that bears them, with their write.
@@ -114,6 +115,18 @@ function isSet(facts: Facts, { keyId, published }: Secrets): boolean {
   const { name, timeline } = leaderOf(facts);
   if (set === null || set.keyId !== keyId || set.leader !== name || set.timeline !== timeline) return false;
   return Object.keys(rolesOf('')).every((key) => published[key] === undefined || set.values[key] === published[key]);
+}
+
+/**
+ * Who leads on a timeline on which roles may be without what they were told last: a failover leaves behind what had not been
+ * replicated. Null while that is not so, or a rotation that is under way tells them anyhow.
+ */
+export function untoldLeader(facts: Facts): string | null {
+  const { request, credentials } = facts.memory;
+  const { name, timeline, writable } = leaderOf(facts);
+  if (request !== null || credentials.set === null || !writable || credentials.set.timeline === timeline) return null;
+  const secrets = secretsOf(facts);
+  return typeof secrets === 'string' || differing(secrets).length > 0 ? null : name;
 }
 
 /** Whether members have to start anew for what is published; not when it is what they run with. */
