@@ -3,7 +3,7 @@ import { configObject, failoverObject } from '../shared/names.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import type { Intent } from './intents.ts';
-import { dcsOf, podOf } from './members.ts';
+import { dcsOf, isPatroniPaused, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
@@ -108,7 +108,7 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
 
 /** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
 function takingBack({ facts, plan }: View): readonly Intent[] {
-  if (facts.memory.failedRollout === null) return [];
+  if (facts.memory.failedRollout === null || isPatroniPaused(facts)) return [];
   const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
   const standing = { restartsPending: false, synchrony, streaming: ableToConfirm(facts) };
   return telling(facts, (found) => nextConfiguration(found, plan, standing), 'the spec that failed is taken back');

@@ -299,6 +299,15 @@ describe('while Patroni is paused by hand', () => {
     expect(Paused).toMatchObject({ status: 'True', reason: 'PatroniPaused' });
   });
 
+  it('a spec that failed is not taken back from Patroni before it is resumed (30)', () => {
+    const problem = { field: 'spec.postgresqlParams', value: '200', rule: 'it does not start' };
+    const failedRollout = { generation: 2, problem };
+    const failed = withMemory(facts({ leader: 'silent' }), { failedRollout });
+    const planned = planWith('max_connections', '200');
+    expect(sent('Alive.Recovering.electing', failed, planned)).toEqual(['PatchPatroniConfig shop-config']);
+    expect(sent('Alive.Recovering.electing', paused(failed), planned)).toEqual([]);
+  });
+
   it('a primary that is lost stays lost, and the reason says why (30)', () => {
     const lost = paused(withDcs(facts(), 'shop', { leader: null }));
     expect(leaderOf(lost).because).toContain('Patroni is paused by hand, and nobody takes over');
