@@ -22,6 +22,8 @@ export const passwordsProbeMs = 12_000;
 export const statusIntervalMs = 10_000;
 /** Our create was answered but the watch has not shown the object: look anew after this long. */
 export const sightMs = 15_000;
+/** Somebody else's object at one of our names, which no watch shows: whether it still is there is read after this long. */
+export const strangerMs = 60_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */
 export const recoverDeadlineMs = 300_000;
 

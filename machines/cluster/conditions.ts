@@ -18,7 +18,7 @@ import {
 import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
-import { missingObjects } from './objects.ts';
+import { missingObjects, obstacles } from './objects.ts';
 import { changedAgain, noAnswer, notShown } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
@@ -215,8 +215,18 @@ function heldServices(facts: Facts): readonly string[] {
     .sort();
 }
 
-function reconcileFailing({ facts, state }: View): Verdict {
-  const words = [...standing(facts.memory), ...(phaseOf(state) === 'Deleting' ? [] : heldServices(facts))];
+/** Somebody else's objects at names of a cluster that is made: as long as they are there nothing is changed. */
+function inTheWay({ facts, plan }: View): readonly string[] {
+  if (facts.memory.accepted === null) return [];
+  return obstacles(facts, plan).map(
+    ({ key, because }) => `${key} stands in the way: ${because}; nothing is changed until it is gone`,
+  );
+}
+
+function reconcileFailing(view: View): Verdict {
+  const { facts, state } = view;
+  const isAlive = phaseOf(state) !== 'Deleting';
+  const words = [...standing(facts.memory), ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : [])];
   return words.length === 0
     ? verdict('False', 'NoErrors', 'nothing the operator tries is failing')
     : verdict('True', 'Failing', words.join('; '));

@@ -12,8 +12,8 @@ import type { ClusterObservation, ClusterProjection, ObjectProjection, Published
 import { objectKey } from './intents.ts';
 import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
-import { sightMs, windowTimer } from './backoff.ts';
-import { armed, isUnseen, lostObject, sawObject, without } from './world.ts';
+import { sightMs, strangerMs, windowTimer } from './backoff.ts';
+import { armed, isUnseen, lostObject, sawObject, unwatched, without } from './world.ts';
 
 /** Facts before anything is known. */
 export function initialFacts(at: number): Facts {
@@ -158,16 +158,19 @@ function timerFired(facts: Facts, id: string, at: number): Facts {
  */
 function doubted(facts: Facts, memory: Memory, at: number): Memory {
   const unseen = Object.keys(memory.expected).filter((key) => isUnseen(facts.world, key));
-  if (unseen.length === 0) return memory;
-  const doubts = unseen
-    .filter((key) => memory.failures[key] === undefined)
-    .map((key) => [key, doubt(key, at)] as const);
-  const timers = armed(memory.timers, 'sight', at + sightMs, `no watch has shown ${unseen.join(', ')}`);
+  const strangers = unwatched(facts.world);
+  if (unseen.length + strangers.length === 0) return memory;
+  const doubts = [
+    ...unseen.map((key) => [key, doubt(`${key} was created and no watch has shown it`, at)] as const),
+    ...strangers.map((key) => [key, doubt(`${key} is not ours, and no watch tells when it goes`, at)] as const),
+  ].filter(([key]) => memory.failures[key] === undefined);
+  const afterMs = unseen.length > 0 ? sightMs : strangerMs;
+  const because = `no watch has shown ${[...unseen, ...strangers].join(', ')}`;
+  const timers = armed(memory.timers, 'sight', at + afterMs, because);
   return { ...memory, timers, failures: { ...memory.failures, ...Object.fromEntries(doubts) } };
 }
 
-function doubt(key: string, at: number): Memory['failures'][string] {
-  const message = `${key} was created and no watch has shown it`;
+function doubt(message: string, at: number): Memory['failures'][string] {
   return { count: 1, reason: notShown, message, permanent: false, since: at, waiting: false, needsRead: true };
 }
 

@@ -15,13 +15,14 @@ import {
   settlingTimer,
   shownMs,
   sightMs,
+  strangerMs,
   verifyAgainMs,
   withheldDelayMsMax,
 } from './backoff.ts';
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
 import { podOf, runs } from './members.ts';
-import { armed, lostObject, sawObject, without } from './world.ts';
+import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
 import { requestAfter } from './tables/requests.ts';
@@ -252,7 +253,11 @@ function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'r
           memory: { ...facts.memory, failures: { ...facts.memory.failures, [key]: { ...failure, needsRead: false } } },
         };
   if (outcome.object === null) return lostObject(answered, target, null);
-  return { ...answered, world: sawObject(answered.world, { object: outcome.object, since: at, changed: [] }) };
+  const world = sawObject(answered.world, { object: outcome.object, since: at, changed: [] });
+  const { memory } = answered;
+  if (memory.timers['sight'] !== undefined || !unwatched(world).includes(key)) return { ...answered, world };
+  const timers = armed(memory.timers, 'sight', at + strangerMs, `${key} is not ours, and no watch tells when it goes`);
+  return { world, memory: { ...memory, timers } };
 }
 
 function uncertain(before: Facts, closed: Closed, reason: string, at: number): Facts {

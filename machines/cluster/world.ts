@@ -1,4 +1,5 @@
 /** Owns: small changes of facts that several readers of observations share. */
+import { labels } from '../shared/names.ts';
 import type { Facts, Memory, ObjectFact, World } from './facts.ts';
 import { objectKey } from './intents.ts';
 import type { ObjectRef } from './observations.ts';
@@ -36,6 +37,15 @@ export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Fa
 /** Whether no watch has shown the object of this key; the PostgresCluster itself is not among the objects. */
 export function isUnseen(world: World, key: string): boolean {
   return !key.startsWith('PostgresCluster/') && world.objects[key] === undefined;
+}
+
+/**
+ * Keys of objects that were read by name and that no watch will ever show, nor tell when they go: watches ask for our label.
+ */
+export function unwatched({ objects, cluster }: World): readonly string[] {
+  return Object.entries(objects)
+    .filter(([, { object }]) => object.labels[labels.cluster] !== cluster?.seen.name)
+    .map(([key]) => key);
 }
 
 /** Armed timers with one more; an armed timer of that id is replaced. */

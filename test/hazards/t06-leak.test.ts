@@ -9,7 +9,7 @@ import { labels, labelValues } from '#machines/shared/names.ts';
 import type { Invariant } from '#src/sim/invariants/invariant.ts';
 import type { PlanStep } from '#src/sim/plan.ts';
 import { singleCrashes } from '#src/sim/exploration.ts';
-import { calm, namespace, planOf, slice, violated } from './hazard.ts';
+import { calm, namespace, planOf, slice, violated, waitUntil } from './hazard.ts';
 import { noResidue } from './laws.ts';
 
 const foreign = { kind: 'ConfigMap', name: 'somebody-else' };
@@ -68,5 +68,56 @@ describe('T6: what is left, and whose it is', () => {
   it('an object of somebody else that bears our labels outlives the cluster untouched', async () => {
     const plan = planOf('delete', [planted]);
     expect(await violated([plan], { also: [untouched, noResidue], sameEnd: false })).toEqual([]);
+  });
+});
+
+const secret = { kind: 'Secret', name: 'shop-app' };
+const path = `/api/v1/namespaces/${namespace}/secrets/${secret.name}`;
+
+/** Somebody's own Secret at the name of one of ours, without any label of ours: no watch shows it. */
+function laid(atMs: number): PlanStep {
+  const body = {
+    apiVersion: 'v1',
+    kind: secret.kind,
+    metadata: { name: secret.name, namespace },
+    data: { password: Buffer.from('somebody-elses-1').toString('base64') },
+  };
+  return { type: 'meddle', atMs, path, manager: 'somebody', how: 'apply', body };
+}
+
+function taken(atMs: number): PlanStep {
+  return { type: 'meddle', atMs, path, manager: 'somebody', how: 'delete', body: {} };
+}
+
+const oursInTheEnd: Invariant = {
+  name: 'T6',
+  says: 'somebody else’s Secret is let be, and ours is made once it is gone',
+  watch: (world, tell) => {
+    world.api.store.onChange(({ type, kind, object }) => {
+      const { name, labels: borne = {} } = Object(object['metadata']) as {
+        readonly name?: unknown;
+        readonly labels?: Readonly<Record<string, unknown>>;
+      };
+      const isLaid = kind.kind === secret.kind && name === secret.name && borne[labels.cluster] === undefined;
+      if (isLaid && type === 'MODIFIED') tell('it was changed');
+    });
+    return {
+      atEnd: () => {
+        const { metadata } = (world.user.get(secret.kind, namespace, secret.name) ?? {}) as {
+          readonly metadata?: { readonly labels?: Readonly<Record<string, unknown>> };
+        };
+        if (metadata?.labels?.[labels.cluster] !== 'shop') tell('ours is not there');
+      },
+    };
+  },
+};
+
+describe('T6: somebody else’s object at one of our names, that goes again', () => {
+  it.each([
+    ['before the cluster is made', [laid(500), taken(200_000)]],
+    ['while it runs', [taken(300_000), laid(300_000), taken(500_000)]],
+  ])('%s is let be, and followed by ours within minutes', async (_, steps) => {
+    const plan = planOf('create', [...steps, waitUntil(700_000)]);
+    expect(await violated([plan], { also: [oursInTheEnd], sameEnd: false })).toEqual([]);
   });
 });
