@@ -34,3 +34,20 @@ export function patroniState(pod: PodSeen): Promise<PatroniState | null> {
     call.end();
   });
 }
+
+/** What a member's REST API answers to a change by whoever says this password: a reload, which harms nothing. Its HTTP status. */
+export function restAnswer(pod: PodSeen, password: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const auth = `patroni:${password}`;
+    const call = request(
+      { host: pod.address, port: 8008, path: '/reload', method: 'POST', auth, timeout: 5000 },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    call.on('error', reject);
+    call.on('timeout', () => call.destroy(new Error(`Patroni on ${pod.name} does not answer`)));
+    call.end();
+  });
+}

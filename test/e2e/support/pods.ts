@@ -2,10 +2,9 @@
  * Owns: what became of a cluster's pods while a test ran: every pod seen, with its restarts, label and node; asked of the
  * API server again and again, and what it says nothing of stays as it was.
  */
-import { request } from 'node:https';
 import { labels, labelValues } from '#machines/shared/names.ts';
-import { loadConnection } from '#src/kube/connection.ts';
 import type { World } from '../world.ts';
+import { askApi } from './api.ts';
 import { monotonic } from './clock.ts';
 import type { Subject } from './database.ts';
 
@@ -61,35 +60,11 @@ function seen({ metadata, spec, status }: PodObject): PodSeen {
   };
 }
 
-/** The body of a GET, or null when the API server does not answer well in a second. */
-function ask(world: World, path: string): Promise<string | null> {
-  const { server, tls, authorization } = loadConnection({
-    kubeconfig: world.target.kubeconfig,
-    context: world.target.context,
-  });
-  const token = authorization(false);
-  return new Promise((resolve) => {
-    const call = request(
-      new URL(path, server),
-      { ...tls, agent: false, timeout: 1000, headers: token === null ? {} : { authorization: token } },
-      (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('error', () => resolve(null));
-        response.on('end', () => resolve(response.statusCode === 200 ? Buffer.concat(parts).toString('utf8') : null));
-      },
-    );
-    call.on('error', () => resolve(null));
-    call.on('timeout', () => call.destroy());
-    call.end();
-  });
-}
-
 /** The members' pods now; null while the API server does not answer. */
 export async function podsOf(world: World, { namespace, name }: Subject): Promise<readonly PodSeen[] | null> {
   const selector = `${labels.cluster}=${name},${labels.component}=${labelValues.database}`;
   const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
-  const text = await ask(world, path);
+  const text = await askApi(world, path);
   return text === null ? null : (JSON.parse(text) as { readonly items: readonly PodObject[] }).items.map(seen);
 }
 

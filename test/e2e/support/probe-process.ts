@@ -22,6 +22,8 @@ export interface ProbeConfig {
 export type ToProbe =
   | { readonly type: 'start'; readonly config: ProbeConfig }
   | { readonly type: 'targets'; readonly targets: readonly Target[] }
+  /** Whoever connects from now on says this one. */
+  | { readonly type: 'password'; readonly password: string }
   | { readonly type: 'stop' };
 export type FromProbe =
   | { readonly type: 'attempts'; readonly attempts: readonly Attempt[] }
@@ -35,6 +37,7 @@ const write = `INSERT INTO day2_probe (probe, pod) VALUES ($1, $2)
 let attempts: Attempt[] = [];
 let targets: readonly Target[] = [];
 let running = true;
+let password = '';
 const loops = new Map<string, Promise<void>>();
 
 function flush(): void {
@@ -51,7 +54,7 @@ function end(client: pg.Client): void {
 }
 
 async function connect(config: ProbeConfig, host: string): Promise<pg.Client | null> {
-  const { user, password, answerMs } = config;
+  const { user, answerMs } = config;
   const client = new pg.Client({
     host,
     database: 'postgres',
@@ -116,8 +119,10 @@ let config: ProbeConfig | null = null;
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message: ToProbe) => {
   if (message.type === 'stop') void stop();
+  else if (message.type === 'password') ({ password } = message);
   else if (message.type === 'start') {
     ({ config } = message);
+    ({ password } = config);
     setInterval(flush, 100);
   } else if (config !== null) {
     ({ targets } = message);

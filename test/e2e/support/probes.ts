@@ -19,6 +19,8 @@ export interface Probes {
   readonly twoPrimaries: () => readonly string[];
   /** Starts of PostgreSQL per pod beyond the first seen. */
   readonly starts: () => Readonly<Record<string, number>>;
+  /** Probes that connect from now on log in with this one. */
+  readonly usePassword: (password: string) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -83,6 +85,9 @@ export async function startProbes(world: World, subject: Subject, pods: PodRecor
     },
     twoPrimaries: () => twoPrimaries(attempts),
     starts: () => startsOf(attempts),
+    usePassword: (next) => {
+      for (const { probe } of all) probe.send({ type: 'password', password: next });
+    },
     stop: async () => {
       for (const { probe } of all) probe.send({ type: 'stop' });
       await Promise.all(all.map(({ probe }) => probe.ended));

@@ -18,7 +18,11 @@ export interface WriterConfig {
   readonly answerMs: number;
 }
 
-export type ToWriter = { readonly type: 'start'; readonly config: WriterConfig } | { readonly type: 'stop' };
+export type ToWriter =
+  | { readonly type: 'start'; readonly config: WriterConfig }
+  /** Whoever connects from now on says this one. */
+  | { readonly type: 'password'; readonly password: string }
+  | { readonly type: 'stop' };
 export type FromWriter =
   | { readonly type: 'rows'; readonly rows: readonly Row[]; readonly errors: Readonly<Record<string, number>> }
   | { readonly type: 'stopped' };
@@ -31,6 +35,7 @@ function isRefusal(code: string): boolean {
 const codeOf = (error: unknown): string => String((error as { readonly code?: unknown }).code ?? 'no answer');
 
 let running = true;
+let password = '';
 let nextId = 1;
 let rows: Row[] = [];
 let errors: Record<string, number> = {};
@@ -54,7 +59,7 @@ async function connect(config: WriterConfig): Promise<pg.Client | null> {
     port: config.port,
     database: config.database,
     user: config.user,
-    password: config.password,
+    password,
     // The certificate is the pod's own and self-signed: encrypted, not verified.
     ssl: { rejectUnauthorized: false },
     connectionTimeoutMillis: config.connectMs,
@@ -116,5 +121,9 @@ async function start(config: WriterConfig): Promise<void> {
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message: ToWriter) => {
   if (message.type === 'stop') running = false;
-  else void start(message.config);
+  else if (message.type === 'password') ({ password } = message);
+  else {
+    ({ password } = message.config);
+    void start(message.config);
+  }
 });

@@ -22,6 +22,8 @@ export interface Writer {
   readonly errors: () => Readonly<Record<string, number>>;
   /** Acknowledged rows of up to now that are not there; the writing goes on. */
   readonly lost: () => Promise<readonly number[]>;
+  /** Sessions that begin from now on log in with this one. */
+  readonly usePassword: (password: string) => void;
   /** Ends the writing and compares every row sent with every row found. */
   readonly stop: () => Promise<Balance>;
 }
@@ -85,6 +87,7 @@ export async function startWriter(world: World, subject: Subject, settings: Writ
       const sent = [...rows];
       return balance(sent, await readBack(world, subject)).lost;
     },
+    usePassword: (next) => child.send({ type: 'password', password: next }),
     stop: async () => {
       child.send({ type: 'stop' });
       await child.ended;

@@ -1,0 +1,28 @@
+/** Owns: asking the API server something that has to be told at once, or not at all: it may be away. */
+import { request } from 'node:https';
+import { loadConnection } from '#src/kube/connection.ts';
+import type { World } from '../world.ts';
+
+/** The body of a GET, or null when the API server does not answer well in a second. */
+export function askApi(world: World, path: string): Promise<string | null> {
+  const { server, tls, authorization } = loadConnection({
+    kubeconfig: world.target.kubeconfig,
+    context: world.target.context,
+  });
+  const token = authorization(false);
+  return new Promise((resolve) => {
+    const call = request(
+      new URL(path, server),
+      { ...tls, agent: false, timeout: 1000, headers: token === null ? {} : { authorization: token } },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('error', () => resolve(null));
+        response.on('end', () => resolve(response.statusCode === 200 ? Buffer.concat(parts).toString('utf8') : null));
+      },
+    );
+    call.on('error', () => resolve(null));
+    call.on('timeout', () => call.destroy());
+    call.end();
+  });
+}
