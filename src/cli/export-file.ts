@@ -1,9 +1,10 @@
 /** Owns: reading an exported incident back, verifying every hash and link on the way. */
 import { readFileSync } from 'node:fs';
+import { isObject } from '#machines/shared/json.ts';
 import { Refused } from '#src/errors.ts';
-import { genesis, recordHash, sha256, type ClusterIdentity, type Head, type RecordRow } from '#src/journal/record.ts';
+import { genesis, recordHash, sha256, type ClusterIdentity, type RecordRow } from '#src/journal/record.ts';
 import type { Damage } from '#src/journal/verify.ts';
-import { exportFormat, type ExportedStanding, type Redacted } from '#src/export/ndjson.ts';
+import { exportFormat, trailerLine, type ExportedStanding, type Redacted, type Trailer } from '#src/export/ndjson.ts';
 
 export interface ReadExport {
   readonly cluster: ClusterIdentity;
@@ -29,7 +30,9 @@ function refused(subject: string, because: string, hint: string, cause?: unknown
 
 function parsed(subject: string, text: string, number: number): Line {
   try {
-    return JSON.parse(text) as Line;
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value)) throw new Error('it is no object');
+    return value;
   } catch (cause) {
     throw refused(subject, `line ${number} is no JSON`, 'export it again; this file is damaged', cause);
   }
@@ -67,8 +70,25 @@ function mayStandFirst(row: RecordRow, { standing, redacted }: Reading): boolean
   return row.seq === 1 ? row.prev === genesis : row.kind === 'base';
 }
 
-function readRecord(reading: Reading, row: RecordRow): void {
+/** What each column of a row is. */
+const columns: Readonly<Record<Exclude<keyof RecordRow, 'rowid' | 'causedBy'>, 'number' | 'string'>> = {
+  seq: 'number',
+  epoch: 'number',
+  at: 'number',
+  kind: 'string',
+  type: 'string',
+  typeVersion: 'number',
+  maskVersion: 'number',
+  body: 'string',
+  prev: 'string',
+  hash: 'string',
+};
+
+function readRecord(reading: Reading, value: Line, index: number): void {
   const { rows, report } = reading;
+  const wrong = Object.entries(columns).find(([name, type]) => typeof value[name] !== type);
+  if (wrong !== undefined) return report(null, `the row of line ${index + 1} has no ${wrong[0]}`);
+  const row = { ...value, rowid: index } as unknown as RecordRow;
   const before = rows.at(-1);
   if (recordHash(reading.uid, row) !== row.hash) report(row.seq, 'its content does not match its hash');
   if (before === undefined && !mayStandFirst(row, reading))
@@ -79,6 +99,7 @@ function readRecord(reading: Reading, row: RecordRow): void {
   for (const [, hash = ''] of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g))
     if (!reading.blobs.has(hash)) report(row.seq, `blob ${hash} is missing or altered`);
   rows.push(row);
+  return undefined;
 }
 
 function readLine(reading: Reading, value: Line, index: number): void {
@@ -97,20 +118,39 @@ function readLine(reading: Reading, value: Line, index: number): void {
       return;
     }
     case 'record':
-      readRecord(reading, { ...value, rowid: index } as unknown as RecordRow);
+      readRecord(reading, value, index);
       return;
     default:
       report(null, `line ${index + 1} is none that an export has`);
   }
 }
 
-function checkTrailer(trailer: Line | null, digest: string, { rows, report }: Reading): void {
-  if (trailer === null) return report(null, 'the trailer is missing: the file was cut');
-  if (trailer['digest'] !== digest) report(null, 'the digest of the trailer does not match the lines');
-  const head = (trailer['head'] ?? {}) as Partial<Head>;
+/** The trailer tells of the lines before it; of its own bytes nothing tells but that they could not be others. */
+function checkTrailer(text: string | null, digest: string, { rows, report }: Reading): void {
+  if (text === null) return report(null, 'the trailer is missing: the file was cut');
+  const trailer = JSON.parse(text) as Partial<Trailer>;
   const last = rows.at(-1);
-  const same = head.seq === (last?.seq ?? 0) && head.head === (last?.hash ?? '') && head.epoch === (last?.epoch ?? 0);
-  if (trailer['records'] !== rows.length || !same) report(null, 'the trailer tells of other rows than there are');
+  const head = { epoch: last?.epoch ?? 0, seq: last?.seq ?? 0, head: last?.hash ?? '' };
+  const expected: Trailer = { records: rows.length, head, digest };
+  if (text === trailerLine(expected)) return;
+  if (trailer.digest !== digest) report(null, 'the digest of the trailer does not match the lines');
+  if (trailerLine({ ...expected, ...trailer }) !== trailerLine({ ...expected, digest: trailer.digest ?? '' }))
+    report(null, 'the trailer tells of other rows than there are');
+  else if (trailer.digest === digest) report(null, 'the trailer is not as it is written');
+}
+
+/** The lines of a text. The last one is ended too: whoever cuts a file by a byte, or an editor that adds one, is found. */
+function linesOf(subject: string, text: string): { readonly lines: readonly string[]; readonly ended: boolean } {
+  const ended = text.endsWith('\n');
+  const lines = (ended ? text.slice(0, -1) : text).split('\n');
+  const last = lines.at(-1) ?? '';
+  if (!ended && lines.length > 1 && !last.endsWith('}'))
+    throw refused(
+      subject,
+      `the file was cut in the midst of line ${lines.length}`,
+      'get the whole file, or export again',
+    );
+  return { lines, ended };
 }
 
 /**
@@ -119,33 +159,27 @@ function checkTrailer(trailer: Line | null, digest: string, { rows, report }: Re
  * @throws Refused when it is no export, or of a newer format; damage inside is reported, not thrown
  */
 export function readExport(text: string, subject = 'export'): ReadExport {
-  const lines = text.split('\n').filter((line) => line !== '');
-  const header = headerOf(subject, lines[0] ?? '{}');
+  const { lines, ended } = linesOf(subject, text);
+  const header = headerOf(subject, lines[0] || '{}');
   const { uid, namespace, name } = header['cluster'] as ClusterIdentity;
   const damage: Damage[] = [];
   const report = (seq: number | null, because: string): void => void damage.push({ uid, seq, because });
   const redacted = (header['redacted'] as Redacted | undefined) ?? null;
-  const reading: Reading = {
-    uid,
-    rows: [],
-    blobs: new Map(),
-    report,
-    redacted: redacted !== null,
-    standing: null,
-  };
+  const reading: Reading = { uid, rows: [], blobs: new Map(), report, redacted: redacted !== null, standing: null };
   let digest = sha256('');
-  let trailer: Line | null = null;
+  let trailer: string | null = null;
   lines.forEach((line, index) => {
     const value = parsed(subject, line, index + 1);
     if (trailer !== null) return report(null, `line ${index + 1} stands after the trailer`);
     if (value['line'] === 'trailer') {
-      trailer = value;
+      trailer = line;
       return undefined;
     }
     digest = sha256(`${digest}\n${line}`);
     return readLine(reading, value, index);
   });
   checkTrailer(trailer, digest, reading);
+  if (trailer !== null && !ended) report(null, 'the line feed after the trailer is missing');
   return {
     cluster: { uid, namespace, name },
     rows: reading.rows,
@@ -156,13 +190,27 @@ export function readExport(text: string, subject = 'export'): ReadExport {
   };
 }
 
+/** Bytes as text, each for itself: where one stands for another, a changed byte could look like what it was. */
+function decoded(bytes: Buffer, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw refused(path, 'it is no UTF-8', 'get the file again, byte for byte; this one is damaged', cause);
+  }
+}
+
+/** Reads an export from its bytes. @throws as `readExport`, and when they are no UTF-8 */
+export function readExportBytes(bytes: Buffer, subject: string): ReadExport {
+  return readExport(decoded(bytes, subject), subject);
+}
+
 /** Reads an export from a file. @throws Refused naming the file, when it is not there, no export, or of a newer format */
 export function readExportFile(path: string): ReadExport {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (cause) {
     throw refused(path, 'there is no such file, or it may not be read', 'name an export that ends in .ndjson', cause);
   }
-  return readExport(text, path);
+  return readExportBytes(bytes, path);
 }

@@ -38,7 +38,20 @@ export interface ExportSource {
   readonly standing?: ExportedStanding;
 }
 
-/** The lines of an export, without line ends. The trailer's hash is a chain over all lines before it. */
+/** What the last line tells of the lines before it. */
+export interface Trailer {
+  readonly records: number;
+  /** Of the last record; zeros and an empty hash where there is none. */
+  readonly head: { readonly epoch: number; readonly seq: number; readonly head: string };
+  readonly digest: string;
+}
+
+/** The last line: nothing vouches for it, so a reader compares it to the byte. */
+export function trailerLine({ records, head: { epoch, seq, head }, digest }: Trailer): string {
+  return JSON.stringify({ line: 'trailer', records, head: { epoch, seq, head }, digest });
+}
+
+/** The lines of an export, without line ends; each is ended by a line feed, the last one too. The trailer's hash is a chain over all lines before it. */
 export function* exportLines(source: ExportSource): IterableIterator<string> {
   const { cluster, build, sha256 } = source;
   const written = new Set<string>();
@@ -65,5 +78,5 @@ export function* exportLines(source: ExportSource): IterableIterator<string> {
     head = { epoch: row.epoch, seq: row.seq, head: row.hash };
     count += 1;
   }
-  yield JSON.stringify({ line: 'trailer', records: count, head, digest });
+  yield trailerLine({ records: count, head, digest });
 }

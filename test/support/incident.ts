@@ -1,6 +1,5 @@
 /** Owns: one row of an exported incident, as it was decided then and as this build decides it. For `pgc incident to-test`. */
-import { readFileSync } from 'node:fs';
-import { readExport } from '#src/cli/export-file.ts';
+import { readExportFile } from '#src/cli/export-file.ts';
 import type { Decision } from '#src/decision/record.ts';
 import { makeCore } from '#src/replay/core.ts';
 import type { Core } from '#src/replay/redecide.ts';
@@ -20,7 +19,7 @@ export interface IncidentRow {
  * @param core the build that is asked; this one unless said otherwise
  */
 export function incidentRow(path: string, seq: number, core: Core = makeCore()): IncidentRow {
-  const { rows, blobs, damage, standing } = readExport(readFileSync(path, 'utf8'));
+  const { rows, blobs, damage, standing } = readExportFile(path);
   const [first] = damage;
   if (first !== undefined) throw new Error(`${path} is not as it was written: ${first.because}`);
   const getBlob = (hash: string): string => blobs.get(hash) ?? '';

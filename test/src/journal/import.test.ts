@@ -32,13 +32,13 @@ describe('importing an export', () => {
   it('gives the same rows, hashes and blobs, and verifies up to the head of the original', () => {
     const lines = exported();
     const out = join(folder, 'to.db');
-    const count = importJournal(readExport(lines.join('\n')), out);
+    const count = importJournal(readExport(`${lines.join('\n')}\n`), out);
     const db = openForReading(out);
     const [summary] = makeReader(db).clusters();
     expect(count).toBe(summary?.rows);
     const anchor = { uid: clusterOf(1).uid, epoch: 0, seq: 0, head: '', ...summary?.head };
     expect(verifyJournal(db, [anchor])).toMatchObject({ rows: count, damage: [] });
-    const original = readExport(lines.join('\n')).rows.map(({ hash }) => hash);
+    const original = readExport(`${lines.join('\n')}\n`).rows.map(({ hash }) => hash);
     expect(
       makeReader(db)
         .rows({ uid: clusterOf(1).uid })
@@ -70,7 +70,7 @@ describe('importing an export', () => {
   it('never writes over a file that is there', () => {
     const out = join(folder, 'to.db');
     writeFileSync(out, 'theirs');
-    expect(() => importJournal(readExport(exported().join('\n')), out)).toThrow(/there already/);
+    expect(() => importJournal(readExport(`${exported().join('\n')}\n`), out)).toThrow(/there already/);
     expect(existsSync(`${out}.new`)).toBe(false);
   });
 });

@@ -248,7 +248,7 @@ describe('exporting', () => {
   }
 
   it('verifies on a machine that has no database', () => {
-    const read = readExport(lines().join('\n'));
+    const read = readExport(`${lines().join('\n')}\n`);
     expect(read.damage).toEqual([]);
     expect(read.rows).toHaveLength(20);
   });
@@ -257,10 +257,10 @@ describe('exporting', () => {
     const text = lines().map((line) =>
       line.startsWith(`{"line":"${kind}"`) ? line.replace(/[0-8](?=[^0-9]*$)/, '9') : line,
     );
-    expect(readExport(text.join('\n')).damage.length).toBeGreaterThan(0);
+    expect(readExport(`${text.join('\n')}\n`).damage.length).toBeGreaterThan(0);
   });
 
   it('finds a cut end', () => {
-    expect(readExport(lines().slice(0, -1).join('\n')).damage[0]?.because).toContain('cut');
+    expect(readExport(`${lines().slice(0, -1).join('\n')}\n`).damage[0]?.because).toContain('cut');
   });
 });
