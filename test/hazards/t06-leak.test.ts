@@ -2,7 +2,7 @@
  * T6: leaks and wrong ownership. The operator dies at any point of a deletion; objects of somebody else bear our labels.
  * Hunts: CloudNativePG 1.30 (a duplicate Database dropped the survivor's), cloudnative-pg#10846,
  * zalando/postgres-operator#1751 (orphaned Endpoints kept a namesake from being made).
- * Switch: `test/mutants/t06-foreign-objects-taken.patch`.
+ * Switches: `test/mutants/t06-foreign-objects-taken.patch`, `t06-strangers-never-asked-for.patch`.
  */
 import { describe, expect, it } from 'vitest';
 import { labels, labelValues } from '#machines/shared/names.ts';
