@@ -40,7 +40,8 @@ function text(value: unknown): string {
 export function blamed(before: PostgresClusterSpec, failed: PostgresClusterSpec, because: string): Problem {
   const changed = rows.filter(({ field }) => text(before[field]) !== text(failed[field]));
   const row = changed.find(({ trouble }) => trouble.test(because)) ?? changed[0];
-  const value = row === undefined ? null : (row.part?.of(failed) ?? text(failed[row.field]));
+  const given = row === undefined ? null : (row.part?.of(failed) ?? failed[row.field]);
+  const value = given === null || typeof given === 'string' ? given : text(given);
   return {
     field: row === undefined ? 'spec' : `spec.${row.part?.path ?? row.field}`,
     value: value === null || value.length <= 120 ? value : `${value.slice(0, 117)}…`,
