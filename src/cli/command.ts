@@ -1,5 +1,6 @@
 /** Owns: what every verb of pgc has: its flags, where it reads from, and which cluster is meant. */
 import { Command, Option } from 'commander';
+import type { Facts } from '#machines/cluster/facts.ts';
 import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
@@ -8,6 +9,7 @@ import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { RecordRow } from '#src/journal/record.ts';
+import { standingOf } from '#src/replay/redecide.ts';
 import type { Standing } from '#src/replay/snapshot-text.ts';
 
 /** Flags of every verb that reads a source. */
@@ -166,6 +168,12 @@ export async function prunedBefore(
   if (cluster.firstSeq <= 1 || source.standing !== null || source.unreplayable !== null) return null;
   const [first] = await source.rows({ uid: cluster.uid, limit: 1 });
   return first?.kind === 'base' ? { seq: first.seq, at: first.at } : null;
+}
+
+/** What was known of the world before the first of the rows: of an export's part, or where older ones were pruned. */
+export function knownBefore(source: Source, [first]: readonly RecordRow[]): Facts['world'] | null {
+  if (source.standing !== null) return source.standing.snapshot.facts.world;
+  return first?.kind === 'base' ? standingOf(first).snapshot.facts.world : null;
 }
 
 /**

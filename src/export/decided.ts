@@ -58,6 +58,8 @@ export interface ToldStatus {
   readonly phase: string;
   /** What is being done or awaited, in one sentence. */
   readonly reason: string;
+  /** What waits, and what for; null when nothing does. */
+  readonly nextAction: string | null;
   readonly readyReplicas: number;
   readonly primaryPod: string | null;
   readonly conditions: readonly {
@@ -74,8 +76,15 @@ export function toldStatus(all: readonly DecidedRow[]): ToldStatus | null {
     const request = decision.intents.find((intent) => intent.type === 'PublishStatus')?.request;
     if (request?.type !== 'api' || request.body === null) continue;
     const { status } = JSON.parse(request.body) as { readonly status: Partial<ToldStatus> };
-    const { phase = 'Unknown', reason = '', readyReplicas = 0, primaryPod = null, conditions = [] } = status;
-    return { at: row.at, phase, reason, readyReplicas, primaryPod, conditions };
+    const {
+      phase = 'Unknown',
+      reason = '',
+      nextAction = null,
+      readyReplicas = 0,
+      primaryPod = null,
+      conditions = [],
+    } = status;
+    return { at: row.at, phase, reason, nextAction, readyReplicas, primaryPod, conditions };
   }
   return null;
 }

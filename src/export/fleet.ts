@@ -4,7 +4,7 @@ import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import { toldStatus, type DecidedRow } from './decided.ts';
 import type { Sealed } from './sealed.ts';
 import { durationWords } from './time.ts';
-import { troublesOf } from './why.ts';
+import { troublesOf } from './troubles.ts';
 
 /** A cluster in one line. */
 export interface FleetLine {

@@ -1,9 +1,11 @@
 /** Owns: the report of an incident as Markdown: what happened, how long each phase took, what was decided and why. Pure. */
 import type { ClusterIdentity, Head } from '#src/journal/record.ts';
 import { effectsOf, outcomesOf, toldStatus, type DecidedRow } from './decided.ts';
+import { causeOf, incidentRows } from './incident.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { durationWords, timeWords } from './time.ts';
-import { incidentRows, tellerOf, troublesOf, type DecisionTold } from './why.ts';
+import { troublesOf } from './troubles.ts';
+import { tellerOf, type DecisionTold } from './why.ts';
 import { arrowWords, outcomeWords } from './words.ts';
 
 export interface PostmortemInput {
@@ -129,8 +131,7 @@ function effectsTable(rows: readonly DecidedRow[], all: readonly DecidedRow[]): 
 }
 
 function summary(rows: readonly DecidedRow[]): readonly string[] {
-  const first = rows.find(({ decision }) => decision.moves.length > 0);
-  const cause = first?.decision.moves[0]?.answers.at(-1)?.because ?? 'unknown';
+  const cause = causeOf(rows) ?? 'unknown';
   const total = phasesOf(rows).find(({ name }) => name === 'in all');
   const over = total === undefined ? 'It goes on.' : `It was over after ${durationWords(total.tookMs)}.`;
   return [`${cause[0]?.toUpperCase() ?? ''}${cause.slice(1)}. ${over}`, ''];

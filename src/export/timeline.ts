@@ -2,15 +2,28 @@
  * Owns: everything that happened to a cluster in one list: what was seen, what changed in Patroni, which arrows were taken,
  * what was done and how it ended. Made from the rows alone, so that it reads what any build wrote. Pure.
  */
-import type { ClusterObservation, PatroniMember } from '#machines/cluster/observations.ts';
+import type { Facts } from '#machines/cluster/facts.ts';
+import type { ClusterObservation, ClusterProjection, PatroniMember } from '#machines/cluster/observations.ts';
 import type { Decision } from '#src/decision/record.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import { contentOf } from '#src/replay/redecide.ts';
+import { nextStepWords, type NextStep } from './next-steps.ts';
 import { prunedWords } from './sealed.ts';
+import { editsTeller } from './spec-edits.ts';
 import { durationWords, timeWords } from './time.ts';
 import { arrowWords, observationWords, outcomeWords } from './words.ts';
 
-export const entryKinds = ['operator', 'seen', 'patroni', 'moved', 'effect', 'outcome', 'timer', 'journal'] as const;
+export const entryKinds = [
+  'operator',
+  'seen',
+  'patroni',
+  'moved',
+  'effect',
+  'outcome',
+  'timer',
+  'journal',
+  'next',
+] as const;
 export type EntryKind = (typeof entryKinds)[number];
 
 /** One line of the list. A row gives one for what it saw and one for each thing that came of it. */
@@ -44,6 +57,7 @@ const kinds: Readonly<Record<ClusterObservation['type'], EntryKind>> = {
 interface Remembered {
   readonly members: Map<string, PatroniMember | null>;
   readonly sent: Map<string, number>;
+  readonly edits: (seen: ClusterProjection) => readonly string[];
   leader: string | null;
 }
 
@@ -86,6 +100,7 @@ function entriesOf(row: RecordRow, decision: Decision, known: Remembered): reado
   for (const { ordinal } of intents) known.sent.set(`${row.seq}-${ordinal}`, row.at);
   return [
     entry(kinds[observation.type] ?? 'seen', outcomeText(observation, row.at, known)),
+    ...(observation.type === 'ClusterSeen' ? known.edits(observation.cluster) : []).map((text) => entry('seen', text)),
     ...patroniChanges(observation, known).map((text) => entry('patroni', text)),
     ...moves.map(({ signal, from, to, answers }) =>
       entry('moved', `${arrowWords(from, to)} by ${signal}: ${answers.at(-1)?.because ?? ''}`),
@@ -104,9 +119,16 @@ function otherEntry(row: RecordRow): TimelineEntry {
   return { seq: row.seq, at: row.at, kind: 'journal', text };
 }
 
-/** A maker of entries for one cluster; rows are to be given in order, each once, from the first that there is. */
-export function timelineOf(decode: Decode): (row: RecordRow) => readonly TimelineEntry[] {
-  const known: Remembered = { members: new Map(), sent: new Map(), leader: null };
+/**
+ * A maker of entries for one cluster; rows are to be given in order, each once, from the first that there is.
+ * @param before what was known before that; null when it is the cluster's first
+ */
+export function timelineOf(
+  decode: Decode,
+  before: Facts['world'] | null = null,
+): (row: RecordRow) => readonly TimelineEntry[] {
+  const edits = editsTeller(before?.cluster?.seen ?? null);
+  const known: Remembered = { members: new Map(), sent: new Map(), edits, leader: null };
   let begun = false;
   return (row) => {
     const prunedUpTo = begun || row.kind !== 'base' || row.seq === 1 ? null : row.seq;
@@ -114,6 +136,13 @@ export function timelineOf(decode: Decode): (row: RecordRow) => readonly Timelin
     if (prunedUpTo !== null) return [{ seq: row.seq, at: row.at, kind: 'journal', text: prunedWords(row) }];
     return contentOf(row.kind) === 'decision' ? entriesOf(row, decode(row), known) : [otherEntry(row)];
   };
+}
+
+/** What a person does next, as the last entries: of a list that ends, at the row it ends with. */
+export function nextEntries(last: TimelineEntry | undefined, steps: readonly NextStep[]): readonly TimelineEntry[] {
+  if (last === undefined) return [];
+  const { seq, at } = last;
+  return steps.map((step) => ({ seq, at, kind: 'next', text: nextStepWords(step) }));
 }
 
 /** An entry as a line. */

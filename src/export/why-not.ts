@@ -9,6 +9,7 @@ import { signals } from '#machines/cluster/signals.ts';
 import type { Core } from '#src/replay/redecide.ts';
 import { wayTo, type AskedArrow } from '#src/replay/questions.ts';
 import type { StoodAt } from '#src/replay/walk.ts';
+import { nextStepLines, type NextStep } from './next-steps.ts';
 import { answeredBy, answeredLines, comparedWords, type AnsweredBy } from './state.ts';
 import { timeWords } from './time.ts';
 import { arrowWords } from './words.ts';
@@ -48,6 +49,8 @@ export interface WhyNot {
   readonly hindrances: readonly Hindrance[];
   /** What is being done or awaited. */
   readonly reason: string;
+  /** What a person does next. */
+  readonly steps: readonly NextStep[];
 }
 
 type Goal =
@@ -109,9 +112,9 @@ function hindrances(facts: Facts, key: string | null): readonly Hindrance[] {
 export function whyNot(
   core: Core,
   stood: StoodAt,
-  asked: { readonly action: string; readonly build: string },
+  asked: { readonly action: string; readonly build: string; readonly steps: readonly NextStep[] },
 ): WhyNot | null {
-  const { action, build } = asked;
+  const { action, build, steps } = asked;
   const goal = goalOf(action);
   if (goal === null) return null;
   const { snapshot } = stood.standing;
@@ -122,6 +125,7 @@ export function whyNot(
     state: snapshot.state,
     hindrances: hindrances(snapshot.facts, goal.type === 'object' ? goal.key : null),
     reason: sentence(view),
+    steps,
   };
   if (goal.type === 'object') return { ...told, way: [], verdict: told.hindrances.length === 0 ? 'open' : 'blocked' };
   if (goal.type === 'phase' && phaseOf(snapshot.state) === goal.phase) return { ...told, way: [], verdict: 'reached' };
@@ -160,7 +164,8 @@ export function whyNotLines(told: WhyNot): readonly string[] {
       ({ what, because, dueAt: due }) =>
         `  held    ${what}: ${because}${due === null ? '' : `; again ${timeWords(due)}`}`,
     ),
-    `  now     ${told.reason}`,
+    `  now       ${told.reason}`,
+    ...nextStepLines(told.steps).map((line) => `  ${line}`),
     ...answeredLines(told.answeredBy).map((line) => `  ${line}`),
   ];
 }

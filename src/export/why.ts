@@ -2,12 +2,18 @@
  * Owns: the causal chain of an incident or a decision: what was seen and what that came from, what was asked and answered,
  * what was done and how it ended, what is awaited now. Values first, lines from them. Pure.
  */
-import { phaseOf } from '#machines/cluster/chart.ts';
+import type { Facts } from '#machines/cluster/facts.ts';
+import type { ClusterProjection } from '#machines/cluster/observations.ts';
 import type { Asked } from '#src/decision/record.ts';
 import { causesOf, trailOf } from './causes.ts';
-import { effectsOf, outcomesOf, toldStatus, type DecidedRow, type Effect } from './decided.ts';
+import { effectsOf, outcomesOf, type DecidedRow, type Effect } from './decided.ts';
+import { causeOf, entersRest, incidentRows } from './incident.ts';
+import { evidenceOf } from './evidence.ts';
+import { nextStepLines, nextSteps, type NextStep } from './next-steps.ts';
 import { prunedWords, type Sealed } from './sealed.ts';
+import { editsTeller } from './spec-edits.ts';
 import { durationWords, timeWords } from './time.ts';
+import { troublesOf, type TroubleTold } from './troubles.ts';
 import { arrowWords, observationWords, outcomeWords } from './words.ts';
 
 /** An earlier row that led to one. */
@@ -45,21 +51,16 @@ export interface DecisionTold {
   readonly effects: readonly EffectTold[];
 }
 
-/** What went wrong last and has not been put right since. */
-export interface TroubleTold {
-  readonly seq: number;
-  readonly at: number;
-  /** A target of effects, or a source that is not heard. */
-  readonly what: string;
-  readonly because: string;
-}
-
 /** Why a cluster is as it is. */
 export interface Why {
   /** The times of an incident; null when the cluster never left Running. */
   readonly incident: {
     readonly over: boolean;
+    /** The gravest thing that went wrong; what began it where nothing did. */
     readonly because: string;
+    /** Whether it began with the loss of the primary. */
+    readonly primaryLost: boolean;
+    /** When Running was left. */
     readonly lostAt: number;
     readonly writableAt: number | null;
     readonly leader: string | null;
@@ -71,6 +72,8 @@ export interface Why {
   readonly pruned: { readonly seq: number; readonly at: number } | null;
   /** What is being done or awaited, as the newest status says it; null when none was published. */
   readonly next: string | null;
+  /** What a person does next. */
+  readonly steps: readonly NextStep[];
 }
 
 function effectTold({ at, intent, ended }: Effect): EffectTold {
@@ -83,20 +86,41 @@ function effectTold({ at, intent, ended }: Effect): EffectTold {
   };
 }
 
-/** Tells decisions of one cluster. @param all every decided row of it; @param clusterUid its uid */
-export function tellerOf(all: readonly DecidedRow[], clusterUid: string): (each: DecidedRow) => DecisionTold {
+/** Edits of the spec by the row that saw them. */
+function editsBySeq(all: readonly DecidedRow[], before: ClusterProjection | null): ReadonlyMap<number, string> {
+  const edits = editsTeller(before);
+  return new Map(
+    all.flatMap(({ row, decision: { observation } }) => {
+      const fields = observation.type === 'ClusterSeen' ? edits(observation.cluster) : [];
+      return fields.length === 0 ? [] : [[row.seq, `: ${fields.join('; ')}`] as const];
+    }),
+  );
+}
+
+/**
+ * Tells decisions of one cluster.
+ * @param all every decided row of it
+ * @param clusterUid its uid
+ * @param before the PostgresCluster as it was seen before the first of the rows
+ */
+export function tellerOf(
+  all: readonly DecidedRow[],
+  clusterUid: string,
+  before: ClusterProjection | null = null,
+): (each: DecidedRow) => DecisionTold {
+  const edits = editsBySeq(all, before);
   const bySeq = new Map(all.map((each) => [each.row.seq, each]));
   const find = causesOf(all, clusterUid);
   const outcomes = outcomesOf(all);
   return (each) => ({
     seq: each.row.seq,
     at: each.row.at,
-    saw: observationWords(each.decision.observation),
+    saw: `${observationWords(each.decision.observation)}${edits.get(each.row.seq) ?? ''}`,
     causes: trailOf(each, bySeq, find).map(({ cause, row: { row, decision } }) => ({
       seq: row.seq,
       at: row.at,
       by: cause.by,
-      saw: observationWords(decision.observation),
+      saw: `${observationWords(decision.observation)}${edits.get(row.seq) ?? ''}`,
       moves: decision.moves.map((move) => `${arrowWords(move.from, move.to)} by ${move.signal}`),
     })),
     moves: each.decision.moves.map(({ signal, from, to, answers }) => ({ signal, from, to, asked: answers })),
@@ -139,52 +163,16 @@ export function decisionLines(told: DecisionTold): readonly string[] {
   ];
 }
 
-function leavesRest(each: DecidedRow): boolean {
-  return each.decision.moves.some((move) => phaseOf(move.from) === 'Running' && phaseOf(move.to) !== 'Running');
-}
-
-function entersRest(each: DecidedRow): boolean {
-  return each.decision.moves.some((move) => phaseOf(move.to) === 'Running');
-}
-
-/** Rows of the last incident: from the last time Running was left until it was reached again, or now; null when there is none. */
-export function incidentRows(all: readonly DecidedRow[]): readonly DecidedRow[] | null {
-  const start = all.findLastIndex(leavesRest);
-  if (start < 0) return null;
-  const end = all.findIndex((each, index) => index > start && entersRest(each));
-  return all.slice(start, end < 0 ? undefined : end + 1);
-}
-
-const endings: ReadonlySet<string> = new Set(['conflict', 'refused', 'transient', 'unknown', 'withheld']);
-
-/** Effects whose last answer was none to be happy with, and sources that went stale and are not fresh again. */
-export function troublesOf(all: readonly DecidedRow[]): readonly TroubleTold[] {
-  const open = new Map<string, TroubleTold>();
-  for (const { row, decision } of all) {
-    const { observation } = decision;
-    const { seq, at } = row;
-    if (observation.type === 'ProcessStarted') open.clear();
-    if (observation.type === 'SourceFresh') open.delete(observation.source);
-    if (observation.type === 'SourceWentStale')
-      open.set(observation.source, { seq, at, what: observation.source, because: observation.because });
-    if (observation.type !== 'OutcomeArrived') continue;
-    const { intent, target, outcome } = observation;
-    const what = `${intent} ${target.kind}/${target.name}`;
-    if (endings.has(outcome.type)) open.set(what, { seq, at, what, because: outcomeWords(outcome) });
-    else for (const key of open.keys()) if (key.endsWith(` ${target.kind}/${target.name}`)) open.delete(key);
-  }
-  return [...open.values()];
-}
-
 function incidentOf(rows: readonly DecidedRow[]): Why['incident'] {
   const moved = rows.filter((each) => each.decision.moves.length > 0);
-  const [first, last] = [moved[0], moved.at(-1)];
-  if (first === undefined || last === undefined) return null;
+  const [first, last, cause] = [moved[0], moved.at(-1), causeOf(moved)];
+  if (first === undefined || last === undefined || cause === null) return null;
   const over = entersRest(last);
   const elected = moved.find((each) => each.decision.moves.some((move) => move.signal === 'PrimaryElected'));
   return {
     over,
-    because: first.decision.moves[0]?.answers.at(-1)?.because ?? '',
+    because: cause,
+    primaryLost: first.decision.moves.some(({ signal }) => signal === 'PrimaryLost'),
     lostAt: first.row.at,
     writableAt: elected?.row.at ?? null,
     leader: elected?.decision.moves[0]?.answers.at(-1)?.because ?? null,
@@ -192,45 +180,48 @@ function incidentOf(rows: readonly DecidedRow[]): Why['incident'] {
   };
 }
 
-/**
- * Why the cluster is as it is: the last incident, else every move so far; or the decision in force at `atMs`.
- * @param all every decided row of the cluster
- * @param sealed how it stood before them, where older ones were pruned
- */
-export function whyOf(
-  all: readonly DecidedRow[],
-  clusterUid: string,
-  atMs: number | null,
-  sealed: Sealed | null = null,
-): Why {
+export interface WhyAsked {
+  /** Every decided row of the cluster. */
+  readonly all: readonly DecidedRow[];
+  readonly clusterUid: string;
+  /** Whose decision in force is told; null tells the last incident. */
+  readonly atMs?: number | null;
+  /** How it stood before the rows, where older ones were pruned. */
+  readonly sealed?: Sealed | null;
+  /** What was known before the rows, where they do not begin with the cluster's first. */
+  readonly before?: Facts['world'] | null;
+}
+
+/** Why the cluster is as it is: the last incident, else every move so far; or the decision in force at a moment. */
+export function whyOf({ all, clusterUid, atMs = null, sealed = null, before = null }: WhyAsked): Why {
   const pruned = sealed === null ? null : { seq: sealed.seq, at: sealed.at };
-  const tell = tellerOf(all, clusterUid);
+  const tell = tellerOf(all, clusterUid, before?.cluster?.seen ?? null);
+  const then = atMs === null ? all : all.filter((each) => each.row.at <= atMs);
+  const told = evidenceOf(then, before);
+  const status = told.status ?? sealed?.status ?? null;
+  const common = {
+    pruned,
+    troubles: troublesOf(then),
+    next: status?.reason ?? null,
+    steps: nextSteps({ ...told, status }),
+  };
   if (atMs !== null) {
-    const then = all.filter((each) => each.row.at <= atMs);
     const found = then.findLast((each) => each.decision.moves.length > 0);
-    return {
-      incident: null,
-      pruned,
-      decisions: found === undefined ? [] : [tell(found)],
-      troubles: troublesOf(then),
-      next: (toldStatus(then) ?? sealed?.status)?.reason ?? null,
-    };
+    return { incident: null, decisions: found === undefined ? [] : [tell(found)], ...common };
   }
   const rows = incidentRows(all);
   return {
     incident: rows === null ? null : incidentOf(rows),
-    pruned,
     decisions: (rows ?? all).filter((each) => each.decision.moves.length > 0).map(tell),
-    troubles: troublesOf(all),
-    next: (toldStatus(all) ?? sealed?.status)?.reason ?? null,
+    ...common,
   };
 }
 
 function incidentLines(incident: NonNullable<Why['incident']>): readonly string[] {
-  const { over, because, lostAt, writableAt, leader, recoveredAt } = incident;
+  const { over, because, primaryLost, lostAt, writableAt, leader, recoveredAt } = incident;
   return [
     `${over ? 'It is over' : 'It goes on'}: ${because}.`,
-    `  lost       ${timeWords(lostAt)}`,
+    `  ${primaryLost ? 'lost     ' : 'began    '}  ${timeWords(lostAt)}`,
     ...(writableAt === null
       ? []
       : [`  writable   ${timeWords(writableAt)}  after ${durationWords(writableAt - lostAt)}: ${leader ?? ''}`]),
@@ -242,7 +233,7 @@ function incidentLines(incident: NonNullable<Why['incident']>): readonly string[
 }
 
 /** The answer as lines. */
-export function whyLines({ incident, pruned, decisions, troubles, next }: Why): readonly string[] {
+export function whyLines({ incident, pruned, decisions, troubles, next, steps }: Why): readonly string[] {
   if (decisions.length === 0 && next === null) return ['nothing had been decided by then'];
   return [
     ...(pruned === null ? [] : [prunedWords(pruned)]),
@@ -250,5 +241,6 @@ export function whyLines({ incident, pruned, decisions, troubles, next }: Why): 
     ...decisions.flatMap(decisionLines),
     ...troubles.map(({ seq, at, what, because }) => `trouble   ${what}: ${because} (${timeWords(at)}, row ${seq})`),
     ...(next === null ? [] : [`now       ${next}`]),
+    ...nextStepLines(steps),
   ];
 }

@@ -209,7 +209,7 @@ function why({ reader }: Journal, name: string): readonly string[] {
   if (cluster === undefined) throw new StoryRefused(`the journal knows no cluster ${name}`);
   const rows = reader.rows({ uid: cluster.uid });
   const all = decidedRows(rows, new Map(mentioned(rows).map((hash) => [hash, reader.blob(hash)])));
-  return whyLines(whyOf(all, cluster.uid, null));
+  return whyLines(whyOf({ all, clusterUid: cluster.uid }));
 }
 
 /** Operator processes: who is alive, and whose Lease it is. */

@@ -2,10 +2,23 @@
 import type { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
+import { decidedRows } from '#src/export/decided.ts';
+import { evidenceOf, type Evidence } from '#src/export/evidence.ts';
 import { stateLines, stateMermaid, stateOf } from '#src/export/state.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt, type StoodAt } from '#src/replay/walk.ts';
-import { clusterOf, momentOf, print, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
+import {
+  clusterOf,
+  knownBefore,
+  momentOf,
+  print,
+  recorded,
+  refuseBefore,
+  replayable,
+  tell,
+  verb,
+  type Flags,
+} from '../command.ts';
 import type { Source } from '../source.ts';
 
 /** How a cluster stood at a moment, or after its last row. @throws Refused when nothing was decided by then */
@@ -25,6 +38,18 @@ export async function stoodAt(
     subject: `${cluster.namespace}/${cluster.name}`,
     hint: `its ${cluster.rows} rows begin later; 'pgc journal ls' lists them`,
   });
+}
+
+/** What was seen and told of a cluster by a moment, or up to its last row. */
+export async function evidenceAt(
+  source: Source,
+  flags: Flags,
+  asked: { readonly name: string; readonly at: unknown },
+): Promise<Evidence> {
+  const cluster = await clusterOf(source, flags, asked.name);
+  const untilMs = momentOf('at', asked.at, cluster.lastAt);
+  const { rows, blobs } = await recorded(source, cluster, untilMs === null ? {} : { untilMs });
+  return evidenceOf(decidedRows(rows, blobs), knownBefore(source, rows));
 }
 
 /** Adds `state`. */

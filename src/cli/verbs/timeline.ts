@@ -2,11 +2,20 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { Refused } from '#src/errors.ts';
-import { entryKinds, timelineLine, timelineOf, type TimelineEntry } from '#src/export/timeline.ts';
+import { nextSteps } from '#src/export/next-steps.ts';
+import {
+  entryKinds,
+  nextEntries,
+  timelineLine,
+  timelineOf,
+  type Decode,
+  type TimelineEntry,
+} from '#src/export/timeline.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
 import { clusterOf, momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
+import { evidenceAt } from './state.ts';
 
 /** Between two looks for new rows; the operator commits many times a second, a reader needs no more. */
 const followMs = 1000;
@@ -21,27 +30,32 @@ function kindsOf(text: string): readonly string[] {
 interface Listing {
   readonly source: Source;
   readonly cluster: ClusterSummary;
-  readonly wanted: (entry: TimelineEntry) => boolean;
 }
 
 /** Gives entries of rows that have not been given yet. What went before is read too: a change is told against it. */
-function lister({ source, cluster, wanted }: Listing): () => Promise<readonly TimelineEntry[]> {
+function lister({ source, cluster }: Listing): () => Promise<readonly TimelineEntry[]> {
   let bytes: (hash: string) => string = () => '';
-  const entries = timelineOf((row) => decisionOf(row, (hash) => bytes(hash)));
+  const decode: Decode = (row) => decisionOf(row, (hash) => bytes(hash));
+  const entries = timelineOf(decode, source.standing?.snapshot.facts.world ?? null);
   let afterSeq = 0;
   return async () => {
     const { rows, getBlob } = await recorded(source, cluster, { afterSeq });
     bytes = getBlob;
     afterSeq = rows.at(-1)?.seq ?? afterSeq;
-    return rows.flatMap((row) => entries(row)).filter(wanted);
+    return rows.flatMap((row) => entries(row));
   };
 }
 
-async function follow(next: () => Promise<readonly TimelineEntry[]>, flags: Flags): Promise<void> {
+async function follow(
+  next: () => Promise<readonly TimelineEntry[]>,
+  wanted: (entry: TimelineEntry) => boolean,
+  flags: Flags,
+): Promise<void> {
   let gone = false;
   process.stdout.once('close', () => (gone = true));
   for (;;) {
-    for (const entry of await next()) print(flags.output === 'table' ? timelineLine(entry) : JSON.stringify(entry));
+    for (const entry of (await next()).filter(wanted))
+      print(flags.output === 'table' ? timelineLine(entry) : JSON.stringify(entry));
     await pause(followMs);
     if (gone) return;
   }
@@ -59,7 +73,7 @@ export function addTimeline(program: Command): void {
       const kinds: unknown = own['only'];
       const wanted = ({ at, kind }: TimelineEntry): boolean =>
         at >= since && (!Array.isArray(kinds) || kinds.includes(kind));
-      const next = lister({ source, cluster, wanted });
+      const next = lister({ source, cluster });
       if (own['follow'] === true) {
         if (source.finished)
           throw new Refused('an export does not grow', {
@@ -67,10 +81,12 @@ export function addTimeline(program: Command): void {
             subject: source.describe,
             hint: 'leave --follow away, or follow the running operator',
           });
-        await follow(next, flags);
+        await follow(next, wanted, flags);
         return 0;
       }
-      const entries = await next();
+      const told = await next();
+      const steps = nextSteps(await evidenceAt(source, flags, { name, at: undefined }));
+      const entries = [...told, ...nextEntries(told.at(-1), steps)].filter(wanted);
       tell(flags, { value: entries, lines: () => entries.map(timelineLine), items: entries });
       return 0;
     },

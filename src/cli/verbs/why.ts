@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
 import { decidedRows } from '#src/export/decided.ts';
+import { nextSteps } from '#src/export/next-steps.ts';
 import { sealedOf } from '#src/export/sealed.ts';
 import { whyLines, whyOf } from '#src/export/why.ts';
 import { actionWords, whyNot, whyNotLines } from '#src/export/why-not.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { clusterOf, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
-import { stoodAt } from './state.ts';
+import { clusterOf, knownBefore, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
+import { evidenceAt, stoodAt } from './state.ts';
 
 /** Adds `why`. */
 export function addWhy(program: Command): void {
@@ -22,7 +23,8 @@ export function addWhy(program: Command): void {
       await refuseBefore(source, cluster, at);
       const { rows, blobs } = await recorded(source, cluster);
       const sealed = sealedOf(makeCore(), rows);
-      const why = whyOf(decidedRows(rows, blobs), cluster.uid, at, sealed);
+      const before = knownBefore(source, rows);
+      const why = whyOf({ all: decidedRows(rows, blobs), clusterUid: cluster.uid, atMs: at, sealed, before });
       tell(flags, { value: why, lines: () => whyLines(why), items: why.decisions });
       return 0;
     },
@@ -37,7 +39,8 @@ export function addWhyNot(program: Command): void {
     'what is in the way: every guard on the way there, asked on the recorded facts',
     async (source, flags, [name = '', action = ''], own) => {
       const stood = await stoodAt(source, flags, { name, at: own['at'] });
-      const told = whyNot(makeCore(), stood, { action, build: buildId() });
+      const steps = nextSteps(await evidenceAt(source, flags, { name, at: own['at'] }));
+      const told = whyNot(makeCore(), stood, { action, build: buildId(), steps });
       if (told === null)
         throw new Refused(`${action} is no action of the cluster machine`, {
           operation: 'ask',

@@ -1,0 +1,103 @@
+/**
+ * Owns: what the rows of a cluster show at their end: its objects as they were seen last, the status that was published last,
+ * what failed and what is not heard. Made from the rows alone, so that it reads what any build wrote, redacted or not. Pure.
+ */
+import type { Facts } from '#machines/cluster/facts.ts';
+import type {
+  ClusterObservation,
+  ClusterProjection,
+  ObjectProjection,
+  PodDetail,
+} from '#machines/cluster/observations.ts';
+import { toldStatus, type DecidedRow, type ToldStatus } from './decided.ts';
+import { incidentRows } from './incident.ts';
+import { troublesOf, type TroubleTold } from './troubles.ts';
+
+export interface Evidence {
+  /** Null before it was seen. */
+  readonly cluster: ClusterProjection | null;
+  /** By `Kind/name`. */
+  readonly objects: ReadonlyMap<string, ObjectProjection>;
+  readonly status: ToldStatus | null;
+  readonly troubles: readonly TroubleTold[];
+  /** What was put right against somebody, by `Kind/name`. */
+  readonly repairs: ReadonlyMap<string, Repairs>;
+  /** Starts of the operator within the last incident, or within all rows while there was none. */
+  readonly restarts: readonly { readonly at: number; readonly epoch: number }[];
+}
+
+/** How often an object was put right, why it was the last time, and which field managers were seen on what is ours. */
+export interface Repairs {
+  readonly count: number;
+  readonly because: string;
+  readonly managers: ReadonlySet<string>;
+}
+
+function takeIn(objects: Map<string, ObjectProjection>, observation: ClusterObservation): void {
+  if (observation.type === 'ObjectSeen')
+    objects.set(`${observation.object.kind}/${observation.object.name}`, observation.object);
+  if (observation.type === 'ObjectGone') objects.delete(`${observation.object.kind}/${observation.object.name}`);
+  if (observation.type !== 'Synced') return;
+  const there = new Set(observation.objects.map(({ kind, name }) => `${kind}/${name}`));
+  for (const key of [...objects.keys()]) if (!there.has(key)) objects.delete(key);
+}
+
+const repairTypes: ReadonlySet<string> = new Set(['RepairObject', 'RepairStatefulSet', 'RemoveForeignFields']);
+
+function repairsOf(all: readonly DecidedRow[]): Evidence['repairs'] {
+  const found = new Map<string, Repairs>();
+  const managers = new Map<string, Set<string>>();
+  for (const { decision } of all) {
+    const { observation, intents } = decision;
+    if (observation.type === 'ObjectSeen') {
+      const { kind, name, foreign } = observation.object;
+      const known = managers.get(`${kind}/${name}`) ?? new Set();
+      for (const { manager } of foreign) known.add(manager);
+      managers.set(`${kind}/${name}`, known);
+    }
+    for (const { type, target, because } of intents) {
+      if (!repairTypes.has(type)) continue;
+      const key = `${target.kind}/${target.name}`;
+      found.set(key, { count: (found.get(key)?.count ?? 0) + 1, because, managers: managers.get(key) ?? new Set() });
+    }
+  }
+  return found;
+}
+
+/** The first row of a journal is no restart: nothing ran before. */
+function restartsOf(all: readonly DecidedRow[]): Evidence['restarts'] {
+  return (incidentRows(all) ?? all.slice(1)).flatMap(({ row, decision }) =>
+    decision.observation.type === 'ProcessStarted' ? [{ at: row.at, epoch: decision.observation.epoch }] : [],
+  );
+}
+
+/**
+ * What is known after the last of the rows.
+ * @param all decided rows of one cluster, in order
+ * @param before what was known before the first of them; null when that is the cluster's first
+ */
+export function evidenceOf(all: readonly DecidedRow[], before: Facts['world'] | null = null): Evidence {
+  const objects = new Map(Object.entries(before?.objects ?? {}).map(([key, { object }]) => [key, object]));
+  let cluster = before?.cluster?.seen ?? null;
+  for (const { decision } of all) {
+    const { observation } = decision;
+    takeIn(objects, observation);
+    if (observation.type === 'ClusterSeen') cluster = observation.cluster;
+    if (observation.type === 'ClusterGone') cluster = null;
+  }
+  const [status, troubles] = [toldStatus(all), troublesOf(all)];
+  return { cluster, objects, status, troubles, repairs: repairsOf(all), restarts: restartsOf(all) };
+}
+
+/** A pod as it was seen last. */
+export interface PodEvidence {
+  readonly object: ObjectProjection;
+  readonly detail: PodDetail;
+}
+
+/** Pods in the order of their names. */
+export function podsOf({ objects }: Evidence): readonly PodEvidence[] {
+  return [...objects.values()]
+    .flatMap((object) => (object.detail.type === 'Pod' ? [{ object, detail: object.detail }] : []))
+    .toSorted((left, right) => (left.object.name < right.object.name ? -1 : 1));
+}
