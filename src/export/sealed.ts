@@ -20,15 +20,10 @@ export function sealedOf(core: Core, rows: readonly RecordRow[]): Sealed | null 
   const [first] = rows;
   if (first === undefined || first.seq === 1 || first.kind !== 'base') return null;
   const view = core.assess(standingOf(first).snapshot);
-  const {
-    phase,
-    reason,
-    nextAction = null,
-    readyReplicas,
-    primaryPod,
-    conditions,
-  } = statusOf(view) as unknown as ToldStatus;
-  const status = { at: first.at, phase, reason, nextAction, readyReplicas, primaryPod: primaryPod ?? null, conditions };
+  const told = statusOf(view) as unknown as Omit<ToldStatus, 'at' | 'nextAction' | 'primaryPod'> &
+    Partial<Pick<ToldStatus, 'nextAction' | 'primaryPod'>>;
+  const { phase, reason, nextAction = null, readyReplicas, primaryPod = null, conditions } = told;
+  const status = { at: first.at, phase, reason, nextAction, readyReplicas, primaryPod, conditions };
   return { seq: first.seq, at: first.at, state: view.state, status };
 }
 

@@ -69,7 +69,7 @@ export async function operatorNode(world: World): Promise<string> {
 }
 
 /** Moves the primary off the operator's node, by asking its pod to end: what befalls that node shall not befall both. */
-export async function primaryApartFromOperator(world: World, subject: Subject): Promise<PodSeen> {
+export async function primaryApartFromOperator(world: World, subject: Subject, replicas = 2): Promise<PodSeen> {
   const node = await operatorNode(world);
   return eventually(
     'the primary being on another node than the operator',
@@ -78,7 +78,7 @@ export async function primaryApartFromOperator(world: World, subject: Subject): 
       if (primary.node !== node) return primary;
       await world.kubectl('--namespace', subject.namespace, 'delete', 'pod', primary.name, '--timeout=120s');
       await phase(world, subject.namespace, subject.name, 'Running');
-      await allStreaming(world, subject);
+      await allStreaming(world, subject, replicas);
       return null;
     },
     300_000,

@@ -14,10 +14,11 @@ import { recorded, type Recorded } from '#src/cli/command.ts';
 import { feedOf } from '#src/cli/verbs/inspect.ts';
 import { sourceOfFile, type Source } from '#src/cli/source.ts';
 import { decidedRows, type DecidedRow } from '#src/export/decided.ts';
+import { incidentRows } from '#src/export/incident.ts';
 import { postmortem } from '#src/export/postmortem.ts';
 import { sealedOf } from '#src/export/sealed.ts';
 import { timelineLine, timelineOf } from '#src/export/timeline.ts';
-import { incidentRows, whyLines, whyOf } from '#src/export/why.ts';
+import { whyLines, whyOf } from '#src/export/why.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { recordKinds } from '#src/journal/record.ts';
 import { compareRows } from '#src/replay/compare.ts';
@@ -159,7 +160,7 @@ describe.each(releases())('%s', (release) => {
 
   it.each(files)('%s is told: why, timeline, postmortem', async (file) => {
     for (const { source, cluster, rows, getBlob, from, all } of await chainsOf(release, file)) {
-      const why = whyLines(whyOf(all, cluster.uid, null, sealedOf(core, rows)));
+      const why = whyLines(whyOf({ all, clusterUid: cluster.uid, sealed: sealedOf(core, rows) }));
       const told = timelineOf((row) => decisionOf(row, getBlob));
       const entries = rows.flatMap((row) => told(row));
       const stamps = entries.map(({ at }) => at);
