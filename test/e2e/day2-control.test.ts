@@ -1,6 +1,6 @@
 /** What is asked for once, by an annotation, on a running cluster under a continuous writer: done once, and refused in words. */
 import { afterAll, beforeAll, expect } from 'vitest';
-import { condition, startOrder } from './support/changes.ts';
+import { change, condition, edit, startOrder } from './support/changes.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { total, type Run } from './support/run.ts';
@@ -107,6 +107,116 @@ longerSuite('what is asked for once', () => {
     expect(after).not.toBe(before);
     expect(total(measured.recreations)).toBe(0);
     expect((await primaryPod(world, shop)).name).toBe(primary);
+  });
+});
+
+async function status(path: string): Promise<string> {
+  const output = `jsonpath={.status.${path}}`;
+  return world.kubectl('--namespace', shop.namespace, 'get', 'postgrescluster', shop.name, '--output', output);
+}
+
+/** Edits the spec and waits until status says that it waits, and why. @returns the generation, and what it says */
+async function held(spec: Readonly<Record<string, unknown>>, because: string): Promise<[number, string]> {
+  const generation = await edit(world, shop, spec);
+  const action = await eventually(`status saying ${because}`, async () => {
+    const [seen, next] = [await status('observedGeneration'), await status('nextAction')];
+    return Number(seen) === generation && next.includes(because) ? next : null;
+  });
+  return [generation, action];
+}
+
+/** Waits until what was held is true of every member. */
+async function begunAndDone(generation: number): Promise<void> {
+  await eventually(
+    `generation ${generation} being rolled out`,
+    async () => Number(await status('rolledOutGeneration')) === generation && (await status('phase')) === 'Running',
+    400_000,
+  );
+  await allStreaming(world, shop);
+}
+
+const variable = (value: string): Readonly<Record<string, unknown>> => ({ env: [{ name: 'ROUND', value }] });
+
+longerSuite('an edit that has to wait', () => {
+  beforeAll(async () => {
+    ({ world, shop, run } = await openDayTwo(`${where}-held`, 1));
+  });
+
+  afterAll(async () => {
+    await run.close();
+  });
+
+  longer('in mode Observe is told and not begun, nor is drift put right, until the mode is Manage', async () => {
+    const service = ['--namespace', shop.namespace, 'get', 'service', shop.name];
+    const manager = async (): Promise<string> =>
+      world.kubectl(...service, '--output', 'jsonpath={.metadata.labels.app\\.kubernetes\\.io/managed-by}');
+    const measured = await run.measure({ name: 'edit in mode Observe', isPlanned: true }, async () => {
+      await held({ mode: 'Observe', ...variable('one') }, 'mode is Observe');
+      const changed = 'app.kubernetes.io/managed-by=somebody';
+      await world.kubectl('--namespace', shop.namespace, 'label', 'service', shop.name, '--overwrite', changed);
+      await eventually('what it would do first being told', async () =>
+        (await status('nextAction')).includes(`Service/${shop.name}`),
+      );
+      expect(await status('rolledOutGeneration')).toBe('1');
+    });
+    expect(total(measured.starts)).toBe(0);
+    expect(Object.keys(measured.apiWrites.operator)).toEqual(['patch postgresclusters/status']);
+    expect(await manager()).toBe('somebody');
+    const managed = await run.measure({ name: 'Observe ended', isPlanned: true }, () =>
+      change(world, shop, { mode: 'Manage' }, 2),
+    );
+    expect(values(managed.recreations)).toEqual([1, 1, 1]);
+    expect(await manager()).toBe('postgres-operator');
+  });
+
+  longer('for an approval begins when that names its generation, and not before', async () => {
+    await change(world, shop, { maxDisruption: 'Reload' }, 2);
+    const before = await status('rolledOutGeneration');
+    let generation = 0;
+    const asked = await run.measure({ name: 'edit that waits for an approval', isPlanned: true }, async () => {
+      [generation] = await held(variable('two'), 'maxDisruption is Reload');
+      expect(await condition(world, shop, 'PendingApproval')).toMatchObject({ status: 'True' });
+      const old = `postgres.example.com/approve=${generation - 1}`;
+      await world.kubectl('--namespace', shop.namespace, 'annotate', 'postgrescluster', shop.name, '--overwrite', old);
+      expect(await status('rolledOutGeneration')).toBe(before);
+    });
+    expect(total(asked.starts)).toBe(0);
+    const measured = await run.measure({ name: 'edit that is approved', isPlanned: true }, async () => {
+      const approval = `postgres.example.com/approve=${generation}`;
+      await world.kubectl(
+        '--namespace',
+        shop.namespace,
+        'annotate',
+        'postgrescluster',
+        shop.name,
+        '--overwrite',
+        approval,
+      );
+      await begunAndDone(generation);
+    });
+    expect(values(measured.recreations)).toEqual([1, 1, 1]);
+    expect(await condition(world, shop, 'PendingApproval')).toMatchObject({ status: 'False' });
+  });
+
+  longer('for a maintenance window begins when one opens', async () => {
+    // The second minute from now: the next one may have begun before the edit is seen.
+    const opens = new Date(Math.floor(Date.now() / 60_000) * 60_000 + 120_000);
+    const schedule = `${opens.getUTCMinutes()} ${opens.getUTCHours()} * * *`;
+    const windows = { maintenanceWindows: [{ schedule, duration: '1h' }], maxDisruption: null };
+    const measured = await run.measure({ name: 'edit that waits for a window', isPlanned: true }, async () => {
+      const [generation, action] = await held({ ...windows, ...variable('three') }, 'window');
+      expect(action).toContain(`a window opens at ${opens.toISOString()}`);
+      expect(Date.now()).toBeLessThan(opens.getTime());
+      await begunAndDone(generation);
+    });
+    expect(values(measured.recreations)).toEqual([1, 1, 1]);
+    const story = await world.pgc('timeline', shop.name, '--namespace', shop.namespace, '--output', 'ndjson');
+    const deletions = story
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { readonly at: number; readonly text: string })
+      .filter(({ text }) => text.includes('DeleteObject Pod/'));
+    expect(deletions.slice(-3).every(({ at }) => at >= opens.getTime())).toBe(true);
   });
 });
 
