@@ -134,6 +134,15 @@ function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean)
   );
 }
 
+/**
+ * A replica that starts before it has replayed that its primary has less keeps what it had, and has to start once more. Since
+ * the primary started anew it follows where Patroni says so, or, before 4.0, where it is as far as the primary was.
+ */
+function mustHearFirst({ facts, leader }: Scene, { name, state, lagBytes }: Member): boolean {
+  const falls = name !== leader && isDecrease(settingsOf(facts, name) ?? {}, statedIn(facts));
+  return falls && state !== 'streaming' && lagBytes !== 0;
+}
+
 function restarting(scene: Scene): RolloutStep | null {
   const { facts, members, leader } = scene;
   if (!mustVerify(facts)) return null;
@@ -143,6 +152,8 @@ function restarting(scene: Scene): RolloutStep | null {
   if (next === undefined) return null;
   const other = hindrance(scene, next.name);
   if (other !== null) return wait('restarting', `${next.name} waits for ${other.because}`, other.awaited);
+  if (next.ready && mustHearFirst(scene, next))
+    return wait('restarting', `${next.name} has to hear of the lower values from ${leader} first`, next.name);
   if (!next.pendingRestart)
     return wait('restarting', `Patroni on ${next.name} has not noticed yet that a restart is due`, next.name);
   return act(
