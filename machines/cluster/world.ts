@@ -43,8 +43,10 @@ export function isUnseen(world: World, key: string): boolean {
  * Keys of objects that were read by name and that no watch will ever show, nor tell when they go: watches ask for our label.
  */
 export function unwatched({ objects, cluster }: World): readonly string[] {
+  // Nobody waits for anything to go once the cluster itself has gone.
+  if (cluster === null) return [];
   return Object.entries(objects)
-    .filter(([, { object }]) => object.labels[labels.cluster] !== cluster?.seen.name)
+    .filter(([, { object }]) => object.labels[labels.cluster] !== cluster.seen.name)
     .map(([key]) => key);
 }
 
