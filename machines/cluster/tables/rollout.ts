@@ -136,11 +136,12 @@ function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean)
 
 /**
  * A replica that starts before it has replayed that its primary has less keeps what it had, and has to start once more. Since
- * the primary started anew it follows where Patroni says so, or, before 4.0, where it is as far as the primary was.
+ * 4.0 Patroni says that it follows again; before, nobody does, and a second start is what may come of it.
  */
-function mustHearFirst({ facts, leader }: Scene, { name, state, lagBytes }: Member): boolean {
+function mustHearFirst({ facts, leader }: Scene, { name, state }: Member): boolean {
   const falls = name !== leader && isDecrease(settingsOf(facts, name) ?? {}, statedIn(facts));
-  return falls && state !== 'streaming' && lagBytes !== 0;
+  const major = Number.parseInt(podOf(facts, name)?.detail.patroni?.version ?? '', 10);
+  return falls && major >= 4 && state !== 'streaming';
 }
 
 function restarting(scene: Scene): RolloutStep | null {
