@@ -19,13 +19,15 @@ import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
 import { missingObjects, obstacles } from './objects.ts';
-import { changedAgain, noAnswer, notShown } from './outcomes.ts';
+import { noAnswer, notShown } from './outcomes.ts';
 import type { Problem } from './plan.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { standingRefusals } from './tables/requests.ts';
+import { editWar, isOpen, loopsOf, openLoops } from './tables/loops.ts';
 import { commitsWait, confirmedBy } from './tables/synchrony.ts';
+import { changedAgain } from './undone.ts';
 
 export const conditionTypes = [
   'Ready',
@@ -199,7 +201,7 @@ const troubleInARow = 3;
 
 function standing(memory: Memory): readonly string[] {
   return Object.entries(memory.failures)
-    .filter(([key]) => !key.startsWith('Event/'))
+    .filter(([key]) => !key.startsWith('Event/') && !isOpen(loopsOf(memory)[key]))
     .filter(([, { reason, count }]) => count >= (forgiven.has(reason) ? troubleInARow : 1))
     .map(([key, failure]) => `${key}: ${failure.message} (${failure.reason})`)
     .sort();
@@ -226,10 +228,12 @@ function inTheWay({ facts, plan }: View): readonly string[] {
 function reconcileFailing(view: View): Verdict {
   const { facts, state } = view;
   const isAlive = phaseOf(state) !== 'Deleting';
-  const words = [...standing(facts.memory), ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : [])];
-  return words.length === 0
-    ? verdict('False', 'NoErrors', 'nothing the operator tries is failing')
-    : verdict('True', 'Failing', words.join('; '));
+  const failing = [...standing(facts.memory), ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : [])];
+  const loops = openLoops(facts);
+  const words = [...failing, ...loops].join('; ');
+  if (failing.length > 0) return verdict('True', 'Failing', words);
+  if (loops.length > 0) return verdict('True', editWar, words);
+  return verdict('False', 'NoErrors', 'nothing the operator tries is failing');
 }
 
 function stuck({ facts }: View): Verdict {

@@ -14,7 +14,7 @@ import type {
   PublishedStatus,
   SecretDigest,
 } from './observations.ts';
-import type { IntentType } from './intents.ts';
+import type { Difference, IntentType } from './intents.ts';
 import type { Problem } from './plan.ts';
 import type { OneShot } from '../shared/names.ts';
 
@@ -134,6 +134,17 @@ export interface OpenIntent {
   readonly since: number;
   /** Of a status: the tokens it tells; else null. */
   readonly handled: Memory['handled'] | null;
+  /** What it puts right; absent where it is no repair. */
+  readonly diff?: Difference;
+}
+
+/** An effect that is had again and again, because somebody else undoes it. */
+export interface Loop {
+  /** How often, by field. */
+  readonly times: Readonly<Record<string, number>>;
+  /** Who undoes it, as the API server names them, sorted; empty where it does not say. */
+  readonly by: readonly string[];
+  readonly since: number;
 }
 
 /** Failures of one target since its last success. */
@@ -195,6 +206,8 @@ export interface Memory {
   readonly open: Readonly<Record<string, OpenIntent>>;
   /** By target key. */
   readonly failures: Readonly<Record<string, Failure>>;
+  /** By target key; absent while nothing was put right for an hour (`tables/loops.ts`). */
+  readonly loops?: Readonly<Record<string, Loop>>;
   readonly retryCount: number;
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;

@@ -45,6 +45,18 @@ export const effectClasses = {
 
 export type IntentType = keyof typeof effectClasses;
 
+/** What somebody else changed, and who. Field paths as a human writes them. */
+export interface Difference {
+  readonly fields: readonly string[];
+  /** Field managers, where the API server names them. */
+  readonly by: readonly string[];
+}
+
+/** An effect that puts right what somebody changed says what; left out where nobody did. */
+interface PutsRight {
+  readonly diff?: Difference;
+}
+
 interface Wish<T extends IntentType> {
   readonly type: T;
   readonly target: ObjectRef;
@@ -66,10 +78,10 @@ export type Intent =
   /** Create-only apply of a Secret whose values are generated in the executor. */
   | Wish<'CreateSecret'>
   /** Forced apply of the rendered object over drift. */
-  | (Wish<'RepairObject'> & OnExisting)
-  | (Wish<'RepairStatefulSet'> & OnExisting)
+  | (Wish<'RepairObject'> & OnExisting & PutsRight)
+  | (Wish<'RepairStatefulSet'> & OnExisting & PutsRight)
   /** JSON patch that removes what foreign managers added to fields we state. */
-  | (Wish<'RemoveForeignFields'> & OnExisting & { readonly paths: readonly string[] })
+  | (Wish<'RemoveForeignFields'> & OnExisting & PutsRight & { readonly paths: readonly string[] })
   /** Takes a retained object over: its uid mark becomes ours. */
   | (Wish<'AdoptObject'> & OnExisting)
   /** Labels a claim or Secret as retained, with system identifier and major. */
@@ -86,7 +98,7 @@ export type Intent =
   /** Application role and database, through the local socket of the primary. */
   | (Wish<'CreateDatabase'> & { readonly database: string; readonly owner: string })
   /** Patroni's dynamic configuration, written whole onto its object as it was read. */
-  | (Wish<'PatchPatroniConfig'> & OnExisting & { readonly config: JsonRecord })
+  | (Wish<'PatchPatroniConfig'> & OnExisting & PutsRight & { readonly config: JsonRecord })
   /** Asks Patroni, through its own object, to hand the leader key over; uid null while there is no such object. */
   | (Wish<'RequestSwitchover'> & { readonly uid: string | null; readonly leader: string; readonly candidate: string })
   /** PostgreSQL in a member starts anew, by Patroni: if a restart is pending, or, with `started`, if it runs since then. */
@@ -100,7 +112,7 @@ export type Intent =
   /** A claim asks for a larger volume. */
   | (Wish<'GrowVolume'> & OnExisting & { readonly size: string })
   /** Labels and annotations of the spec onto a pod that runs; those that left the spec come off. */
-  | (Wish<'LabelPod'> & OnExisting)
+  | (Wish<'LabelPod'> & OnExisting & PutsRight)
   /** Roles are told what the Secrets say that people read, through the local socket of the primary. */
   | (Wish<'SetPasswords'> & OnExisting & { readonly owner: string })
   /** Values of a Secret of this cluster, made or copied in the executor. */

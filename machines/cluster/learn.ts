@@ -13,6 +13,8 @@ import { objectKey } from './intents.ts';
 import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
 import { sightMs, strangerMs, windowTimer } from './backoff.ts';
+import { withLoopsOf } from './tables/loops.ts';
+import { takenAway } from './undone.ts';
 import { armed, isUnseen, lostObject, sawObject, unwatched, without } from './world.ts';
 
 /** Facts before anything is known. */
@@ -83,8 +85,8 @@ function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
       .filter(([, failure]) => failure.needsRead)
       .map(([key, failure]) => [key, { ...failure, waiting: false }]),
   );
-  const timers = Object.fromEntries(Object.entries(facts.memory.timers).filter(([id]) => !id.startsWith('retry/')));
-  return { world, memory: { ...facts.memory, failures, retryCount: 0, timers } };
+  const timers = Object.fromEntries(Object.entries(facts.memory.timers).filter(([id]) => !/^(retry|loop)\//.test(id)));
+  return { world, memory: { ...withLoopsOf(facts.memory, {}), failures, retryCount: 0, timers } };
 }
 
 /** What our own status held, for a cluster whose journal is new: the part of memory that lives in the API. */
@@ -259,7 +261,7 @@ export function learn(facts: Facts, observation: ClusterObservation, at: number)
     case 'ObjectSeen':
       return sawObjectOf(facts, observation.object, observation.changed, at);
     case 'ObjectGone':
-      return lostObject(facts, observation.object, observation.uid);
+      return lostObject(takenAway(facts, observation.object, observation.uid, at), observation.object, observation.uid);
     case 'Synced':
       return synced(facts, observation.objects, at);
     case 'SourceWentStale':

@@ -4,7 +4,7 @@
  */
 import { annotations, labels } from '../shared/names.ts';
 import type { Facts, ObjectFact } from './facts.ts';
-import { objectKey } from './intents.ts';
+import { objectKey, type Difference } from './intents.ts';
 import type { ObjectProjection } from './observations.ts';
 import type { DesiredObject, Plan } from './plan.ts';
 
@@ -96,9 +96,30 @@ export type Drift =
   /** Our text changed since it was applied. */
   | { readonly type: 'rendering' }
   /** Somebody changed a field that is ours. */
-  | { readonly type: 'owned'; readonly changed: readonly string[] }
+  | { readonly type: 'owned'; readonly changed: readonly string[]; readonly diff: Difference }
   /** Somebody added to what we state. */
-  | { readonly type: 'foreign'; readonly paths: readonly string[]; readonly managers: readonly string[] };
+  | {
+      readonly type: 'foreign';
+      readonly paths: readonly string[];
+      readonly managers: readonly string[];
+      readonly diff: Difference;
+    };
+
+/** `/spec/ports/0/port` → `spec.ports.0.port`. */
+function dotted(pointer: string): string {
+  return pointer.replace(/^\//, '').replaceAll('/', '.');
+}
+
+/** What of an object somebody changed, and who: what is held by others, and what differed in the last sight. */
+function differenceOf({ object, changed }: ObjectFact, foreign: ObjectProjection['foreign']): Difference {
+  const names = changed.map((words) => dotted(words.slice(0, words.indexOf(': '))));
+  const stated = names.filter((name) => /^(spec|metadata|data|rules|subjects|roleRef)\b/.test(name));
+  const fields = [...foreign.map(({ path }) => dotted(path)), ...stated];
+  return {
+    fields: [...new Set(fields)].sort(),
+    by: [...new Set(object.foreign.map(({ manager }) => manager))].sort(),
+  };
+}
 
 /** Compares a seen object of ours with what was applied. An object on its way out has no drift: it will be made anew. */
 export function driftOf(facts: Facts, desired: DesiredObject): Drift {
@@ -109,13 +130,15 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
   if (expected === undefined || expected.uid !== fact.object.uid || expected.renderHash === null)
     return { type: 'unknown' };
   // A field of ours that somebody took over looks foreign too: taking it back comes first, removing it would be wrong.
-  if (expected.ownedHash !== fact.object.ownedHash) return { type: 'owned', changed: fact.changed };
   const foreign = fact.object.foreign.filter(({ path }) => expected.tolerated?.includes(path) !== true);
+  if (expected.ownedHash !== fact.object.ownedHash)
+    return { type: 'owned', changed: fact.changed, diff: differenceOf(fact, foreign) };
   if (foreign.length > 0) {
     return {
       type: 'foreign',
       paths: foreign.map(({ path }) => path),
       managers: [...new Set(foreign.map(({ manager }) => manager))].sort(),
+      diff: differenceOf({ ...fact, changed: [] }, foreign),
     };
   }
   if (expected.renderHash !== desired.renderHash) return { type: 'rendering' };

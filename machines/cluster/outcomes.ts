@@ -22,6 +22,7 @@ import {
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { objectKey } from './intents.ts';
 import { podOf, runs } from './members.ts';
+import { onGuard } from './undone.ts';
 import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
@@ -40,9 +41,6 @@ function findOpen(memory: Memory, observation: OutcomeArrived): Closed | null {
   }
   return null;
 }
-
-/** Reason of an object that is put right again and again. */
-export const changedAgain = 'ChangedAgain';
 
 /** Reason of a question, or of a status, that was not answered. */
 export const noAnswer = 'NoAnswer';
@@ -321,35 +319,6 @@ const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMi
 
 /** Nobody was asked, so nobody is spared by waiting longer; an outage must not delay what follows it by minutes. */
 const withheld = { ...again, firstDelayMs: conflictDelayMs, mostDelayMs: withheldDelayMsMax } as const;
-
-/** Intents that put right what somebody else did, when their text is the last one. */
-const repairs: ReadonlySet<OpenIntent['type']> = new Set(['RepairObject', 'RepairStatefulSet', 'RemoveForeignFields']);
-
-/**
- * What was put right may be changed back at once, by somebody who watches as we do. So the next repair of the same object
- * waits, twice as long each time; when it is not wished any more by then, the trouble is forgotten (`wants.ts`).
- */
-function onGuard(before: Facts, closed: Closed, after: Facts, at: number): Facts {
-  const { key, intent } = closed;
-  // Another text than the last one is not a repair of what somebody did, but a step of our own.
-  const isRepair = repairs.has(intent.type) && before.memory.expected[key]?.renderHash === intent.textHash;
-  if (!isRepair) return after;
-  const last = before.memory.failures[key];
-  const count = last?.reason === changedAgain ? last.count + 1 : 1;
-  const message = `it was put right ${count === 1 ? 'once' : `${count} times`}; whoever changes it back is answered later each time`;
-  const failure: Failure = {
-    count,
-    reason: changedAgain,
-    message,
-    permanent: false,
-    since: last?.since ?? at,
-    waiting: true,
-    needsRead: false,
-  };
-  const { memory } = after;
-  const timers = armed(memory.timers, `retry/${key}`, at + retryDelayMs(count), `${key}: it was just put right`);
-  return { ...after, memory: { ...memory, timers, failures: { ...memory.failures, [key]: failure } } };
-}
 
 /** Takes the outcome of an intent into the facts. One that belongs to no open intent changes nothing. */
 export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: number): Facts {

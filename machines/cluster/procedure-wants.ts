@@ -2,7 +2,8 @@
 import { configObject, failoverObject } from '../shared/names.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
-import type { Intent } from './intents.ts';
+import type { Difference, Intent } from './intents.ts';
+import { isObject } from '../shared/json.ts';
 import { dcsOf, isPatroniPaused, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
@@ -50,13 +51,30 @@ function grow(facts: Facts, name: string, because: string): readonly Intent[] {
   return uid === null || size === null ? [] : [{ type: 'GrowVolume', target, uid, size, because }];
 }
 
+/** What is had although the spec is true of every member puts right what somebody did. */
+function putsRight({ memory }: Facts, fields: () => readonly string[]): { readonly diff?: Difference } {
+  const isTrue = memory.accepted !== null && memory.accepted.generation === memory.rolledOutGeneration;
+  return isTrue ? { diff: { fields: fields(), by: [] } } : {};
+}
+
+/** Paths at which two configurations differ. */
+function changedKeys(found: JsonRecord, wanted: JsonRecord, above = ''): readonly string[] {
+  return [...new Set([...Object.keys(found), ...Object.keys(wanted)])].sort().flatMap((key) => {
+    const [was, is] = [found[key], wanted[key]];
+    if (JSON.stringify(was) === JSON.stringify(is)) return [];
+    return isObject(was) && isObject(is) ? changedKeys(was, is, `${above}${key}.`) : [`${above}${key}`];
+  });
+}
+
 /** Patroni is told a configuration, made of the one that stands; nothing while none is seen, or none is due. */
 function telling(facts: Facts, next: (found: JsonRecord) => JsonRecord | null, because: string): readonly Intent[] {
   const target = dcsRef(facts, configObject);
   const uid = uidOf(facts, target);
   const found = dcsOf(facts, target.name)?.config ?? null;
   const config = found === null ? null : next(found);
-  return uid === null || config === null ? [] : [{ type: 'PatchPatroniConfig', target, uid, config, because }];
+  if (uid === null || found === null || config === null) return [];
+  const diff = putsRight(facts, () => changedKeys(found, config));
+  return [{ type: 'PatchPatroniConfig', target, uid, config, because, ...diff }];
 }
 
 /** Nobody writes, and full disks may be why: they all grow at once, without waiting for a leader. */
@@ -73,7 +91,10 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     case 'grow':
       return act.claims.flatMap((name) => grow(facts, name, because));
     case 'label':
-      return onPods(facts, act.members, (pod) => ({ type: 'LabelPod', ...pod, because }));
+      return onPods(facts, act.members, (pod) => {
+        const diff = putsRight(facts, () => ['labels and annotations of the spec']);
+        return { type: 'LabelPod', ...pod, because, ...diff };
+      });
     case 'configure':
       return telling(facts, () => act.config, because);
     case 'verify': {

@@ -12,8 +12,8 @@ import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf, podOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
-import { changedAgain } from './outcomes.ts';
 import type { DesiredObject } from './plan.ts';
+import { changedAgain } from './undone.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
@@ -93,6 +93,7 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
           ...wish,
           type: 'RemoveForeignFields',
           paths: drift.paths,
+          diff: drift.diff,
           because: `${drift.managers.join(', ')} added ${drift.paths.join(', ')} to ${key}`,
         },
       ];
@@ -101,6 +102,7 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
         {
           ...wish,
           type,
+          diff: drift.diff,
           because: `${key} was changed by hand: ${drift.changed.length > 0 ? drift.changed.join('; ') : 'fields we own differ from what was applied'}`,
         },
       ];
@@ -303,6 +305,11 @@ export function wants(view: View): readonly Intent[] {
     seen.add(key);
     return true;
   });
+}
+
+/** Target keys of all that is wished, whatever makes it wait; nothing on an incomplete picture. */
+export function wishedKeys(view: View): ReadonlySet<string> {
+  return new Set(knownFacts(view.facts).answer === 'yes' ? permitted(view).map(targetKey) : []);
 }
 
 /** Facts without the failures of what nobody wishes any more: the trouble is over with the wish. */

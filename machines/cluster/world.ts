@@ -34,6 +34,14 @@ export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Fa
   return { world: { ...facts.world, objects: world }, memory };
 }
 
+/** Kubernetes Events that wait to be sent; of more the oldest are dropped. */
+export const eventsMax = 20;
+
+/** Memory with one more Kubernetes Event to send. */
+export function withEvent(memory: Memory, event: Memory['events'][number]): Memory {
+  return { ...memory, events: [...memory.events, event].slice(-eventsMax) };
+}
+
 /** Whether no watch has shown the object of this key; the PostgresCluster itself is not among the objects. */
 export function isUnseen(world: World, key: string): boolean {
   return !key.startsWith('PostgresCluster/') && world.objects[key] === undefined;

@@ -5,6 +5,7 @@
  */
 import { statusIntervalMs, retryJitter } from '#machines/cluster/backoff.ts';
 import { phaseOf, type Phase } from '#machines/cluster/chart.ts';
+import { withLoops } from '#machines/cluster/breaker.ts';
 import { conditionsOf, withConditions, type Assessed } from '#machines/cluster/conditions.ts';
 import { entered, withTimers } from '#machines/cluster/deadlines.ts';
 import type { Facts, Memory, Snapshot } from '#machines/cluster/facts.ts';
@@ -17,7 +18,7 @@ import type { Plan, Problem } from '#machines/cluster/plan.ts';
 import { isObserving } from '#machines/cluster/tables/permission.ts';
 import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
-import { armed } from '#machines/cluster/world.ts';
+import { armed, eventsMax } from '#machines/cluster/world.ts';
 import { finalizer } from '#machines/shared/names.ts';
 import type { View } from '#machines/cluster/view.ts';
 import { wants, withoutForgotten } from '#machines/cluster/wants.ts';
@@ -68,8 +69,6 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
 export function assess({ state, facts }: Snapshot, builders: Builders): Assessed {
   return { state, facts, plan: builders.plan(facts), specProblems: specProblems(facts, builders) };
 }
-
-const eventsMax = 20;
 
 /** Type of the Kubernetes Event for entering a phase. */
 export function severityOf(phase: Phase): 'Normal' | 'Warning' {
@@ -154,7 +153,8 @@ function effects(view: Assessed, input: DecideInput): Effects {
     const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
     const uid = 'uid' in intent ? intent.uid : null;
     const handled = type === 'PublishStatus' ? memory.handled : null;
-    const open = { seq: stamp.seq, ordinal, type, target, uid, textHash, since: stamp.at, handled };
+    const diff = 'diff' in intent && intent.diff !== undefined ? { diff: intent.diff } : {};
+    const open = { seq: stamp.seq, ordinal, type, target, uid, textHash, since: stamp.at, handled, ...diff };
     memory = { ...memory, open: { ...memory.open, [targetKey(intent)]: open } };
     if (type === 'EmitEvent') memory = { ...memory, events: memory.events.slice(1) };
   }
@@ -220,7 +220,8 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
     const { view, steps } = known ? atRest(first, builders, stamp.at) : { view: first, steps: [] };
     const { plan } = view;
     const facts = known ? withTimers(view, stamp.at) : view.facts;
-    const calm = withoutForgotten({ state: view.state, facts, plan });
+    const judgedLoops = withLoops({ state: view.state, facts, plan }, stamp.at);
+    const calm = withoutForgotten({ state: view.state, facts: judgedLoops, plan });
     const moved: Facts = { ...calm, memory: isObserving(calm) ? calm.memory : withEvents(calm, steps) };
     const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
     const generation = moved.world.cluster?.seen.generation ?? 0;

@@ -2,6 +2,8 @@
 import { isObject } from '#machines/shared/json.ts';
 import { merge, of, type Observable } from 'rxjs';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
+import type { Decision } from '#src/decision/record.ts';
+import { isOpen, loopsOf, loopTimer } from '#machines/cluster/tables/loops.ts';
 import type { DcsMode } from '#machines/cluster/observations.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { resourcePath } from '#src/decision/paths.ts';
@@ -154,11 +156,20 @@ function executorPorts({ options, kube, runInPod, journal, lease, digest }: Open
 
 function tellPhases(metrics: Metrics, pipeline: Pipeline): void {
   const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
+  let wars = 0;
   for (const { uid } of pipeline.actors.clusters()) {
-    const state = pipeline.actors.snapshotOf(uid)?.state;
-    if (state !== undefined) counts.set(phaseOf(state), (counts.get(phaseOf(state)) ?? 0) + 1);
+    const snapshot = pipeline.actors.snapshotOf(uid);
+    if (snapshot === null) continue;
+    counts.set(phaseOf(snapshot.state), (counts.get(phaseOf(snapshot.state)) ?? 0) + 1);
+    wars += Object.values(loopsOf(snapshot.facts.memory)).filter(isOpen).length;
   }
+  metrics.editWars.set(wars);
   for (const [phase, count] of counts) metrics.clusters.set({ phase }, count);
+}
+
+/** A war that begins or ends is no move, but it changes when it is over. */
+function endsOrBeginsWar({ timers }: Decision): boolean {
+  return [...timers.set.map(({ id }) => id), ...timers.cleared].some((id) => id.startsWith(loopTimer('')));
 }
 
 /** Sets the line in motion for one term. */
@@ -191,8 +202,8 @@ export function startLine(opened: Opened, epoch: number): Pipeline {
         );
       }
       // A term in which nothing moves has clusters too, and one that is gone is none any more.
-      const isTold = ['Synced', 'ClusterGone'].includes(decision.observation.type);
-      if (isTold || decision.moves.length > 0) tellPhases(metrics, pipeline);
+      const isTold = ['Synced', 'ClusterSeen', 'ClusterGone'].includes(decision.observation.type);
+      if (isTold || decision.moves.length > 0 || endsOrBeginsWar(decision)) tellPhases(metrics, pipeline);
     },
     onEnded: ({ cluster, stamp, intent, outcome, ms }) => {
       metrics.effects.inc({ intent: intent.type, outcome: outcome.type });

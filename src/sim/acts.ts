@@ -8,6 +8,8 @@ export interface Act {
   readonly what: string;
   readonly act: (world: World) => void;
   readonly until: (world: World) => boolean;
+  /** How long it may take when nothing goes wrong; two minutes when it does not say. Milliseconds. */
+  readonly withinMs?: number;
 }
 
 /** The cluster's. */

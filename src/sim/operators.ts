@@ -7,6 +7,7 @@
  */
 import pino from 'pino';
 import type { Actors } from '#src/actor/actor.ts';
+import type { Metrics } from '#src/status/metrics.ts';
 import { readConfig } from '#src/config.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
@@ -80,6 +81,8 @@ export interface Seat {
   readonly journal: () => Journal | null;
   /** The actors of the term that is led; null while none is. */
   readonly actors: () => Actors | null;
+  /** Of the life that runs; null while none does. */
+  readonly metrics: () => Metrics | null;
   /** What it asked and has no answer to, and how many watches it has open, sorted. */
   readonly underway: () => readonly string[];
   /** Path of the journal's file in the present or the next life. */
@@ -292,6 +295,7 @@ export function makeSeat(ports: SeatPorts): Seat {
     isAlive: () => life !== null,
     journal: () => journalOf(life),
     actors: () => life?.actors() ?? null,
+    metrics: () => life?.operator?.metrics ?? null,
     underway: () => (life?.lanes ?? []).flatMap((lane) => lane.underway()).sort(),
     path: () => disk.pathOf(life === null ? lives + 1 : lives),
     passages,

@@ -124,10 +124,10 @@ function mayEndEarly({ seed, steps }: Plan): boolean {
 
 /** All acts, then rest. @param rests where others have rested */
 async function live(world: World, court: Court, rests: Set<string>): Promise<void> {
-  for (const { what, act, until } of scenarioOf(world.plan.scenario).acts) {
+  for (const { what, act, until, withinMs } of scenarioOf(world.plan.scenario).acts) {
     await world.schedule.run(1_000);
     act(world);
-    const limitMs = world.plan.steps.length === 0 ? calmGoalMs : goalMs;
+    const limitMs = world.plan.steps.length === 0 ? (withinMs ?? calmGoalMs) : goalMs;
     const ended = await world.schedule.run(limitMs, () => until(world));
     if (ended !== 'over') return court.tell('G5', `${what}: the goal was not reached in ${limitMs} ms`);
   }

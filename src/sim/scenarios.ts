@@ -26,6 +26,7 @@ import {
   toNobody,
   windows,
 } from './acts-control.ts';
+import { peace, war } from './acts-war.ts';
 import { alone, asynchronous, fewer, preferred, required } from './acts-synchrony.ts';
 import { isReady } from './patroni/report.ts';
 import type { World } from './world.ts';
@@ -241,6 +242,7 @@ const all: readonly Scenario[] = [
   { name: 'recreate', operators: one, acts: [create({ replicas: 1 }), remove, create({ replicas: 1 })] },
   { name: 'lose-leader', operators: one, acts: [create({}), loseLeader] },
   { name: 'drift', operators: one, acts: [create({ replicas: 1 }), drift] },
+  { name: 'edit-war', operators: one, acts: [create({ replicas: 1 }), war, peace] },
   { name: 'vandal', operators: one, acts: [create({}), vandal] },
   { name: 'roll-image', operators: one, acts: [create({ replicas: 3 }), newImage] },
   { name: 'roll-image-alone', operators: one, acts: [create({ replicas: 1 }), newImage] },

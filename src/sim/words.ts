@@ -14,6 +14,7 @@ import type { ApiRequest } from './api/server.ts';
 import { pathOf } from './api/places.ts';
 import { nameOf, namespaceOf } from './api/store.ts';
 import type { Kind } from './api/kinds.ts';
+import { makeRival } from './controllers/rival.ts';
 import { at, isJson, list, number, text, type Json } from './json.ts';
 import type { Seat } from './operators.ts';
 import type { Schedule } from './schedule.ts';
@@ -109,13 +110,36 @@ function edit(telling: Telling, args: readonly string[]): void {
   const [value = '', field = '', name = '', kind = ''] = args.toReversed();
   if (args.length !== 2 && args.length !== 4) throw new StoryRefused('edit takes FIELD VALUE or KIND NAME FIELD VALUE');
   const object = objectOf(telling, kind, name);
-  const change = field.split('.').reduceRight<unknown>((below, key) => ({ [key]: below }), parse(value));
   asked(telling, {
     method: 'PATCH',
     path: pathOfObject(telling, object),
     contentType: 'application/merge-patch+json',
-    body: JSON.stringify(change),
+    body: JSON.stringify(fieldPatch(field, value)),
   });
+}
+
+/** A merge patch of one field. */
+function fieldPatch(field: string, value: string): unknown {
+  return field.split('.').reduceRight<unknown>((below, key) => ({ [key]: below }), parse(value));
+}
+
+/** `fight KIND NAME FIELD VALUE for DURATION`: what is another value is made this one. */
+function fight(
+  telling: Telling,
+  [kind = '', name = '', field = '', value = '', , duration = '']: readonly string[],
+): void {
+  const forMs = lengthMs(duration);
+  const path = field.split('.');
+  const change = fieldPatch(field, value);
+  const isSo = (object: Json): boolean => at(object, ...path.slice(0, -1))[path.at(-1) ?? ''] === parse(value);
+  objectOf(telling, kind, name);
+  const { leave } = makeRival(telling.world, 'another-controller', {
+    kind: kindOf(telling, kind).kind,
+    namespace: telling.namespace,
+    name,
+    wants: (object) => (isSo(object) || !isJson(change) ? null : change),
+  });
+  telling.world.schedule.after(forMs, leave);
 }
 
 function remove(telling: Telling, object: Json, options: Json = {}): void {
@@ -234,6 +258,12 @@ export function shown({ world, namespace }: Pick<Telling, 'world' | 'namespace'>
   ];
 }
 
+/** What a step of a path leads to: a field, or the item of a list that has this type or name. */
+function below(value: unknown, step: string): unknown {
+  if (!Array.isArray(value)) return isJson(value) ? value[step] : undefined;
+  return value.find((item: unknown) => isJson(item) && (item['type'] === step || item['name'] === step));
+}
+
 /** Every word, by its first. */
 export const words: Readonly<Record<string, Word>> = {
   apply: {
@@ -245,6 +275,11 @@ export const words: Readonly<Record<string, Word>> = {
     usage: 'edit [KIND NAME] FIELD VALUE',
     does: 'one field, of the cluster or of any object, by hand: edit spec.replicas 3',
     run: edit,
+  },
+  fight: {
+    usage: 'fight KIND NAME FIELD VALUE for DURATION',
+    does: 'another controller writes this value back whenever it is another',
+    run: fight,
   },
   delete: {
     usage: 'delete [NAME]',
@@ -303,11 +338,10 @@ export const words: Readonly<Record<string, Word>> = {
   },
   see: {
     usage: 'see KIND NAME [FIELD]',
-    does: 'an object, or one field of it, as YAML',
+    does: 'an object, or one field of it, as YAML; of a list the item of that type or name',
     run: (telling, [kind = '', name = '', field = '']) => {
       const object = objectOf(telling, kind, name);
-      const path = field.split('.');
-      const value = field === '' ? object : at(object, ...path.slice(0, -1))[path.at(-1) ?? ''];
+      const value = field === '' ? object : field.split('.').reduce<unknown>(below, object);
       telling.say(
         stringify(value ?? null)
           .trimEnd()

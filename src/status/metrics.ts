@@ -78,5 +78,10 @@ function build(registry: Registry) {
       labelNames: ['phase'],
       registers,
     }),
+    editWars: new Gauge({
+      name: 'postgres_operator_edit_wars',
+      help: 'Objects that are not put right for a while, because somebody undoes it each time',
+      registers,
+    }),
   } as const;
 }

@@ -123,7 +123,11 @@ function keyOf(world: SmallWorld): string {
       needsRead,
       permanent,
     ]),
-    [Object.keys(memory.timers).filter((id) => id !== 'status'), memory.expired, Object.keys(memory.handled)],
+    [
+      Object.keys(memory.timers).filter((id) => id !== 'status' && !id.startsWith('loop/')),
+      memory.expired,
+      Object.keys(memory.handled),
+    ],
     [memory.accepted?.spec, memory.accepted?.generation === cluster?.generation, memory.systemIdentifier === null],
     [memory.rolledOutGeneration === null, memory.failedGeneration === cluster?.generation, memory.retryCount > 0],
   ]);
