@@ -27,6 +27,13 @@ export const strangerMs = 60_000;
 /** Without a writable leader for longer than this, with pods still trying, the operator calls it Failed. */
 export const recoverDeadlineMs = 300_000;
 
+/** What is waited for and does not say what it misses is asked about after this long; bound, pulled and mounted is faster. */
+export const askMs = 30_000;
+/** Timer for that. */
+export const askTimer = 'ask';
+/** While the silence lasts, what Kubernetes warns of is read again after this long. */
+export const askAgainMs = 300_000;
+
 /** Timer for the next maintenance window that an edit waits for. */
 export const windowTimer = 'window';
 /** Patroni has read a new configuration and said what must start anew: one of its loops, and two seconds. */

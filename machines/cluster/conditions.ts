@@ -26,6 +26,7 @@ import { creationAllowed } from './tables/adoption.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { standingRefusals } from './tables/requests.ts';
 import { editWar, isOpen, loopsOf, openLoops } from './tables/loops.ts';
+import { allWarnings, warningOf, warningWords } from './tables/warnings.ts';
 import { commitsWait, confirmedBy } from './tables/synchrony.ts';
 import { changedAgain } from './undone.ts';
 
@@ -173,7 +174,12 @@ function storageReady({ facts }: View): Verdict {
       ? [{ name: object.name, detail: object.detail }]
       : [],
   );
-  const unbound = claims.filter((claim) => claim.detail.phase !== 'Bound').map((claim) => claim.name);
+  const unbound = claims
+    .filter((claim) => claim.detail.phase !== 'Bound')
+    .map(({ name }) => {
+      const warning = warningOf(facts, { kind: 'PersistentVolumeClaim', name });
+      return warning === null ? name : `${name} (${warningWords(warning)})`;
+    });
   if (claims.length === 0) return verdict('False', 'NoVolumes', 'no claim has been created yet');
   if (unbound.length > 0) return verdict('False', 'Unbound', `not bound: ${unbound.sort().join(', ')}`);
   const wanted = asked === null ? 0 : quantityBytes(asked);
@@ -236,13 +242,19 @@ function reconcileFailing(view: View): Verdict {
   return verdict('False', 'NoErrors', 'nothing the operator tries is failing');
 }
 
+/** A sentence, and what Kubernetes warns of if that says more. */
+function withWarning(facts: Facts, words: string): string {
+  const warnings = allWarnings(facts);
+  return warnings === '' || words.includes(warnings) ? words : `${words}; ${warnings}`;
+}
+
 function stuck({ facts }: View): Verdict {
   const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
   if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
   return verdict(
     'True',
     'DeadlinePassed',
-    `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`,
+    withWarning(facts, `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`),
   );
 }
 
@@ -326,7 +338,7 @@ export function sentence(view: Assessed): string {
       return pendingSentence(view);
     case 'Creating': {
       const leader = leaderWritable(view);
-      if (leader.answer !== 'yes') return `waiting for the first leader: ${leader.because}`;
+      if (leader.answer !== 'yes') return withWarning(view.facts, `waiting for the first leader: ${leader.because}`);
       const members = membersReady(view);
       return members.answer === 'yes'
         ? `waiting for the application database: ${databaseReady(view).because}`
@@ -344,10 +356,10 @@ export function sentence(view: Assessed): string {
       const leader = leaderWritable(view);
       return leader.answer === 'yes'
         ? `${leader.because}; it has to hold a moment`
-        : `waiting for a leader: ${leader.because}`;
+        : withWarning(view.facts, `waiting for a leader: ${leader.because}`);
     }
     case 'Failed':
-      return `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`;
+      return withWarning(view.facts, `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`);
     case 'Deleting':
       return deletingSentence(view);
   }

@@ -2,7 +2,7 @@
  * Owns: which timers a state wants, as one table. Timers are journaled data: set here, fired as an observation. Entering
  * another phase clears the deadlines of the one that was left, so that no old deadline can judge a new state.
  */
-import { holdMs, recoverDeadlineMs, retryDelayMs, silentMs, silentTimer, stallMs } from './backoff.ts';
+import { askMs, askTimer, holdMs, recoverDeadlineMs, retryDelayMs, silentMs, silentTimer, stallMs } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
 import { armed } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
@@ -16,6 +16,7 @@ import { scalingStep } from './tables/scaling.ts';
 import { imageAfter } from './settle.ts';
 import type { View } from './view.ts';
 import { blamed, failedRolloutToken } from './tables/blame.ts';
+import { silentObjects, withoutOldWarnings } from './tables/warnings.ts';
 
 interface Wanted {
   readonly id: string;
@@ -25,7 +26,7 @@ interface Wanted {
 
 /** Timers that belong to a state rather than to a failed target. */
 function isStateTimer(id: string): boolean {
-  return id === 'hold' || id === 'recover' || id.startsWith('deadline/') || id.startsWith('stall/');
+  return id === 'hold' || id === 'recover' || id === askTimer || id.startsWith('deadline/') || id.startsWith('stall/');
 }
 
 function goodNews(view: View): boolean {
@@ -72,6 +73,13 @@ function wanted(view: View): readonly Wanted[] {
       because: 'back-off before the next try',
     });
   }
+  const [silent] = phase === 'Pending' || phase === 'Deleting' ? [] : silentObjects(facts);
+  if (silent !== undefined)
+    list.push({
+      id: askTimer,
+      delayMs: askMs,
+      because: `${silent.kind}/${silent.name} does not say what it waits for`,
+    });
   if (goodNews(view)) list.push({ id: 'hold', delayMs: holdMs, because: 'good news must hold' });
   return list;
 }
@@ -86,7 +94,7 @@ function cleared(memory: Memory, keep: (id: string) => boolean): Memory {
 export function withTimers(view: View, at: number): Facts {
   const list = wanted(view);
   const ids = new Set(list.map((timer) => timer.id));
-  const memory = cleared(view.facts.memory, (id) => !isStateTimer(id) || ids.has(id));
+  const memory = cleared(withoutOldWarnings(view.facts), (id) => !isStateTimer(id) || ids.has(id));
   const timers = list.reduce((all, timer) => {
     const standing = all[timer.id] !== undefined || memory.expired.includes(timer.id);
     return standing ? all : armed(all, timer.id, at + timer.delayMs, timer.because);
@@ -132,7 +140,7 @@ export function entered(view: View, step: Step, at: number): View {
   const to = phaseOf(step.to);
   let memory: Memory = { ...view.facts.memory, stateSince: at };
   if (step.from !== step.to)
-    memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || !isStateTimer(id)));
+    memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || id === askTimer || !isStateTimer(id)));
   if (to === 'Failed') {
     const answer = step.answers.at(-1);
     memory = {

@@ -138,6 +138,14 @@ export interface OpenIntent {
   readonly diff?: Difference;
 }
 
+/** The last that Kubernetes warned of at an object, in an Event. */
+export interface Warning {
+  readonly uid: string;
+  /** Kubernetes' word: `FailedMount`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** An effect that is had again and again, because somebody else undoes it. */
 export interface Loop {
   /** How often, by field. */
@@ -208,6 +216,8 @@ export interface Memory {
   readonly failures: Readonly<Record<string, Failure>>;
   /** By target key; absent while nothing was put right for an hour (`tables/loops.ts`). */
   readonly loops?: Readonly<Record<string, Loop>>;
+  /** By `Kind/name`, while the object is waited for and does not say itself what it misses; absent while there is none. */
+  readonly warnings?: Readonly<Record<string, Warning>>;
   readonly retryCount: number;
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;

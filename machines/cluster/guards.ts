@@ -9,6 +9,7 @@ import { actualMembers, desiredMembers, leaderOf, membersOf, troubledMembers } f
 import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
 import type { Facts } from './facts.ts';
+import { allWarnings } from './tables/warnings.ts';
 import type { View } from './view.ts';
 import { isObserving } from './tables/permission.ts';
 import { remainingObjects, unmarkedObjects, unseenObjects, unstrippedObjects } from './tables/deletion.ts';
@@ -102,10 +103,14 @@ export function reconcileError(view: View): Answer {
     return leader.answer === 'unknown' ? leader : no(`it serves: ${leader.because}`, leader.values);
   const { memory } = view.facts;
   const late = memory.expired.find((timer) => timer.startsWith('deadline/'));
-  if (late !== undefined) return yes(`the deadline has passed and ${leader.because}`, { deadline: late });
+  if (late !== undefined) {
+    const warnings = allWarnings(view.facts);
+    const words = `the deadline has passed and ${leader.because}`;
+    return yes(warnings === '' ? words : `${words}; ${warnings}`, { deadline: late });
+  }
   if (!view.state.startsWith('Alive.Creating')) return no('the deadline has not passed', {});
   const refused = Object.entries(memory.failures).find(
-    ([key, failure]) => failure.permanent && !key.startsWith('Event/') && key !== 'Status',
+    ([key, failure]) => failure.permanent && !/^Events?\//.test(key) && key !== 'Status',
   );
   if (refused === undefined) return no('the deadline has not passed and nothing was refused', {});
   return yes(`${refused[0]} was refused: ${refused[1].message}`, { target: refused[0], reason: refused[1].reason });

@@ -28,6 +28,7 @@ export const effectClasses = {
   DeleteObject: 'D',
   CompareObject: 'R',
   ReadObject: 'R',
+  ReadEvents: 'R',
   CreateDatabase: 'E',
   PatchPatroniConfig: 'A2',
   RequestSwitchover: 'A2',
@@ -95,6 +96,8 @@ export type Intent =
   | (Wish<'CompareObject'> & OnExisting)
   /** One GET by name, after an unknown outcome. */
   | Wish<'ReadObject'>
+  /** What Kubernetes warned of last at this object. */
+  | (Wish<'ReadEvents'> & OnExisting)
   /** Application role and database, through the local socket of the primary. */
   | (Wish<'CreateDatabase'> & { readonly database: string; readonly owner: string })
   /** Patroni's dynamic configuration, written whole onto its object as it was read. */
@@ -142,6 +145,7 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'LabelPod') return `Labels/${intent.target.name}`;
   if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;
   if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
+  if (intent.type === 'ReadEvents') return `Events/${objectKey(intent.target)}`;
   if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;
   return objectKey(intent.target);
 }

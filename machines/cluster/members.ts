@@ -4,8 +4,9 @@
  */
 import { leaderObject, podName, configObject } from '../shared/names.ts';
 import { oncePer } from '../shared/once.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, Warning } from './facts.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
+import { warningOf, warningWords } from './tables/warnings.ts';
 
 /** A replica further behind the leader than this is not ready; equals Patroni's maximum_lag_on_failover. */
 export const lagBytesMax = 32 * 1024 * 1024;
@@ -122,7 +123,7 @@ function leaderAmong(facts: Facts): Leader {
   return { ...seen, writable: true, because: `${name} leads on timeline ${patroni.timeline ?? 'unknown'}` };
 }
 
-function missing(name: string): Member {
+function missing(name: string, warning: Warning | null): Member {
   return {
     name,
     role: 'replica',
@@ -131,13 +132,18 @@ function missing(name: string): Member {
     lagBytes: null,
     pendingRestart: false,
     ready: false,
-    trouble: 'its pod is gone',
+    trouble: warned('its pod is gone', warning),
   };
 }
 
 /** Whether PostgreSQL runs, by the state that Patroni tells: since 4.0 a replica that follows is `streaming`. */
 export function runs(told: { readonly state: string | null } | null | undefined): boolean {
   return told?.state === 'running' || told?.state === 'streaming';
+}
+
+/** A trouble in our words, and what Kubernetes warned of there. */
+function warned(trouble: string, warning: Warning | null): string {
+  return warning === null ? trouble : `${trouble}: ${warningWords(warning)}`;
 }
 
 /** Why a replica is not ready by Patroni's report, or null. */
@@ -151,11 +157,11 @@ function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number
   return lagBytes > lagBytesMax ? `it is ${lagBytes} bytes behind` : null;
 }
 
-function troubleOf(pod: SeenPod, leader: Leader, lagBytes: number | null): string | null {
+function troubleOf(pod: SeenPod, leader: Leader, lagBytes: number | null, warning: Warning | null): string | null {
   const { object, detail } = pod;
   if (object.deleting) return 'it is terminating';
-  if (detail.trouble !== null) return detail.trouble;
-  if (detail.patroni === null) return 'Patroni does not report yet';
+  if (detail.trouble !== null) return warned(detail.trouble, warning);
+  if (detail.patroni === null) return warned('Patroni does not report yet', warning);
   const isLeader = object.name === leader.name;
   const trouble = isLeader
     ? leader.writable
@@ -165,14 +171,14 @@ function troubleOf(pod: SeenPod, leader: Leader, lagBytes: number | null): strin
   return trouble ?? (detail.ready ? null : 'its pod is not Ready');
 }
 
-function memberOf(pod: SeenPod, leader: Leader): Member {
+function memberOf(pod: SeenPod, leader: Leader, warning: Warning | null): Member {
   const patroni = pod.detail.patroni;
   const isLeader = pod.object.name === leader.name;
   const position = patroni?.positionBytes ?? null;
   const behind =
     position === null || leader.positionBytes === null ? null : Math.max(0, leader.positionBytes - position);
   const lagBytes = isLeader ? 0 : behind;
-  const trouble = troubleOf(pod, leader, lagBytes);
+  const trouble = troubleOf(pod, leader, lagBytes, warning);
   return {
     name: pod.object.name,
     role: isLeader ? 'leader' : 'replica',
@@ -188,7 +194,8 @@ function memberOf(pod: SeenPod, leader: Leader): Member {
 /** The member called `name`, wanted or not. */
 export function memberCalled(facts: Facts, name: string): Member {
   const pod = podOf(facts, name);
-  return pod === null ? missing(name) : memberOf(pod, leaderOf(facts));
+  if (pod !== null) return memberOf(pod, leaderOf(facts), warningOf(facts, pod.object));
+  return missing(name, warningOf(facts, { kind: 'StatefulSet', name: clusterName(facts) }));
 }
 
 /** All members the spec asks for, by ordinal, the missing ones too. */

@@ -5,6 +5,7 @@
 import { assertNever } from '../shared/exhaustive.ts';
 import { finalizer, objectNames } from '../shared/names.ts';
 import {
+  askAgainMs,
   awaitMs,
   conflictDelayMs,
   passwordsProbeMs,
@@ -27,6 +28,7 @@ import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
 import { requestAfter } from './tables/requests.ts';
+import { withWarnings } from './tables/warnings.ts';
 
 type OutcomeArrived = Extract<ClusterObservation, { readonly type: 'OutcomeArrived' }>;
 
@@ -81,6 +83,7 @@ function isReadable(intent: OpenIntent): boolean {
     type !== 'SetPasswords' &&
     type !== 'PublishStatus' &&
     type !== 'ReadObject' &&
+    type !== 'ReadEvents' &&
     type !== 'CompareObject' &&
     target.kind !== 'PostgresCluster' &&
     target.kind !== 'Event'
@@ -219,6 +222,22 @@ function told(facts: Facts, closed: Closed, { keyId = '', ...values }: Readonly<
   return { ...facts, memory: { ...memory, credentials: { ...memory.credentials, set } } };
 }
 
+/** What Kubernetes warns of at an object, or nothing; it is not read again for a while. */
+function warned(
+  facts: Facts,
+  closed: Closed,
+  { reason, message = '' }: Readonly<Record<string, string>>,
+  at: number,
+): Facts {
+  const { memory } = facts;
+  const { target, uid } = closed.intent;
+  const before = without(memory.warnings ?? {}, objectKey(target));
+  const warning = { uid: uid ?? '', reason: reason ?? '', message };
+  const warnings = reason === undefined ? before : { ...before, [objectKey(target)]: warning };
+  const timers = armed(memory.timers, `await/${closed.key}`, at + askAgainMs, 'what Kubernetes warns of was just read');
+  return { ...facts, memory: withWarnings({ ...memory, timers }, warnings) };
+}
+
 /** A member said which settings it has, or was told to start anew. */
 function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, string>>, at: number): Facts {
   const { target, uid, type } = closed.intent;
@@ -340,6 +359,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'done': {
       const after = succeeded(next, closed.key);
       if (closed.intent.type === 'CreateDatabase') return done(after, closed, outcome.result);
+      if (closed.intent.type === 'ReadEvents') return warned(after, closed, outcome.result, at);
       if (closed.intent.type === 'SetPasswords') return told(after, closed, outcome.result);
       return answered(after, closed, outcome.result, at);
     }

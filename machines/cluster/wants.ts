@@ -19,6 +19,7 @@ import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { untoldLeader } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
+import { warningReads } from './tables/warnings.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
 function clusterRef(facts: Facts): ObjectRef {
@@ -186,6 +187,7 @@ function alive(view: View): readonly Intent[] {
   const repairs = paused ? [] : repairable.flatMap((desired) => repair(facts, desired));
   return [
     ...reads(facts),
+    ...warningReads(facts),
     ...adoptions(view),
     ...creations(view),
     ...repairs,

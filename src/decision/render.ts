@@ -294,6 +294,16 @@ const renderers: Renderers = {
     request: api({ method: 'GET', path: pathOf(context, intent.target), query: {}, contentType: null, body: null }),
     reads: [],
   }),
+  ReadEvents: (context, intent) => ({
+    request: api({
+      method: 'GET',
+      path: resourcePath('Event', context.facts.world.cluster?.seen.namespace ?? '', null),
+      query: { fieldSelector: `involvedObject.uid=${intent.uid},type=Warning` },
+      contentType: null,
+      body: null,
+    }),
+    reads: [],
+  }),
   CreateDatabase: database,
   PatchPatroniConfig: patroniConfig,
   RequestSwitchover: switchover,

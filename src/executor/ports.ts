@@ -8,7 +8,7 @@ import type { Digest } from '#src/stream/door/objects.ts';
 
 export interface ExecutorPorts {
   readonly send: (request: WireRequest) => Promise<Answer>;
-  readonly get: (path: string) => Promise<Answer>;
+  readonly get: (path: string, query?: Readonly<Record<string, string>>) => Promise<Answer>;
   readonly runInPod: RunInPod;
   /** The door's projection, used on what the API server answers. */
   readonly project: (kind: WatchedKind, object: unknown) => ObjectProjection | null;

@@ -138,7 +138,7 @@ function executorPorts({ options, kube, runInPod, journal, lease, digest }: Open
   const { chance, crash } = options.ports;
   return {
     send: kube.send,
-    get: (path) => kube.get(path),
+    get: (path, query) => kube.get(path, query),
     runInPod: runInPod,
     project: (kind, object) => {
       const projected = projectObject(kind, object, digest);

@@ -127,6 +127,11 @@ export const pitfalls: readonly Pitfall[] = [
     tests: [
       [decided, 'makes members start anew in the order in which no replica has less than the primary (14)'],
       [decided, 'never reaches the primary while the replica that started first does not stream (14)'],
+      [decided, 'has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)'],
+      [
+        decided,
+        'has a replica start with less once it follows a primary that has less: before, it would keep what it had (14)',
+      ],
     ],
   },
   {
@@ -256,6 +261,7 @@ export const pitfalls: readonly Pitfall[] = [
       [decided, 'nothing goes on with %s (30)'],
       [decided, 'no member goes and nobody hands over, though fewer are wanted (30)'],
       [decided, 'what is asked for once waits, nothing is late, and the condition says it (30)'],
+      [decided, 'a spec that failed is not taken back from Patroni before it is resumed (30)'],
       [decided, 'a primary that is lost stays lost, and the reason says why (30)'],
     ],
   },

@@ -5,12 +5,14 @@
  *   times   the effect is had
  *   1       at once
  *   2 to 5  5, 10, 20, 40 s after the one before (`retryDelayMs`)
- *   more    the loop is open: 10 minutes after the one before, then 20, 40, 60; what is not there at all is made every 5 minutes
+ *   more    the loop is open: 10 minutes after the one before, then 20, 40, 60
+ *
+ * What is not there at all costs more than what differs: it is made at once twice, and then 5, 10, 20 … 300 s after it went.
  *
  * A loop that is not open is forgotten an hour after its last effect. One that is open is over once the object has stood as it
  * should for 5 minutes, and is open again at once if it begins again within the hour. A new spec forgets all of them.
  */
-import { retryDelayMs, retryDelayMsMax } from '../backoff.ts';
+import { retryDelayMs } from '../backoff.ts';
 import type { Facts, Loop, Memory } from '../facts.ts';
 import type { Difference, IntentType } from '../intents.ts';
 
@@ -49,6 +51,7 @@ export const loopRules: Readonly<Record<IntentType, 'repair' | 'rolled-out' | 'm
   DeleteObject: null,
   CompareObject: null,
   ReadObject: null,
+  ReadEvents: null,
   CreateDatabase: null,
   PatchPatroniConfig: 'rolled-out',
   RequestSwitchover: null,
@@ -109,7 +112,7 @@ export function onceMore(
 
 /** Wait before the next, after so many for one reason. @param inARow failures of any reason, one after the other */
 export function loopDelayMs(times: number, inARow: number, isMissing: boolean): number {
-  if (isMissing) return Math.min(retryDelayMsMax, times < 2 ? 0 : retryDelayMs(times - 1));
+  if (isMissing) return times < 3 ? 0 : retryDelayMs(times - 2);
   if (times < loopAfter) return retryDelayMs(inARow);
   return Math.min(loopDelayMsMax, loopDelayMsMin * 2 ** Math.min(16, times - loopAfter));
 }

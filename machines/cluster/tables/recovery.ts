@@ -34,6 +34,7 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   DeleteObject: 'read-and-compare',
   CompareObject: 'ask-again',
   ReadObject: 'ask-again',
+  ReadEvents: 'ask-again',
   CreateDatabase: 'wait-and-probe',
   PatchPatroniConfig: 'read-and-compare',
   RequestSwitchover: 'watch-tells',

@@ -22,6 +22,7 @@ import type { ExecutorPorts } from '../ports.ts';
 import { filled, type Fillings } from '../holes.ts';
 import { generateValues, withData, type ReadSecret } from './secret.ts';
 import { askPatroni } from './patroni.ts';
+import { lastWarning } from './kube-events.ts';
 import { setPasswords } from './passwords.ts';
 import { ensureApplicationDatabase, readSettings } from './sql.ts';
 
@@ -132,6 +133,12 @@ const read: Send = async (effect, ports) => {
   return { type: 'read', object: kind === null ? null : ports.project(kind, answer.body) };
 };
 
+const warnings: Send = async (effect, ports) => {
+  const { path, query } = apiRequest(effect);
+  const answer = await ports.get(path, query);
+  return answer.type === 'ok' ? { type: 'done', result: lastWarning(answer.body) } : failedOutcome(answer, false);
+};
+
 const compare: Send = async (effect, ports) => {
   const outcome = await apply(effect, ports);
   return outcome.type === 'applied' ? { type: 'compared', uid: outcome.uid, ownedHash: outcome.ownedHash } : outcome;
@@ -201,6 +208,7 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   DeleteObject: remove,
   CompareObject: compare,
   ReadObject: read,
+  ReadEvents: warnings,
   CreateDatabase: database,
   PatchPatroniConfig: apply,
   RequestSwitchover: apply,

@@ -1,7 +1,7 @@
 /** Owns: Endpoints of Services, volumes for claims, and the protection of claims that are in use. */
 import { at, isJson, list, stable, text, type Json } from '../json.ts';
 import { bears } from '../api/places.ts';
-import { nameOf, namespaceOf } from '../api/store.ts';
+import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat } from './client.ts';
 
 const serviceDelays = [20, 200] as const;
@@ -55,6 +55,23 @@ function grow(client: Client, claim: Json, asked: unknown): void {
   if (isMounted) client.patch(claim, { status: { capacity: { storage: asked }, conditions: null } }, 'status');
 }
 
+/** The one StorageClass that there is not. */
+const noClass = 'nowhere';
+
+/** A claim of a class that there is not waits, and only an Event says why; a kubelet counts it up, here it is told once. */
+function warn(client: Client, claim: Json): void {
+  const namespace = namespaceOf(claim);
+  const name = `${nameOf(claim)}.unprovisioned`;
+  if (client.get('Event', namespace, name) !== null) return;
+  client.create('Event', {
+    metadata: { name, namespace },
+    involvedObject: { kind: 'PersistentVolumeClaim', name: nameOf(claim), namespace, uid: uidOf(claim) },
+    type: 'Warning',
+    reason: 'ProvisioningFailed',
+    message: `storageclass.storage.k8s.io "${noClass}" not found`,
+  });
+}
+
 function claimRound(client: Client, key: string): void {
   const claim = client.get('PersistentVolumeClaim', ...keyParts(key));
   if (claim === null) return;
@@ -68,6 +85,7 @@ function claimRound(client: Client, key: string): void {
   const isBound = text(claim, 'status', 'phase') === 'Bound';
   if (isBound && at(claim, 'status', 'capacity')['storage'] === asked) return;
   if (isBound) return grow(client, claim, asked);
+  if (text(claim, 'spec', 'storageClassName') === noClass) return warn(client, claim);
   const accessModes = list(claim, 'spec', 'accessModes');
   client.patch(claim, { status: { phase: 'Bound', accessModes, capacity: { storage: asked } } }, 'status');
 }

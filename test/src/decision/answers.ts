@@ -193,6 +193,10 @@ function carriedOut(world: SmallWorld, asked: Asked): Done {
       const object = world.objects[`${intent.target.kind}/${intent.target.name}`] ?? null;
       return { world, outcome: { type: 'read', object }, watched: same };
     }
+    case 'ReadEvents': {
+      const result = { reason: 'FailedMount', message: 'secret "shop-credentials-inforce" not found' };
+      return { world, outcome: { type: 'done', result }, watched: same };
+    }
     case 'CompareObject': {
       const object = world.objects[`${intent.target.kind}/${intent.target.name}`];
       if (object === undefined) return { world, outcome: { type: 'absent' }, watched: same };

@@ -145,6 +145,21 @@ export const lives: Readonly<Record<string, () => SmallWorld>> = {
       calm,
       fair,
     ),
+  'a pod that waits in silence': () =>
+    row(
+      created(),
+      podsMade,
+      (world) => reports(world, 'shop-1', {}, { ready: false, trouble: 'ContainerCreating' }),
+      calm,
+      (world) => timerFires(world, (id) => id === 'ask'),
+      calm,
+      (world) => timerFires(world, (id) => id.startsWith('await/Events/')),
+      calm,
+      leaderElected,
+      calm,
+      (world) => reports(world, 'shop-1', {}, { ready: true, trouble: null }),
+      fair,
+    ),
   'the StatefulSet is refused': () =>
     row(newWorld(), start, refusedStatefulSet, timer, calm, (world) => edited(world, { paused: true }), calm, fair),
   'deleted, its data kept': () => row(running(), (world) => deletedByUser(world), calm, podsGone, calm),

@@ -1,4 +1,5 @@
 /** Owns: what scripts of lives are made of: where they begin, and happenings that need an argument. */
+import { askTimer } from '#machines/cluster/backoff.ts';
 import { labels } from '#machines/shared/names.ts';
 import { answered, failed, type Fault } from './answers.ts';
 import { calm, deletedByUser, edited, fair, timerFires, type Happening } from './happenings.ts';
@@ -48,7 +49,9 @@ export const stale: Happening = (world) =>
 export const fresh: Happening = (world) => told(world, { type: 'SourceFresh', source: 'pods' });
 export const silent: Happening = (world) => told(world, { type: 'LeaderSilent', silentMs: 30_000 });
 export const heard: Happening = (world) => told(world, { type: 'LeaderHeard' });
-export const timer: Happening = (world) => timerFires(world);
+/** The next of a state's own timers; what Kubernetes warns of is asked where a life says so. */
+export const timer: Happening = (world) =>
+  timerFires(world, (id) => id !== askTimer && !id.startsWith('await/Events/'));
 
 /** What is asked first and fits ends in a fault. */
 export function faulted(fault: Fault, fits: (type: string, key: string) => boolean, landed = false): Happening {
