@@ -123,9 +123,15 @@ export const pitfalls: readonly Pitfall[] = [
   },
   {
     trap: 'restarts in the wrong order: replicas refuse to start, or the primary is the first to meet a bad value',
-    protection: 'the order goes by whether a value rises or falls; a replica is the canary',
+    protection:
+      'the order goes by whether a value rises or falls; what falls waits for what rises; a replica starts with less once it follows a primary that has less; a replica is the canary',
     tests: [
       [decided, 'makes members start anew in the order in which no replica has less than the primary (14)'],
+      [decided, 'has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)'],
+      [
+        decided,
+        'has a replica start with less once it follows a primary that has less: before, it would keep what it had (14)',
+      ],
       [decided, 'never reaches the primary while the replica that started first does not stream (14)'],
       [decided, 'has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)'],
       [
