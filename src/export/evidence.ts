@@ -2,6 +2,7 @@
  * Owns: what the rows of a cluster show at their end: its objects as they were seen last, the status that was published last,
  * what failed and what is not heard. Made from the rows alone, so that it reads what any build wrote, redacted or not. Pure.
  */
+import { phaseOf } from '#machines/cluster/chart.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type {
   ClusterObservation,
@@ -22,6 +23,10 @@ export interface Evidence {
   readonly troubles: readonly TroubleTold[];
   /** What was put right against somebody, by `Kind/name`. */
   readonly repairs: ReadonlyMap<string, Repairs>;
+  /** What the procedure that is under way was begun for; null while none is. */
+  readonly underWay: string | null;
+  /** When Patroni said last that PostgreSQL crashed, within the last incident, by pod. */
+  readonly crashes: ReadonlyMap<string, number>;
   /** Starts of the operator within the last incident, or within all rows while there was none. */
   readonly restarts: readonly { readonly at: number; readonly epoch: number }[];
 }
@@ -64,6 +69,26 @@ function repairsOf(all: readonly DecidedRow[]): Evidence['repairs'] {
   return found;
 }
 
+const begins: ReadonlySet<string> = new Set(['SpecChanged', 'RequestDue', 'ReplicaCountChanged']);
+const procedures: ReadonlySet<string> = new Set(['Updating', 'Scaling']);
+
+function underWayOf(all: readonly DecidedRow[]): string | null {
+  const moves = all.flatMap(({ decision }) => decision.moves);
+  const last = moves.at(-1);
+  if (last === undefined || !procedures.has(phaseOf(last.to))) return null;
+  return moves.findLast(({ signal }) => begins.has(signal))?.answers.at(-1)?.because ?? null;
+}
+
+function crashesOf(all: readonly DecidedRow[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { row, decision } of incidentRows(all) ?? []) {
+    const { observation } = decision;
+    if (observation.type !== 'ObjectSeen' || observation.object.detail.type !== 'Pod') continue;
+    if (observation.object.detail.patroni?.state === 'crashed') found.set(observation.object.name, row.at);
+  }
+  return found;
+}
+
 /** The first row of a journal is no restart: nothing ran before. */
 function restartsOf(all: readonly DecidedRow[]): Evidence['restarts'] {
   return (incidentRows(all) ?? all.slice(1)).flatMap(({ row, decision }) =>
@@ -86,18 +111,39 @@ export function evidenceOf(all: readonly DecidedRow[], before: Facts['world'] | 
     if (observation.type === 'ClusterGone') cluster = null;
   }
   const [status, troubles] = [toldStatus(all), troublesOf(all)];
-  return { cluster, objects, status, troubles, repairs: repairsOf(all), restarts: restartsOf(all) };
+  return {
+    cluster,
+    objects,
+    status,
+    troubles,
+    repairs: repairsOf(all),
+    restarts: restartsOf(all),
+    underWay: underWayOf(all),
+    crashes: crashesOf(all),
+  };
 }
 
 /** A pod as it was seen last. */
 export interface PodEvidence {
   readonly object: ObjectProjection;
   readonly detail: PodDetail;
+  /** When PostgreSQL ended by itself, in an incident that is not over; null when it did not. */
+  readonly crashed: number | null;
 }
 
 /** Pods in the order of their names. */
-export function podsOf({ objects }: Evidence): readonly PodEvidence[] {
+export function podsOf({ objects, crashes, status }: Evidence): readonly PodEvidence[] {
   return [...objects.values()]
-    .flatMap((object) => (object.detail.type === 'Pod' ? [{ object, detail: object.detail }] : []))
+    .flatMap((object) =>
+      object.detail.type === 'Pod'
+        ? [
+            {
+              object,
+              detail: object.detail,
+              crashed: status?.phase === 'Running' ? null : (crashes.get(object.name) ?? null),
+            },
+          ]
+        : [],
+    )
     .toSorted((left, right) => (left.object.name < right.object.name ? -1 : 1));
 }

@@ -32,6 +32,11 @@ interface PodRule {
 
 const noServer: ReadonlySet<string> = new Set(['start failed', 'crashed', 'stopped', 'starting']);
 
+/** Of a member that is not what it should be and whose PostgreSQL ended by itself since the incident began, or does not run. */
+function hasNoServer({ detail, crashed }: PodEvidence): boolean {
+  return crashed !== null || noServer.has(detail.patroni?.state ?? '');
+}
+
 const trouble = ({ detail }: PodEvidence): string => detail.trouble ?? '';
 const edit = ({ kubectl, cluster }: Place): string => `${kubectl} edit postgrescluster ${cluster.name}`;
 
@@ -48,10 +53,11 @@ const podRules: readonly PodRule[] = [
     step: (_, place) => `lower spec.resources or widen spec.placement (${edit(place)}), or give it a node with room`,
   },
   {
-    when: ({ detail }) => noServer.has(detail.patroni?.state ?? ''),
-    because: ({ detail }) => `PostgreSQL does not run: Patroni says ${detail.patroni?.state ?? ''}`,
+    when: hasNoServer,
+    because: ({ detail, crashed }) =>
+      `PostgreSQL ${crashed === null ? 'does not run' : `ended by itself at ${timeWords(crashed)}`}; now Patroni says ${detail.patroni?.state ?? 'nothing'}`,
     step: ({ object }, { cluster, where, kubectl }) =>
-      `see whether its volume data-${object.name} is full (${kubectl} exec ${object.name} -- df -h /home/postgres/pgdata) and what PostgreSQL says (pgc logs ${cluster.name} ${where} --member ${object.name} --postgres); a full one needs a larger spec.storage.size, or room made by hand`,
+      `see whether its volume data-${object.name} is full (${kubectl} exec ${object.name} -- df -h /home/postgres/pgdata) and what PostgreSQL says (pgc logs ${cluster.name} ${where} --member ${object.name} --postgres); a full one needs a larger spec.storage.size, or room made by hand. A replica that does not start with room: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
     when: (pod) => trouble(pod) !== '' && trouble(pod) !== 'ContainerCreating',
@@ -138,7 +144,10 @@ function conditionSteps({ status }: Evidence, place: Place): readonly NextStep[]
     const because = (reason === 'Held' ? status?.nextAction : null) ?? message;
     if (step !== undefined) return [{ object: `PostgresCluster/${place.cluster.name}`, because, step: step(place) }];
     if (type !== 'RequestRefused' || is !== 'True') return [];
-    const again = 'what was asked for is done with: put right what stands in its way, and ask again with another token';
+    const secret = /Secret (\S+) says/.exec(message)?.[1];
+    if (secret !== undefined)
+      return [{ object: `Secret/${secret}`, because: message, step: `${place.kubectl} edit secret ${secret}` }];
+    const again = 'put right what stands in its way, and ask again with another token';
     return [{ object: `PostgresCluster/${place.cluster.name}`, because: message, step: again }];
   });
 }
@@ -162,20 +171,38 @@ function warSteps({ status, repairs }: Evidence, { kubectl }: Place): readonly N
 
 const asksAgain = 'the operator asks again by itself, later each time';
 
+const rights = 'give the operator its rights back: kubectl apply -k deploy/base';
+const unreachable =
+  'see whether the API server answers (kubectl get --raw /readyz) and what the operator says (kubectl -n postgres-operator-system logs deployment/postgres-operator)';
+
+const crowded = `find who fills the API server (kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels; kubectl get flowschemas); ${asksAgain}`;
+
 /** By the machine word of what failed. */
-const troubleRules: Readonly<Record<string, (object: string) => string>> = {
-  Unheard: () =>
-    'see whether the API server answers (kubectl get --raw /readyz) and what the operator says (kubectl -n postgres-operator-system logs deployment/postgres-operator); until it is heard nothing is decided, and Patroni goes on by itself',
-  Forbidden: () => `give the operator its rights back: kubectl apply -k deploy/base; ${asksAgain}`,
-  TooManyRequests: () =>
-    `find who fills the API server (kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels; kubectl get flowschemas); ${asksAgain}`,
+const troubleRules: Readonly<Record<string, string>> = {
+  Forbidden: `${rights}; ${asksAgain}`,
+  TooManyRequests: crowded,
+  Http429: crowded,
 };
+
+/** Sources that are not heard are one trouble: who does not answer is the same for all. */
+function unheardSteps({ troubles }: Evidence): readonly NextStep[] {
+  const unheard = troubles.filter(({ reason }) => reason === 'Unheard');
+  const first = unheard.find(({ because }) => because.includes('last tried')) ?? unheard[0];
+  if (first === undefined) return [];
+  const isForbidden = /forbidden/i.test(first.because);
+  return [
+    {
+      object: `watched ${unheard.map(({ what }) => what).join(', ')}`,
+      because: first.because,
+      step: `${isForbidden ? rights : unreachable}; until it is heard nothing is decided, and Patroni goes on by itself`,
+    },
+  ];
+}
 
 function troubleSteps({ troubles }: Evidence): readonly NextStep[] {
   return troubles.flatMap(({ what, because, reason }) => {
-    const object = what.split(' ').at(-1) ?? what;
-    const step = troubleRules[reason]?.(object);
-    return step === undefined ? [] : [{ object: reason === 'Unheard' ? `source ${what}` : object, because, step }];
+    const step = troubleRules[reason];
+    return step === undefined ? [] : [{ object: what.split(' ').at(-1) ?? what, because, step }];
   });
 }
 
@@ -196,8 +223,8 @@ const waiting: Readonly<Record<Phase, string>> = {
   Pending: 'nothing yet: the operator goes on when that is so',
   Creating: 'nothing yet: the operator goes on when that is so',
   Running: 'nothing has to be done',
-  Updating: 'nothing yet: the operator goes on when that is so',
-  Scaling: 'nothing yet: the operator goes on when that is so',
+  Updating: 'nothing yet: the operator goes on by itself, member by member; what does not become ready is named here',
+  Scaling: 'nothing yet: the operator goes on by itself, member by member; what does not become ready is named here',
   Degraded: 'nothing yet: the member follows by itself; if it does not within minutes, read what it logs (pgc logs)',
   Recovering:
     'nothing yet: Patroni chooses a leader within its time to live; if it does not, read what members log (pgc logs)',
@@ -211,6 +238,7 @@ export function nextSteps(evidence: Evidence): readonly NextStep[] {
   if (cluster === null) return [];
   const place = { cluster, kubectl: `kubectl -n ${cluster.namespace}`, where: `-n ${cluster.namespace}` };
   const steps = [
+    ...unheardSteps(evidence),
     ...troubleSteps(evidence),
     ...blockedSteps(evidence, place),
     ...podSteps(evidence, place),
@@ -220,7 +248,7 @@ export function nextSteps(evidence: Evidence): readonly NextStep[] {
   ];
   if (steps.length > 0 || status === null) return steps;
   const phase = phases.find((each) => each === status.phase) ?? 'Pending';
-  return [{ object: `PostgresCluster/${cluster.name}`, because: null, step: waiting[phase] }];
+  return [{ object: `PostgresCluster/${cluster.name}`, because: evidence.underWay, step: waiting[phase] }];
 }
 
 /** A step in one line. */

@@ -54,6 +54,8 @@ interface State {
   version: string | null;
   listed: boolean;
   stale: boolean;
+  /** What the last attempt since anything was heard ended with; null while there was none. */
+  failed: string | null;
   stopped: boolean;
   listedAt: number;
   listedAtOnceAt: number | null;
@@ -124,13 +126,16 @@ export function watchSource(
       version: null,
       listed: false,
       stale: false,
+      failed: null,
       stopped: false,
       listedAt: 0,
       listedAtOnceAt: null,
     };
     const backoff = makeBackoff(ports.clock, ports.chance);
     const tell = (item: WatchItem): void => subscriber.next(item);
-    let staleTick = ports.ticks.after(staleMs, () => becomeStale('no list and no stream since the start'));
+    let staleTick = ports.ticks.after(staleMs, () =>
+      becomeStale(`no list and no stream since the start${lastTried()}`),
+    );
 
     function becomeStale(because: string): void {
       if (state.stale || state.stopped) return;
@@ -138,10 +143,16 @@ export function watchSource(
       tell({ type: 'stale', source: source.name, because });
     }
 
+    /** Why it was not heard, as far as anybody said so. */
+    function lastTried(): string {
+      return state.failed === null ? '' : `, last tried: ${state.failed}`;
+    }
+
     function heard(): void {
       if (state.stopped) return;
       staleTick.cancel();
-      staleTick = ports.ticks.after(staleMs, () => becomeStale(`nothing heard for ${staleMs} ms`));
+      state.failed = null;
+      staleTick = ports.ticks.after(staleMs, () => becomeStale(`nothing heard for ${staleMs / 1000} s${lastTried()}`));
       backoff.worked();
       if (!state.stale) return;
       state.stale = false;
@@ -349,6 +360,7 @@ export function watchSource(
         await pause(Math.round(ports.chance.fraction() * 100));
         return;
       }
+      state.failed = ended.because;
       if (ended.type === 'relist') state.version = null;
       const now = ports.clock.monotonicMs();
       const atOnce =

@@ -1,7 +1,7 @@
 /** Incidents of edits, staged on the real cluster: what the journal answers about each of them. */
 import { beforeAll, describe, it } from 'vitest';
 import { condition, edit, rolledOut } from './support/changes.ts';
-import type { Subject } from './support/database.ts';
+import { secretValue, type Subject } from './support/database.ts';
 import { answered } from './support/incident.ts';
 import { allStreaming, createShop, settingOfEnvironment } from './support/shop.ts';
 import { eventually, openWorld, phase, statusOf, type World } from './world.ts';
@@ -55,6 +55,28 @@ describe('an incident of edits is explained', () => {
     await answered(world, shop, { incident: 'maintenance-window', since });
     await mended({ maintenanceWindows: null, postgresqlParams: null });
   });
+
+  it('credentials: somebody writes another password of the superuser into the Secret', async () => {
+    const since = Date.now();
+    await setPassword('shop-credentials', 'POSTGRES_PASSWORD', 'written-by-hand-1');
+    await phase(world, where, shop.name, 'Updating');
+    await answered(world, shop, { incident: 'credentials-by-hand', since });
+    await phase(world, where, shop.name, 'Running');
+    await allStreaming(world, shop, 1);
+  });
+
+  it('credentials: what somebody writes into the Secret can be no password', async () => {
+    const since = Date.now();
+    const before = await secretValue(world, shop, 'shop-app', 'password');
+    await setPassword('shop-app', 'password', 'short');
+    await eventually('the refusal', async () => (await condition(world, shop, 'RequestRefused'))?.status === 'True');
+    await answered(world, shop, { incident: 'credentials-refused', since });
+    await setPassword('shop-app', 'password', before);
+    await eventually(
+      'it being taken',
+      async () => (await condition(world, shop, 'RequestRefused'))?.status === 'False',
+    );
+  });
 });
 
 /** The edit waits, and status says what for. */
@@ -63,4 +85,10 @@ async function held(): Promise<void> {
     'the edit being held',
     async () => (await condition(world, shop, 'ConfigurationValid'))?.reason === 'Held',
   );
+}
+
+/** Writes a value into a Secret, as people do. */
+async function setPassword(secret: string, key: string, value: string): Promise<void> {
+  const patch = JSON.stringify({ stringData: { [key]: value } });
+  await world.kubectl('--namespace', where, 'patch', 'secret', secret, '--type=merge', '--patch', patch);
 }

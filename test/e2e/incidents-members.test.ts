@@ -1,10 +1,17 @@
 /** Incidents of members, staged on the real cluster: what the journal answers about each of them. */
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Subject } from './support/database.ts';
 import { answered } from './support/incident.ts';
+import { emptyVolume, fillVolume } from './support/members.ts';
 import { healAll, kill, requireNodes, revive } from './support/nodes.ts';
-import { allStreaming, createShop, primaryApartFromOperator, settingOfEnvironment } from './support/shop.ts';
-import { eventually, openWorld, phase, statusOf, type World } from './world.ts';
+import {
+  allStreaming,
+  createShop,
+  primaryApartFromOperator,
+  primaryPod,
+  settingOfEnvironment,
+} from './support/shop.ts';
+import { eventually, openWorld, phase, psql, statusOf, type World } from './world.ts';
 
 const where = 'e2e-incidents-members';
 let world: World;
@@ -34,9 +41,32 @@ describe('an incident of members is explained', () => {
     await phase(world, where, shop.name, 'Running');
     await allStreaming(world, shop, 1);
   });
+
+  it('disk full: PostgreSQL of the primary ends for want of room, and cannot start', async () => {
+    const { name } = await primaryPod(world, shop);
+    const since = Date.now();
+    expect(await fillVolume(world, shop, name)).toBeLessThan(16 * 1024 * 1024);
+    // A transaction without rows: its log of changes alone needs the room.
+    const messages = "SELECT pg_logical_emit_message(true, 'room', repeat('x', 1000000)) FROM generate_series(1, 300)";
+    await expect(psql(world, where, name, messages)).rejects.toThrow();
+    await eventually('another primary', async () => (await primaryOf(world, shop)) !== name, 300_000);
+    await phase(world, where, shop.name, 'Degraded');
+    await answered(world, shop, { incident: 'disk-full', since });
+    await emptyVolume(world, shop, name);
+    // What it was writing when there was no room is half there: it copies the primary's data.
+    await reinitialised(name);
+    await phase(world, where, shop.name, 'Running');
+    await allStreaming(world, shop, 1);
+  });
 });
 
 /** Who takes writes by the status. */
 async function primaryOf(of: World, { namespace, name }: Subject): Promise<string> {
   return (await statusOf(of, namespace, name)).primaryPod;
+}
+
+/** Asks for a member's data to be copied from the primary. */
+async function reinitialised(member: string): Promise<void> {
+  const asked = `postgres.example.com/reinit=${Date.now()} ${member}`;
+  await world.kubectl('--namespace', where, 'annotate', 'postgrescluster', shop.name, '--overwrite', asked);
 }

@@ -69,6 +69,55 @@ export const incidents: readonly Incident[] = [
     object: /Pod\/shop-1/,
     nextStep: /take it off: kubectl -n \S+ edit pod shop-1/,
   },
+  {
+    name: 'disk-full',
+    waitsFor: 'running',
+    cause: /PostgreSQL ended by itself/,
+    object: /Pod\/shop-[01]/,
+    nextStep: /see whether its volume data-shop-[01] is full/,
+  },
+  {
+    name: 'api-cut',
+    waitsFor: 'running',
+    cause: /nothing heard for 75 s/,
+    object: /watched .*Pod/,
+    nextStep: /see whether the API server answers \(kubectl get --raw \/readyz\)/,
+  },
+  {
+    name: 'operator-crash',
+    waitsFor: 'running',
+    cause: /it ended and started again at/,
+    object: /the operator:/,
+    nextStep: /nothing for shop\. Why it ended: kubectl/,
+  },
+  {
+    name: 'lost-watch',
+    waitsFor: 'running',
+    cause: /pods is forbidden/,
+    object: /watched Pod/,
+    nextStep: /give the operator its rights back/,
+  },
+  {
+    name: 'throttling',
+    waitsFor: 'StatefulSet/shop',
+    cause: /TooManyRequests|429/,
+    object: /StatefulSet\/shop/,
+    nextStep: /find who fills the API server/,
+  },
+  {
+    name: 'credentials-by-hand',
+    waitsFor: 'running',
+    cause: /Secret shop-credentials says what is not in force/,
+    object: /Secret shop-credentials/,
+    nextStep: /the operator goes on by itself, member by member/,
+  },
+  {
+    name: 'credentials-refused',
+    waitsFor: 'rollout',
+    cause: /password of Secret shop-app must be 8 to 128/,
+    object: /Secret\/shop-app/,
+    nextStep: /kubectl -n \S+ edit secret shop-app/,
+  },
 ];
 
 /** @throws when there is none of that name */
