@@ -84,6 +84,9 @@ export async function ensurePki(options: PkiOptions): Promise<void> {
       'ca.crt',
       '-subj',
       '/CN=test-ca',
+      // Python 3.13, and so Patroni on newer images, takes no authority that does not say what it is for.
+      '-addext',
+      'keyUsage=critical,keyCertSign,cRLSign',
       '-days',
       '30',
     ]);
@@ -103,7 +106,10 @@ export async function ensurePki(options: PkiOptions): Promise<void> {
         '-subj',
         subject,
       ]);
-      writeFileSync(join(folder, `${name}.ext`), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+      writeFileSync(
+        join(folder, `${name}.ext`),
+        `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n`,
+      );
       await openssl([
         'x509',
         '-req',
