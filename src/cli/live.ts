@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { Refused } from '#src/errors.ts';
-import { connect, type ConnectedKube } from '#src/kube/api.ts';
+import type { ConnectedKube } from '#src/kube/api.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { resourcePath } from '#src/decision/paths.ts';
@@ -66,9 +66,11 @@ function bodyOf(answer: Answer, operation: string, subject: string): unknown {
   });
 }
 
-function open(flags: LiveFlags, name: string): Live {
+async function open(flags: LiveFlags, name: string): Promise<Live> {
   const { namespace } = flags;
   const where = { kubeconfig: flags.kubeconfig ?? process.env['KUBECONFIG'] ?? null, context: flags.context ?? null };
+  // Loaded when it is needed: it brings a whole client of Kubernetes with it.
+  const { connect } = await import('#src/kube/api.ts');
   // What is followed is followed until somebody ends it.
   const kube = connect(where, Date.now, { ...deadlines, watchMs: 2 ** 31 - 1 });
   const path = resourcePath('PostgresCluster', namespace, name);
@@ -120,7 +122,7 @@ export function liveVerb(
     .action(async (...given: unknown[]) => {
       const own = given.at(-2) as Readonly<Record<string, unknown>>;
       const args = given.slice(0, -2).filter((each): each is string => typeof each === 'string');
-      const live = open(own as unknown as LiveFlags, args[0] ?? '');
+      const live = await open(own as unknown as LiveFlags, args[0] ?? '');
       try {
         process.exitCode = await run(live, args, own);
       } finally {

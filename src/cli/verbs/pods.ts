@@ -5,11 +5,9 @@
 import type { Command } from 'commander';
 import { objectNames } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
-import { makeRunInPod } from '#src/kube/exec.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { print } from '../command.ts';
 import { liveVerb, memberOf, type Live } from '../live.ts';
-import { sitBefore } from '../terminal.ts';
 
 const container = 'postgres';
 /** A command that nobody sits before ends within this. */
@@ -28,8 +26,14 @@ async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise
   const command = ['psql', '-U', 'postgres', '-d', database, '-v', 'ON_ERROR_STOP=1'];
   const statement = own['command'];
   if (statement === undefined && process.stdin.isTTY)
-    return sitBefore(live.kube.connection.config, { namespace: live.namespace, pod, container, command });
+    return (await import('../terminal.ts')).sitBefore(live.kube.connection.config, {
+      namespace: live.namespace,
+      pod,
+      container,
+      command,
+    });
   const input = typeof statement === 'string' ? `${statement}\n` : await inputText();
+  const { makeRunInPod } = await import('#src/kube/exec.ts');
   const run = makeRunInPod(live.kube.connection.config);
   const { namespace } = live;
   const whole = [...command, '-f', '-'];
@@ -48,6 +52,7 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
   const lines = String(own['tail']);
   if (own['postgres'] === true) {
     const command = ['bash', '-c', newestLog, lines];
+    const { makeRunInPod } = await import('#src/kube/exec.ts');
     const run = makeRunInPod(kube.connection.config);
     const ended = await run({ namespace, pod, container, command, input: '', timeoutMs: 60_000 });
     process.stdout.write(ended.output);
