@@ -17,7 +17,7 @@ export default defineConfig({
         name: 'integration',
         include: ['test/integration/**/*.test.ts'],
         exclude: [alone],
-        maxWorkers: 3,
+        maxWorkers: 4,
         sequence: { groupOrder: 1 },
       },
     ].map((test) => ({

@@ -57,10 +57,10 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 71,
+    every: 89,
     offset: turn,
     doublesEvery: 20,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 150 },
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 100 },
     twice: 5,
   };
 }

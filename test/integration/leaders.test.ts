@@ -17,7 +17,7 @@ import { cluster } from './api-world.ts';
 import { held, pauseAt, startPair, stopPair, stopped, tryCreate, type Leader, type Pair } from './leaders-world.ts';
 import { clusters, joinWorld, operatorChanges, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
 
-const pairCount = Number(process.env['PAIRS'] ?? '8');
+const pairCount = Number(process.env['PAIRS'] ?? '7');
 const rounds = Number(process.env['ROUNDS'] ?? '3');
 
 interface Pause {

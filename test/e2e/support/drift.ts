@@ -43,7 +43,7 @@ export const drifts: readonly Drift[] = [
     change: patch('service/p17c-repl', 'json', added('/spec/ports/-', { name: 'x', port: 9 })),
     seen: '{.spec.ports[*].port}',
     restored: '5432',
-    differs: 'spec.ports',
+    differs: '/spec/ports/1',
   },
   {
     what: 'externalIPs added to a Service',
@@ -52,7 +52,7 @@ export const drifts: readonly Drift[] = [
     change: patch('service/p15c-repl', 'merge', { spec: { externalIPs: ['198.18.255.1'] } }),
     seen: '{.spec.externalIPs}',
     restored: '',
-    differs: 'spec.externalIPs',
+    differs: '/spec/externalIPs',
   },
   {
     what: 'a selector added to the primary Service',
@@ -70,7 +70,7 @@ export const drifts: readonly Drift[] = [
     change: patch('statefulset/p17c', 'json', added('/spec/template/spec/containers/-', { name: 'side', image: 'x' })),
     seen: '{.spec.template.spec.containers[*].name}',
     restored: 'postgres',
-    differs: 'spec.template',
+    differs: '/spec/template/spec/containers/1',
   },
   {
     what: 'an env entry added to the StatefulSet',
@@ -79,7 +79,7 @@ export const drifts: readonly Drift[] = [
     change: ['set', 'env', 'statefulset/p17e', 'ROGUE=1'],
     seen: '{.spec.template.spec.containers[0].env[?(@.name=="ROGUE")].value}',
     restored: '',
-    differs: 'spec.template',
+    differs: '/spec/template/spec/containers/0/env',
   },
   {
     what: 'replicas of the StatefulSet changed by hand',
