@@ -278,15 +278,30 @@ export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Ver
   };
 }
 
-/** Conditions with their times: `since` moves only when `status` changes. */
+function isSame(before: ConditionMemory | undefined, now: Verdict, observedGeneration: number): boolean {
+  return (
+    before !== undefined &&
+    before.status === now.status &&
+    before.reason === now.reason &&
+    before.message === now.message &&
+    before.observedGeneration === observedGeneration
+  );
+}
+
+/** Conditions with their times: `since` moves only when `status` changes. The same record while all say what they said. */
 export function withConditions(
   memory: Memory,
   verdicts: Readonly<Record<string, Verdict>>,
   observedGeneration: number,
   at: number,
 ): Memory['conditions'] {
+  const held = Object.keys(memory.conditions);
+  const types = Object.entries(verdicts);
+  const isStill = ([type, now]: readonly [string, Verdict], place: number): boolean =>
+    held[place] === type && isSame(memory.conditions[type], now, observedGeneration);
+  if (held.length === types.length && types.every(isStill)) return memory.conditions;
   return Object.fromEntries(
-    Object.entries(verdicts).map(([type, now]) => {
+    types.map(([type, now]) => {
       const before = memory.conditions[type];
       const since = before !== undefined && before.status === now.status ? before.since : at;
       return [type, { ...now, since, observedGeneration }];

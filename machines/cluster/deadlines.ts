@@ -4,7 +4,7 @@
  */
 import { askMs, askTimer, holdMs, recoverDeadlineMs, retryDelayMs, silentMs, silentTimer, stallMs } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
-import { armed } from './world.ts';
+import { armed, keptKeys } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
@@ -85,9 +85,9 @@ function wanted(view: View): readonly Wanted[] {
 }
 
 function cleared(memory: Memory, keep: (id: string) => boolean): Memory {
-  const timers = Object.fromEntries(Object.entries(memory.timers).filter(([id]) => keep(id)));
-  const expired = memory.expired.filter((id) => keep(id));
-  return { ...memory, timers, expired };
+  const timers = keptKeys(memory.timers, keep);
+  const expired = memory.expired.every(keep) ? memory.expired : memory.expired.filter(keep);
+  return timers === memory.timers && expired === memory.expired ? memory : { ...memory, timers, expired };
 }
 
 /** Facts with the timers the state wants armed, and those it does not want cleared. */
@@ -99,7 +99,8 @@ export function withTimers(view: View, at: number): Facts {
     const standing = all[timer.id] !== undefined || memory.expired.includes(timer.id);
     return standing ? all : armed(all, timer.id, at + timer.delayMs, timer.because);
   }, memory.timers);
-  return { ...view.facts, memory: { ...memory, timers } };
+  const same = memory === view.facts.memory && timers === memory.timers;
+  return same ? view.facts : { ...view.facts, memory: { ...memory, timers } };
 }
 
 /** The spec is true of every member, unless only their number is. */

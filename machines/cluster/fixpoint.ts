@@ -71,10 +71,18 @@ export function arrowsOf(path: string): ReadonlySet<string> {
   return names;
 }
 
+/** Where arrows lead, by state and signal: the chart has no context and no guard, so nothing else decides. */
+const endsByArrow = new Map<string, string>();
+
 /** Where an arrow leads; the same path when the state has no such arrow. */
 export function follow(path: string, signal: Signal): string {
+  const arrow = `${path} ${signal}`;
+  const known = endsByArrow.get(arrow);
+  if (known !== undefined) return known;
   const next = chart.transition(snapshotAt(path) as never, { type: signal }, inertScope as never);
-  return pathOf(next.value);
+  const end = pathOf(next.value);
+  endsByArrow.set(arrow, end);
+  return end;
 }
 
 /** One move, or null when no signal with an arrow here says yes. */

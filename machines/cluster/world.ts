@@ -10,6 +10,16 @@ export function without<T>(record: Readonly<Record<string, T>>, key: string): Re
   return Object.fromEntries(Object.entries(record).filter(([each]) => each !== key));
 }
 
+/** A record with only these keys; the same record when that is all of them. */
+export function keptKeys<T>(
+  record: Readonly<Record<string, T>>,
+  keep: (key: string) => boolean,
+): Readonly<Record<string, T>> {
+  const keys = Object.keys(record);
+  if (keys.every(keep)) return record;
+  return Object.fromEntries(Object.entries(record).filter(([key]) => keep(key)));
+}
+
 /** The object as it is now. The same sight once more changes nothing: neither `since`, nor the words for what differed. */
 export function sawObject(world: World, seen: ObjectFact): World {
   const key = objectKey(seen.object);

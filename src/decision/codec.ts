@@ -46,14 +46,11 @@ function encodeIntent(intent: IntentRecord, put: PutBlob): unknown {
 /** The body text of a decision. @param put stores long parts, in order of appearance */
 export function encodeBody(decision: Decision, put: PutBlob): string {
   const observation = JSON.stringify(decision.observation);
-  return JSON.stringify({
-    observation: observation.length > inlineBytesMax ? reference(observation, put) : decision.observation,
-    reads: decision.reads,
-    moves: decision.moves,
-    intents: decision.intents.map((intent) => encodeIntent(intent, put)),
-    timers: decision.timers,
-    to: decision.to,
-  });
+  const seen = observation.length > inlineBytesMax ? JSON.stringify(reference(observation, put)) : observation;
+  const { reads, moves, timers, to } = decision;
+  const rest = { reads, moves, intents: decision.intents.map((intent) => encodeIntent(intent, put)), timers, to };
+  // One text of an observation is made, not two: it is the longest part.
+  return `{"observation":${seen},${JSON.stringify(rest).slice(1)}`;
 }
 
 /** A decoded body. The casts stand at the border: the journal's chain vouches that we wrote these bytes. */

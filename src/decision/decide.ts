@@ -24,9 +24,7 @@ import type { View } from '#machines/cluster/view.ts';
 import { wants, withoutForgotten } from '#machines/cluster/wants.ts';
 import { render, textHashOf } from './render.ts';
 import type { Decision, IntentRecord, Read, RowStamp, TimerSet, Versions } from './record.ts';
-import { statusOf, statusRequest, statusTextHash, urgentHash } from './status.ts';
-
-type PublishedText = ReturnType<typeof statusOf>;
+import { statusOf, statusRequest, statusTextHash, urgentHash, type StatusText } from './status.ts';
 
 /** What the builders say; implemented by `src/resources`, memoised there. */
 export interface Builders extends SpecJudge {
@@ -95,41 +93,44 @@ interface Effects {
   readonly reads: readonly Read[];
 }
 
-function statusWish(
-  view: Assessed,
-  status: PublishedText,
-  at: number,
-): { readonly intent: Intent | null; readonly memory: Memory; readonly textHash: string } {
+/** A status to be written, beside its text; null where none may be, or what is published is true. */
+interface StatusWish {
+  readonly intent: Intent;
+  readonly memory: Memory;
+  readonly textHash: string;
+  readonly text: StatusText;
+}
+
+function statusWish(view: Assessed, at: number): StatusWish | null {
   const { memory } = view.facts;
-  const text = statusTextHash(status);
-  const urgent = urgentHash(view);
-  const textHash = `${text}:${urgent}`;
   const cluster = view.facts.world.cluster?.seen;
-  const ready = cluster !== undefined && view.facts.world.knowledge.type === 'known';
-  const same = memory.published?.textHash === text;
   const failure = memory.failures['Status'];
   // Once our finalizer is off, the object may be gone before a status reaches it.
   const leaving = phaseOf(view.state) === 'Deleting' && cluster?.finalizers.includes(finalizer) !== true;
-  if (!ready || same || leaving || memory.open['Status'] !== undefined || failure?.waiting === true)
-    return { intent: null, memory, textHash };
+  if (cluster === undefined || view.facts.world.knowledge.type !== 'known' || leaving) return null;
+  if (memory.open['Status'] !== undefined || failure?.waiting === true) return null;
+  const urgent = urgentHash(view);
   const atOnce = memory.published === null || memory.published.urgentHash !== urgent;
-  if (!atOnce && memory.timers['status'] !== undefined) return { intent: null, memory, textHash };
+  if (!atOnce && memory.timers['status'] !== undefined) return null;
+  // What a status says is made out last: of most decisions nobody asks.
+  const text = statusOf(view);
+  const hash = statusTextHash(text);
+  if (memory.published?.textHash === hash) return null;
   const timers = armed(memory.timers, 'status', at + statusIntervalMs, 'the next status write that is not urgent');
   const intent: Intent = {
     type: 'PublishStatus',
     target: { kind: 'PostgresCluster', name: cluster.name },
     because: 'what is published is no longer true',
   };
-  return { intent, memory: { ...memory, timers }, textHash };
+  return { intent, memory: { ...memory, timers }, textHash: `${hash}:${urgent}`, text };
 }
 
 function effects(view: Assessed, input: DecideInput): Effects {
   const { stamp } = input;
-  const published = statusOf(view);
-  const wish = statusWish(view, published, stamp.at);
-  const all = [...wants(view), ...(wish.intent === null ? [] : [wish.intent])];
-  const status = statusRequest(view.facts, published);
-  let memory = wish.memory;
+  const wish = statusWish(view, stamp.at);
+  const all = [...wants(view), ...(wish === null ? [] : [wish.intent])];
+  const status = wish === null ? null : statusRequest(view.facts, wish.text);
+  let memory = wish?.memory ?? view.facts.memory;
   const intents: IntentRecord[] = [];
   const reads: Read[] = [];
   for (const intent of all) {
@@ -150,7 +151,7 @@ function effects(view: Assessed, input: DecideInput): Effects {
       request: rendered.request,
     });
     reads.push(...rendered.reads);
-    const textHash = type === 'PublishStatus' ? wish.textHash : textHashOf(view.plan, intent);
+    const textHash = wish !== null && intent === wish.intent ? wish.textHash : textHashOf(view.plan, intent);
     const uid = 'uid' in intent ? intent.uid : null;
     const handled = type === 'PublishStatus' ? memory.handled : null;
     const diff = 'diff' in intent && intent.diff !== undefined ? { diff: intent.diff } : {};

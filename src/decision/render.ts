@@ -321,7 +321,7 @@ const renderers: Renderers = {
       { annotations: { [annotations.effect]: { $effect: '' } } },
       { spec: { resources: { requests: { storage: intent.size } } } },
     ),
-  PublishStatus: (context) => ({ request: context.status, reads: [] }),
+  PublishStatus: ({ status }) => (status === null ? null : { request: status, reads: [] }),
   EmitEvent: event,
 };
 

@@ -18,8 +18,8 @@ export interface RenderContext {
   readonly facts: Facts;
   readonly plan: Plan;
   readonly versions: Versions;
-  /** Status request, rendered once by the caller. */
-  readonly status: ApiRequest;
+  /** Status request, rendered by the caller; null where none is wished. */
+  readonly status: ApiRequest | null;
   /** ISO time of the row, for Kubernetes Events. */
   readonly at: number;
   /** Unique suffix for an Event's name: epoch, seq and ordinal of the intent. */

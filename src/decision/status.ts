@@ -18,6 +18,9 @@ import type { ApiRequest } from './record.ts';
 
 type JsonObject = { readonly [key: string]: Json };
 
+/** What a status says, in the CRD's field order. */
+export type StatusText = JsonObject;
+
 const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
 const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
 
