@@ -46,6 +46,8 @@ export const shownMs = 5_000;
 export const verifyAgainMs = 2_000;
 /** Longest until a configuration, a restart or a switchover that was asked for shows; two of Patroni's loops and a stop. */
 export const awaitMs = 30_000;
+/** A node that lives has ended a pod of its within this, and the 30 s it was given: one that has not is gone. */
+export const goneMs = 60_000;
 /** A new pod that names its trouble for this long will not start: an image that is not there, a process that ends at once. */
 export const stallMs = 90_000;
 /** Nobody writes, and no member says why: for so long it may be a node that is cut off. Leaves time to go back before Failed. */

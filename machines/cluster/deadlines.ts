@@ -2,7 +2,17 @@
  * Owns: which timers a state wants, as one table. Timers are journaled data: set here, fired as an observation. Entering
  * another phase clears the deadlines of the one that was left, so that no old deadline can judge a new state.
  */
-import { askMs, askTimer, holdMs, recoverDeadlineMs, retryDelayMs, silentMs, silentTimer, stallMs } from './backoff.ts';
+import {
+  askMs,
+  askTimer,
+  goneMs,
+  holdMs,
+  recoverDeadlineMs,
+  retryDelayMs,
+  silentMs,
+  silentTimer,
+  stallMs,
+} from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
 import { armed, keptKeys } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
@@ -11,6 +21,7 @@ import { leaderWritable } from './guards.ts';
 import { isPatroniPaused } from './members.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { isHeldBack } from './tables/permission.ts';
+import { endingMember, goneTimer } from './tables/replacement.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { imageAfter } from './settle.ts';
@@ -26,7 +37,7 @@ interface Wanted {
 
 /** Timers that belong to a state rather than to a failed target. */
 function isStateTimer(id: string): boolean {
-  return id === 'hold' || id === 'recover' || id === askTimer || id.startsWith('deadline/') || id.startsWith('stall/');
+  return id === 'hold' || id === 'recover' || id === askTimer || /^(deadline|stall|gone)\//.test(id);
 }
 
 function goodNews(view: View): boolean {
@@ -39,9 +50,16 @@ function updating(view: View, deadlineMs: number): readonly Wanted[] {
   const { stage, awaited } = rolloutStep(view);
   const step = awaited === null ? stage : `${stage}/${awaited}`;
   const deadline = { id: `deadline/updating/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
+  const ending = endingMember(view.facts);
+  const gone =
+    ending === null ? [] : [{ id: goneTimer(ending), delayMs: goneMs, because: `${ending} should have ended by then` }];
   const stalled = stalledMember(view);
-  if (stalled === null) return [deadline];
-  return [deadline, { id: `stall/${stalled.name}`, delayMs: stallMs, because: `${stalled.name}: ${stalled.trouble}` }];
+  if (stalled === null) return [deadline, ...gone];
+  return [
+    deadline,
+    ...gone,
+    { id: `stall/${stalled.name}`, delayMs: stallMs, because: `${stalled.name}: ${stalled.trouble}` },
+  ];
 }
 
 function wanted(view: View): readonly Wanted[] {

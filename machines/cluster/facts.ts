@@ -80,6 +80,16 @@ export interface ActiveRequest {
   readonly done: readonly string[];
   /** It follows from what Secrets say; `token` is a sentence, and nobody has to acknowledge it. */
   readonly unasked?: true;
+  /** What is to go of a member that is lost for good. */
+  readonly lost?: LostMember;
+}
+
+/** A member's claim and pod as they were when their replacement was taken: uids, null where there was none. */
+export interface LostMember {
+  readonly claim: string | null;
+  readonly pod: string | null;
+  /** Who leads was read from the API server since, and is somebody else. */
+  readonly confirmed: boolean;
 }
 
 /** What is known of the cluster's passwords; never a value. */

@@ -91,7 +91,8 @@ export type Intent =
   | (Wish<'StripMarks'> & OnExisting)
   /** Removes only our finalizer from an object that is on its way out. */
   | (Wish<'ReleaseObject'> & OnExisting)
-  | (Wish<'DeleteObject'> & OnExisting)
+  /** With `graceSeconds`: a pod that ends within that; with none left it is taken away whether its node answers or not. */
+  | (Wish<'DeleteObject'> & OnExisting & { readonly graceSeconds?: number })
   /** Dry-run apply: learns what our manager would own, when the expected hash is not known. */
   | (Wish<'CompareObject'> & OnExisting)
   /** One GET by name, after an unknown outcome. */

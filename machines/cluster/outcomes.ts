@@ -3,7 +3,7 @@
  * what nobody knows is handled by the row of its type in `tables/recovery.ts`.
  */
 import { assertNever } from '../shared/exhaustive.ts';
-import { finalizer, objectNames } from '../shared/names.ts';
+import { finalizer, leaderObject, objectNames } from '../shared/names.ts';
 import {
   askAgainMs,
   awaitMs,
@@ -27,6 +27,7 @@ import { onGuard } from './undone.ts';
 import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
 import type { ClusterObservation, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
+import { confirmedRequest } from './tables/replacement.ts';
 import { requestAfter } from './tables/requests.ts';
 import { withWarnings } from './tables/warnings.ts';
 
@@ -250,24 +251,36 @@ function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, 
   return asked({ ...facts, memory: { ...facts.memory, verified: now, request } }, closed, at);
 }
 
-function accepted(facts: Facts, closed: Closed): Facts {
+function accepted(facts: Facts, closed: Closed, at: number): Facts {
   const key = objectKey(closed.intent.target);
   const fact = facts.world.objects[key];
   if (fact === undefined) return facts;
+  // A lost member's pod that was told once more is gone, and the watch says so.
+  if (fact.object.deleting && facts.memory.request?.lost?.pod === fact.object.uid)
+    return { ...facts, memory: { ...facts.memory, timers: shownSoon(facts.memory.timers, key, at) } };
   const leaving = { ...fact, object: { ...fact.object, deleting: true } };
   return { ...facts, world: { ...facts.world, objects: { ...facts.world.objects, [key]: leaving } } };
+}
+
+/** Who leads was read: what waits for that goes on. */
+function confirming(facts: Facts, { name }: OpenIntent['target']): Facts {
+  const { memory } = facts;
+  const { request, dcs } = memory;
+  if (request === null || name !== leaderObject(facts.world.cluster?.seen.name ?? '', dcs ?? 'Endpoints')) return facts;
+  return { ...facts, memory: { ...memory, request: confirmedRequest(request) } };
 }
 
 function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'read' }>, at: number): Facts {
   const { target } = closed.intent;
   const key = objectKey(target);
   const failure = facts.memory.failures[key];
+  const told = confirming(facts, target);
   const answered: Facts =
     failure === undefined
-      ? facts
+      ? told
       : {
-          ...facts,
-          memory: { ...facts.memory, failures: { ...facts.memory.failures, [key]: { ...failure, needsRead: false } } },
+          ...told,
+          memory: { ...told.memory, failures: { ...told.memory.failures, [key]: { ...failure, needsRead: false } } },
         };
   if (outcome.object === null) return lostObject(answered, target, null);
   const world = sawObject(answered.world, { object: outcome.object, since: at, changed: [] });
@@ -349,7 +362,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'applied':
       return onGuard(next, closed, applied(succeeded(next, closed.key), closed, outcome, at), at);
     case 'deleted':
-      return accepted(succeeded(next, closed.key), closed);
+      return accepted(succeeded(next, closed.key), closed, at);
     case 'absent':
       return lostObject(succeeded(next, closed.key), closed.intent.target, closed.intent.uid);
     case 'read':

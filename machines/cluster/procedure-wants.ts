@@ -1,5 +1,5 @@
 /** Owns: the step that a procedure is at, as wishes. One step is one wish, but for questions, which change nothing. */
-import { configObject, failoverObject } from '../shared/names.ts';
+import { configObject, failoverObject, leaderObject } from '../shared/names.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import type { Difference, Intent } from './intents.ts';
@@ -112,6 +112,14 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
     }
     case 'replace':
       return onPods(facts, [act.member], (pod) => ({ type: 'DeleteObject', ...pod, because }));
+    case 'confirm': {
+      const target = dcsRef(facts, (cluster) => leaderObject(cluster, facts.memory.dcs ?? 'Endpoints'));
+      return [{ type: 'ReadObject', target, because }];
+    }
+    case 'discard': {
+      const { target, uid, graceSeconds } = act;
+      return [{ type: 'DeleteObject', target, uid, because, ...(graceSeconds === null ? {} : { graceSeconds }) }];
+    }
     case 'passwords': {
       const { owner } = act;
       return onPods(facts, [act.leader], (pod) => ({ type: 'SetPasswords', ...pod, owner, because }));

@@ -92,7 +92,7 @@ export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number)
   const key = objectKey(ref);
   const { cluster } = facts.world;
   const isOurs = facts.memory.expected[key]?.uid === uid && ref.kind !== 'PostgresCluster';
-  if (!isOurs || cluster === null || cluster.seen.deleting) return facts;
+  if (!isOurs || facts.memory.request?.lost?.claim === uid || cluster === null || cluster.seen.deleting) return facts;
   const inARow = (loopsOf(facts.memory)[key]?.times[wholeObject] ?? 0) + 1;
   const message = `it was deleted ${inARow === 1 ? 'once' : `${inARow} times`}; whoever deletes it is answered later each time`;
   return counted(facts, facts, { key, diff: { fields: [wholeObject], by: [] }, isMissing: true, inARow, message }, at);

@@ -74,7 +74,7 @@ export const annotations = {
 } as const;
 
 /** What can be asked for once, by an annotation of this name on the PostgresCluster; tried in this order. */
-export const oneShots = ['reload', 'restart', 'switchover', 'reinit', 'rotate-credentials'] as const;
+export const oneShots = ['reload', 'restart', 'switchover', 'reinit', 'replace', 'rotate-credentials'] as const;
 
 export type OneShot = (typeof oneShots)[number];
 

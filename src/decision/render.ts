@@ -126,6 +126,7 @@ function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteO
         kind: 'DeleteOptions',
         preconditions: { uid: read.uid, resourceVersion: read.resourceVersion },
         propagationPolicy: 'Background',
+        ...(intent.graceSeconds === undefined ? {} : { gracePeriodSeconds: intent.graceSeconds }),
       }),
     }),
     reads: [read],

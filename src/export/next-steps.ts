@@ -48,6 +48,12 @@ const podRules: readonly PodRule[] = [
     step: (_, place) => `put spec.image right, or back to what ran before: ${edit(place)}`,
   },
   {
+    when: (pod) => /node affinity/.test(trouble(pod)),
+    because: (pod) => `its volume is on a node that does not take it: ${trouble(pod)}`,
+    step: ({ object }, { cluster, where }) =>
+      `let that node take pods again; when it is lost for good: pgc replace ${cluster.name} ${object.name} ${where}`,
+  },
+  {
     when: (pod) => /nodes are available|Unschedulable/.test(trouble(pod)),
     because: (pod) => `no node takes it: ${trouble(pod)}`,
     step: (_, place) => `lower spec.resources or widen spec.placement (${edit(place)}), or give it a node with room`,
@@ -69,8 +75,8 @@ const podRules: readonly PodRule[] = [
     when: ({ detail }) => !detail.ready && detail.node !== null && detail.patroni !== null,
     because: ({ detail }) =>
       `it is not Ready on ${detail.node ?? ''}, and what Patroni says of it (${detail.patroni?.role ?? ''}, ${detail.patroni?.state ?? ''}) is its last word`,
-    step: ({ object, detail }, { kubectl }) =>
-      `see whether its node lives: kubectl get node ${detail.node ?? ''}; when it is back the member follows by itself. ${kubectl} describe pod ${object.name} says more`,
+    step: ({ object, detail }, { cluster, kubectl, where }) =>
+      `see whether its node lives: kubectl get node ${detail.node ?? ''}; when it is back the member follows by itself; when it is lost for good: pgc replace ${cluster.name} ${object.name} ${where}. ${kubectl} describe pod ${object.name} says more`,
   },
 ];
 

@@ -14,12 +14,15 @@ import {
   replicaServiceType,
   type Act,
 } from './acts.ts';
+import { nameOf, uidOf } from './api/store.ts';
+import { isReady } from './patroni/report.ts';
 import type { World } from './world.ts';
 
 interface Before {
   readonly starts: string;
   readonly leader: string;
   readonly secret: string;
+  readonly claims: string;
   readonly atMs: number;
   readonly token: string;
 }
@@ -35,16 +38,21 @@ function ask(what: string, kind: string, until: (world: World, before: Before) =
     if (cluster === null) return;
     const replica = [...world.kubelets.members().values()].find((member) => !member.isWritable())?.name ?? '';
     const atMs = world.schedule.elapsedMs();
-    const token = `at-${atMs}${kind === 'reinit' ? ` ${replica}` : ''}`;
-    asked.set(world, { starts: startsOf(world), leader: leaderOf(world), secret: superuserOf(world), atMs, token });
+    const lost = nameOf(world.user.list('Pod', namespace).find((pod) => !isReady(pod)) ?? {});
+    const named = kind === 'reinit' ? ` ${replica}` : kind === 'replace' ? ` ${lost}` : '';
+    const token = `at-${atMs}${named}`;
+    const [starts, claims] = [startsOf(world), claimsOf(world)];
+    asked.set(world, { starts, claims, leader: leaderOf(world), secret: superuserOf(world), atMs, token });
     annotate(world, cluster, kind, token);
   };
   const isDone = (world: World): boolean => {
     const before = asked.get(world);
     const cluster = clusterOf(world);
-    if (before === undefined || cluster === null || !isRunning(world)) return false;
+    if (before === undefined || cluster === null) return false;
+    // Half of a replacement leaves a cluster that does not run as it should.
+    if (!isRunning(world) && kind !== 'replace') return false;
     if (text(cluster, 'status', 'handled', kind) !== before.token) return false;
-    if (until(world, before)) return true;
+    if (isRunning(world) && until(world, before)) return true;
     if (world.schedule.elapsedMs() - before.atMs > patienceMs) act(world);
     return false;
   };
@@ -66,6 +74,26 @@ export const restartAll = ask('a restart', 'restart', (world, before) => {
 });
 export const switchOver = ask('a switchover', 'switchover', (world, { leader }) => leaderOf(world) !== leader);
 export const copyAnew = ask('a new copy of a replica', 'reinit', (world, { starts }) => startsOf(world) !== starts);
+/** The node of a member is gone for good, and with it the only copy of its volume; if it led, another one takes over. */
+export const loseNodeForGood: Act = {
+  what: 'lose the node of a member for good',
+  act: ({ kubelets }) => kubelets.loseNode([`${namespace}/${name}-1`], Infinity),
+  until: (world) => {
+    const phase = text(clusterOf(world), 'status', 'phase');
+    return phase === 'Degraded' && world.user.list('Pod', namespace).some((pod) => !isReady(pod));
+  },
+};
+
+function claimsOf({ user }: World): string {
+  return user.list('PersistentVolumeClaim', namespace).map(uidOf).join(' ');
+}
+
+/** A member on a new volume, on another node. */
+export const replaceLost = ask(
+  'a new member in its place',
+  'replace',
+  (world, { claims }) => claimsOf(world) !== claims && world.user.list('Pod', namespace).every(isReady),
+);
 export const toNobody: Act = {
   what: 'a switchover to nobody',
   act: (world) => {

@@ -17,9 +17,11 @@ import {
   approval,
   choosePasswords,
   copyAnew,
+  loseNodeForGood,
   loseSecrets,
   observe,
   patroniPaused,
+  replaceLost,
   rotate,
   restartAll,
   switchOver,
@@ -261,6 +263,7 @@ const all: readonly Scenario[] = [
   { name: 'restart', operators: one, acts: [create({}), restartAll] },
   { name: 'switchover', operators: one, acts: [create({}), switchOver, toNobody] },
   { name: 'reinit', operators: one, acts: [create({}), copyAnew] },
+  { name: 'replace', operators: one, acts: [create({}), loseNodeForGood, replaceLost] },
   { name: 'observe', operators: one, acts: [create({}), ...observe] },
   { name: 'approval', operators: one, acts: [create({}), ...approval] },
   { name: 'window', operators: one, acts: [create({}), ...windows] },
@@ -329,7 +332,7 @@ export function countObjects(world: World): () => Json {
 const fleeting =
   /^(uid|resourceVersion|creationTimestamp|managedFields|generation|clusterIP|clusterIPs|lastTransitionTime)$/;
 const marks =
-  /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit|approve|credentials|rotated|rotate-credentials|template)$/;
+  /\/(effect|cluster-uid|system-identifier|restart|switchover|reinit|replace|approve|credentials|rotated|rotate-credentials|template)$/;
 
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);

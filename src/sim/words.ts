@@ -191,7 +191,7 @@ function killNode({ world }: Telling, node: string, ms: number): void {
 
 function kill(telling: Telling, [one = '', two = '', three = '', four = '']: readonly string[]): void {
   const { world } = telling;
-  if (one === 'node') return killNode(telling, two, lengthMs(four));
+  if (one === 'node') return killNode(telling, two, four === 'good' ? Infinity : lengthMs(four));
   if (one !== 'operator')
     return world.happen({ type: 'kill-member', atMs: 0, pod: podOf(telling, one), ms: lengthMs(three) });
   const seat = leading(telling);
@@ -307,7 +307,7 @@ export const words: Readonly<Record<string, Word>> = {
     run: async ({ run }, [duration = '']) => void (await run(lengthMs(duration))),
   },
   kill: {
-    usage: 'kill POD|leader|node NODE for DURATION, kill operator [for DURATION]',
+    usage: 'kill POD|leader|node NODE for DURATION, kill node NODE for good, kill operator [for DURATION]',
     does: 'the container, the node or the operator is down that long (the operator 2 s)',
     run: kill,
   },

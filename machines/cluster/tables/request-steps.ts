@@ -3,6 +3,7 @@ import { failoverObject, ordinalOf, podName, type OneShot } from '../../shared/n
 import type { ActiveRequest, Facts } from '../facts.ts';
 import { dcsOf, runs, type Member } from '../members.ts';
 import { credentialsStep } from './credentials.ts';
+import { replacementStep } from './replacement.ts';
 import { notRunning, wordsOfRequest } from './requests.ts';
 import { act, wait, type RolloutStage, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
@@ -13,6 +14,7 @@ const stages: Readonly<Record<OneShot, RolloutStage>> = {
   restart: 'restarting',
   switchover: 'switching',
   reinit: 'rebuilding',
+  replace: 'rebuilding',
   'rotate-credentials': 'configuring',
 };
 
@@ -75,6 +77,11 @@ export function rotationStep(scene: Scene): RolloutStep | null {
   return isAcknowledged(scene.facts) ? credentialsStep(scene) : null;
 }
 
+/** The step that the replacement of a lost member is at; null when none is asked for. */
+export function lostStep(scene: Scene): RolloutStep | null {
+  return scene.facts.memory.request?.lost === undefined ? null : requestStep(scene);
+}
+
 /** The step that what was asked for once is at; null when nothing is asked for. */
 export function requestStep(scene: Scene): RolloutStep | null {
   const { request } = scene.facts.memory;
@@ -93,6 +100,8 @@ export function requestStep(scene: Scene): RolloutStep | null {
       return switchStep(scene, request, words);
     case 'reinit':
       return rebuildStep(scene, request, words);
+    case 'replace':
+      return replacementStep(scene.facts, request, words);
     case 'rotate-credentials':
       return wait('replacing', `${words}: every member has to run with it, and stream`);
   }

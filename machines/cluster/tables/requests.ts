@@ -7,6 +7,7 @@
  *   restart     the same, replicas first           each runs since another time than before
  *   switchover  the leader                         somebody leads, or leads on another timeline
  *   reinit      the replica named                  it runs since another time than before, and streams
+ *   replace     the replica named, that is lost    Patroni reports from a new pod on a new volume (`replacement.ts`)
  *   rotate-…    passwords, then every member       all Secrets, roles and pods say the same (`credentials.ts`)
  *
  * I1. A token is handled once: it stands in `handled` from the moment it is taken or refused, and nothing is sent before the
@@ -29,6 +30,7 @@ import {
 } from '../members.ts';
 import { isRotated, refusedPassword, rotationDue, rotationWaits } from './credentials.ts';
 import { isObserving, isPaused } from './permission.ts';
+import { doubtedRequest, lostMember, noCopy, replacementEnd, streamsStill } from './replacement.ts';
 import { successor } from './succession.ts';
 
 /** Key under which a member's answer holds since when its PostgreSQL runs. */
@@ -106,14 +108,20 @@ const rows: readonly Row[] = [
   },
   {
     reason: 'NoMember',
-    next: 'name the replica to copy anew, after the token',
-    because: ({ kind, member }) => (kind === 'reinit' && member === null ? 'it names no member' : null),
+    next: 'name the replica, after the token',
+    because: ({ kind, member }) =>
+      (kind === 'reinit' || kind === 'replace') && member === null ? 'it names no member' : null,
   },
   {
     reason: 'TargetLeads',
     next: 'switch over first, or name another member',
     because: ({ kind, member, leader }) =>
-      (kind === 'reinit' || kind === 'switchover') && member === leader ? `${leader} leads` : null,
+      kind !== 'restart' && kind !== 'reload' && member === leader ? `${leader} leads` : null,
+  },
+  {
+    reason: 'StillStreams',
+    next: 'reinit copies its data anew; to have it elsewhere, end its PostgreSQL for good first',
+    because: ({ facts, kind, member }) => (kind === 'replace' && member !== null ? streamsStill(facts, member) : null),
   },
   {
     reason: 'NoCandidate',
@@ -173,6 +181,8 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
     const next = 'ask when it runs';
     return { type: 'refuse', reason: 'NotCreated', because: 'the cluster has not been created yet', next };
   }
+  const alone = kind === 'replace' ? noCopy(facts) : null;
+  if (alone !== null) return { type: 'refuse', reason: 'NoCopy', because: alone, next: 'restore it from a backup' };
   const because = delay(facts, kind);
   const leader = leaderOf(facts);
   if (because !== null || leader.name === null) return { type: 'wait', because: because ?? leader.because };
@@ -182,12 +192,13 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
     const refusal = row.because(asked);
     if (refusal !== null) return { type: 'refuse', reason: row.reason, because: refusal, next: row.next };
   }
-  const all = membersOf(facts).filter((each) => kind === 'reinit' || runs(each));
+  const all = membersOf(facts).filter((each) => kind === 'reinit' || kind === 'replace' || runs(each));
   const members = all.map(({ name }) => name).filter((name) => member === null || name === member);
   const { timeline } = leader;
+  const lost = kind === 'replace' && member !== null ? { lost: lostMember(facts, member) } : {};
   return {
     type: 'take',
-    request: { kind, token, member, leader: leader.name, timeline, members, started: {}, done: [] },
+    request: { kind, token, member, leader: leader.name, timeline, members, started: {}, done: [], ...lost },
   };
 }
 
@@ -259,6 +270,7 @@ function overtaken({ member, leader: before, timeline: since }: ActiveRequest, f
 
 function endOf(facts: Facts, request: ActiveRequest): End {
   if (request.kind === 'switchover') return overtaken(request, facts);
+  if (request.kind === 'replace') return replacementEnd(facts, request);
   if (request.kind === 'rotate-credentials') {
     const because = refusedPassword(facts);
     if (because !== null) return { reason: 'PasswordRefused', because, next: 'put another one into the Secret' };
@@ -279,7 +291,10 @@ function ended(facts: Facts): Facts {
   const { request } = facts.memory;
   if (request === null) return facts;
   const end = endOf(facts, request);
-  if (end === 'open' && !isLate(facts)) return facts;
+  if (end === 'open' && !isLate(facts)) {
+    const now = doubtedRequest(facts, request);
+    return now === request ? facts : { ...facts, memory: { ...facts.memory, request: now } };
+  }
   const over: Facts = { ...facts, memory: { ...facts.memory, request: null } };
   if (end === 'done') return over;
   const late = { reason: 'TimedOut', because: 'it took too long', next: 'see what status.lastError and the log say' };

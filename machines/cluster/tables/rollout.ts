@@ -3,6 +3,7 @@
  * observation: a step waits for facts, so an operator that died in the middle goes on where the facts are.
  *
  *   order  stage        step
+ *   0      rebuilding   a member that is lost for good is made anew: it would hold up everything else (`replacement.ts`)
  *   0      growing      volumes are as large as the spec says, one after the other (`volumes.ts`)
  *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
  *   1      configuring  passwords are in force before members start anew with them (`credentials.ts`)
@@ -27,7 +28,7 @@ import type { Facts } from '../facts.ts';
 import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf, patroniDefaults } from './configuration.ts';
-import { requestStep, rotationStep } from './request-steps.ts';
+import { lostStep, requestStep, rotationStep } from './request-steps.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
 import { ableToConfirm, askedSynchrony, hindrance, synchronyDue } from './synchrony.ts';
@@ -223,6 +224,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   if (!leader.writable || leader.name === null) return wait('configuring', leader.because);
   const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
   return (
+    lostStep(scene) ??
     growing(facts) ??
     labelling(scene) ??
     rotationStep(scene) ??

@@ -2,6 +2,7 @@
 import type { Facts } from '../facts.ts';
 import type { SecretWrite } from '../intents.ts';
 import type { Member } from '../members.ts';
+import type { ObjectRef } from '../observations.ts';
 import type { JsonRecord, Plan } from '../plan.ts';
 
 export type RolloutStage = 'growing' | 'configuring' | 'restarting' | 'replacing' | 'switching' | 'rebuilding' | 'done';
@@ -18,6 +19,10 @@ export type RolloutAct =
   | { readonly type: 'reload'; readonly members: readonly string[] }
   | { readonly type: 'reinitialize'; readonly member: string; readonly started: string }
   | { readonly type: 'replace'; readonly member: string }
+  /** Who leads is read by name. */
+  | { readonly type: 'confirm' }
+  /** A claim, or a pod in so many seconds, that is lost for good. */
+  | { readonly type: 'discard'; readonly target: ObjectRef; readonly uid: string; readonly graceSeconds: number | null }
   | { readonly type: 'passwords'; readonly leader: string; readonly owner: string }
   | { readonly type: 'secrets'; readonly writes: readonly NamedWrite[] }
   | { readonly type: 'switchover'; readonly leader: string; readonly candidate: string };

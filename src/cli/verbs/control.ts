@@ -1,5 +1,5 @@
 /**
- * Owns: verbs that tell a cluster what to do: `restart`, `reload`, `switchover`, `reinit` by an annotation with a token, `approve`
+ * Owns: verbs that tell a cluster what to do: `restart`, `reload`, `switchover`, `reinit`, `replace` by an annotation with a token, `approve`
  * by one that names a generation, `pause` and `resume` by the spec. So each is journaled by the operator, which decides
  * whether it is done.
  */
@@ -152,13 +152,14 @@ async function approve(live: Live, own: Readonly<Record<string, unknown>>): Prom
   return wait === null ? 0 : rolledOut(live, generation, wait);
 }
 
-/** Adds `restart`, `reload`, `switchover`, `reinit`, `approve`, `pause` and `resume`. */
+/** Adds `restart`, `reload`, `switchover`, `reinit`, `replace`, `approve`, `pause` and `resume`. */
 export function addControl(program: Command): void {
   once(program, 'restart', '[member]', 'PostgreSQL starts anew on every member, replicas first, or on one');
   once(program, 'reload', '[member]', 'every member reads its configuration again, or one');
   once(program, 'switchover', '[member]', 'a replica takes over: the one that is least behind, or the one named');
   once(program, 'rotate-credentials', '', 'new passwords for superuser, replication, REST API and application');
   once(program, 'reinit', '<member>', 'a replica throws its data away and copies the leader’s');
+  once(program, 'replace', '<member>', 'a replica whose node or volume is lost for good is made anew, its volume too');
   for (const [usage, paused, does] of [
     ['pause <name>', true, 'no planned change and no drift repair until it is resumed'],
     ['resume <name>', false, 'what was paused goes on'],

@@ -8,11 +8,11 @@ import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { emptyDirectory, type DataDirectory, type Passwords } from '../patroni/data-directory.ts';
 import { startMember, type Deed, type Member } from '../patroni/member.ts';
 import { leaderObject, settingsOf, type ScopeSettings } from '../patroni/scope.ts';
+import { makeNodes, noRoom, type Nodes } from './nodes.ts';
 import { psql } from './psql.ts';
 import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, type Queue } from './client.ts';
 
 const delays = [100, 1500] as const;
-const nodes = 3;
 const readinessMs = 5000;
 /** Until a silent node is called so (node-monitor-grace-period), and then until its pods are evicted (their tolerations). */
 const nodeGraceMs = 40_000;
@@ -37,7 +37,7 @@ export interface Kubelets {
   readonly killContainer: (key: string, downMs: number) => void;
   /** Cuts the way between a pod's node and the API server, or mends it. */
   readonly cut: (key: string, isCut: boolean) => void;
-  /** The node of these pods is gone for `downMs`: what runs on it ends, and nobody there answers for the pods. */
+  /** The node of these pods is gone for `downMs`, or for good: what runs on it ends, and nobody there answers for the pods. */
   readonly loseNode: (keys: readonly string[], downMs: number) => void;
   /** Fills the volume of a member. @returns how to make room on it */
   readonly fill: (key: string) => () => void;
@@ -52,8 +52,7 @@ interface Desk {
   readonly running: Map<string, Running>;
   readonly volumes: Map<string, DataDirectory>;
   readonly cut: Set<string>;
-  /** Pods whose node is gone. */
-  readonly lost: Set<string>;
+  readonly nodes: Nodes;
   readonly listeners: (() => void)[];
   readonly roles: () => void;
   readonly deeds: (key: string, deed: Deed) => void;
@@ -70,8 +69,15 @@ function claimOf(desk: Desk, pod: Json): Json | null {
 function bind(desk: Desk, pod: Json): void {
   const claim = claimOf(desk, pod);
   if (claim === null || text(claim, 'status', 'phase') !== 'Bound') return;
-  const ordinal = Number(/\d+$/.exec(nameOf(pod))?.[0] ?? '0');
-  desk.client.patch(pod, { spec: { nodeName: `node-${(ordinal % nodes) + 1}` } });
+  const nodeName = desk.nodes.place(pod, uidOf(claim));
+  if (nodeName !== null) return void desk.client.patch(pod, { spec: { nodeName } });
+  const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: noRoom }];
+  if (list(pod, 'status', 'conditions').length === 0)
+    desk.client.patch(pod, { status: { phase: 'Pending', conditions } }, 'status');
+}
+
+function isOnLostNode(desk: Desk, pod: Json): boolean {
+  return desk.nodes.isLost(text(pod, 'spec', 'nodeName'));
 }
 
 function statusOf(desk: Desk, pod: Json, running: Running): Json {
@@ -224,7 +230,7 @@ function round(desk: Desk, key: string): void {
     if (pod !== null) desk.queue.nudge(key);
     return;
   }
-  if (pod === null || desk.lost.has(key)) return;
+  if (pod === null || isOnLostNode(desk, pod)) return;
   if (isDeleting(pod)) {
     if (known !== undefined) end(desk, key, known);
     else desk.client.remove(pod, { gracePeriodSeconds: 0 });
@@ -240,7 +246,7 @@ function round(desk: Desk, key: string): void {
 /** What the node controller does for a pod whose node has been silent: first it says so, later it evicts. */
 function missed(desk: Desk, key: string, evict: boolean): void {
   const pod = desk.client.get('Pod', ...keyParts(key));
-  if (pod === null || !desk.lost.has(key)) return;
+  if (pod === null || !isOnLostNode(desk, pod)) return;
   if (evict) return desk.client.remove(pod);
   const conditions = list(pod, 'status', 'conditions').map((each) =>
     text(each, 'type') === 'Ready' ? { ...at(each), status: 'False', reason: 'NodeNotReady' } : each,
@@ -250,29 +256,32 @@ function missed(desk: Desk, key: string, evict: boolean): void {
 }
 
 /** The node is back: it starts what it had, and lets go of what was evicted meanwhile. */
-function found(desk: Desk, key: string): void {
-  desk.lost.delete(key);
-  const running = desk.running.get(key);
-  if (running === undefined) return;
+function found(desk: Desk, key: string, running: Running): void {
+  desk.queue.nudge(key);
+  if (desk.running.get(key) !== running) return;
   running.heldDown = false;
   running.restarts += 1;
   const pod = desk.client.get('Pod', ...keyParts(key));
   if (pod !== null && !isDeleting(pod) && !running.stopping) startContainer(desk, key, running);
-  desk.queue.nudge(key);
 }
 
 function loseNode(desk: Desk, keys: readonly string[], downMs: number): void {
   const { schedule } = desk.habitat;
   for (const key of keys) {
     const running = desk.running.get(key);
+    const node = text(desk.client.get('Pod', ...keyParts(key)), 'spec', 'nodeName');
     if (running === undefined) continue;
-    desk.lost.add(key);
+    desk.nodes.lose(node);
     running.member?.kill();
     running.member = null;
     running.heldDown = true;
     schedule.after(nodeGraceMs, () => missed(desk, key, false));
     schedule.after(nodeGraceMs + evictionMs, () => missed(desk, key, true));
-    schedule.after(downMs, () => found(desk, key));
+    if (downMs === Infinity) continue;
+    schedule.after(downMs, () => {
+      desk.nodes.find(node);
+      found(desk, key, running);
+    });
   }
 }
 
@@ -325,7 +334,7 @@ export function runKubelets(habitat: Habitat): Kubelets {
     running: new Map(),
     volumes: new Map(),
     cut: new Set(),
-    lost: new Set(),
+    nodes: makeNodes(),
     listeners,
     roles: () => {
       for (const listener of listeners) listener();
@@ -342,7 +351,10 @@ export function runKubelets(habitat: Habitat): Kubelets {
     if (kind.kind === 'Pod') desk.queue.nudge(`${namespace}/${nameOf(object)}`);
     if (kind.kind === 'PersistentVolumeClaim' && type !== 'DELETED')
       desk.queue.nudge(`${namespace}/${nameOf(object).replace(/^[^-]+-/, '')}`);
-    if (kind.kind === 'PersistentVolumeClaim' && type === 'DELETED') desk.volumes.delete(uidOf(object));
+    if (kind.kind === 'PersistentVolumeClaim' && type === 'DELETED') {
+      desk.volumes.delete(uidOf(object));
+      desk.nodes.forget(uidOf(object));
+    }
     if (kind.kind === 'PersistentVolumeClaim' && before !== null) madeRoom(desk, object, before);
     if (kind.kind === 'Endpoints' || kind.kind === 'ConfigMap') wakeScope(desk, kind.kind, object);
   });

@@ -1,6 +1,7 @@
 /**
  * G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. But for pods made from
- * another template than the StatefulSet's: those are made anew, one at a time.
+ * another template than the StatefulSet's: those are made anew, one at a time. And but for claim and pod of a member that
+ * somebody gave up as lost (G3 says when).
  */
 import { annotations, labels } from '#machines/shared/names.ts';
 import { at, text } from '../json.ts';
@@ -8,6 +9,7 @@ import { isDeleting } from '../controllers/client.ts';
 import { addressed } from '../api/places.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { isReady } from '../patroni/report.ts';
+import { isGivenUp, memberOfClaim } from './lost.ts';
 import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
 
@@ -18,6 +20,7 @@ function templateOf(object: unknown): string {
 /** A pod may go when it runs another template, and nobody else is missing unless it is missing itself. */
 function rolled(world: World, pod: unknown, tell: (because: string) => void): void {
   const cluster = text(pod, 'metadata', 'labels', labels.cluster);
+  if (isGivenUp(world, namespaceOf(pod), nameOf(pod))) return;
   const set = world.user.get('StatefulSet', namespaceOf(pod), cluster);
   if (templateOf(pod) === templateOf(at(set, 'spec', 'template')))
     tell(`Pod ${nameOf(pod)} was deleted though it runs the template of its StatefulSet`);
@@ -41,7 +44,10 @@ export const g1: Invariant = {
       const cluster = world.user.get('PostgresCluster', namespace, name);
       const uid = text(reply.body, 'metadata', 'labels', labels.clusterUid);
       if (place?.kind.kind === 'Pod') return rolled(world, reply.body, tell);
-      if (cluster === null || isDeleting(cluster) || (uid !== '' && uid !== uidOf(cluster))) return;
+      const isLost =
+        place?.kind.kind === 'PersistentVolumeClaim' &&
+        isGivenUp(world, namespace, memberOfClaim(name, nameOf(reply.body)));
+      if (isLost || cluster === null || isDeleting(cluster) || (uid !== '' && uid !== uidOf(cluster))) return;
       tell(`${request.path} was deleted while PostgresCluster ${namespace}/${name} is wanted`);
     },
   }),

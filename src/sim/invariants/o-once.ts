@@ -1,13 +1,14 @@
 /**
- * O: what is asked for once is done at most once: no member restarts or is copied anew more often, and no leader hands over
- * more often, than tokens were given. Handing over has other causes too, once the spec or a Secret was edited.
+ * O: what is asked for once is done at most once: no member restarts, is copied anew or replaced more often, and no leader
+ * hands over more often, than tokens were given. Handing over has other causes too, once the spec or a Secret was edited.
  */
-import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { labels, oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
 import { number, text } from '../json.ts';
-import { nameOf, namespaceOf } from '../api/store.ts';
+import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
+import { isDeleting } from '../controllers/client.ts';
 import type { Invariant } from './invariant.ts';
 
-const kinds: readonly OneShot[] = ['restart', 'reinit', 'switchover'];
+const kinds: readonly OneShot[] = ['restart', 'reinit', 'replace', 'switchover'];
 
 const secret = /^(.*?)-(?:credentials|credentials-inforce|app)$/;
 
@@ -19,6 +20,13 @@ export const once: Invariant = {
     const tokens = new Map<string, Set<string>>();
     const edited = new Set<string>();
     const deeds = new Map<string, number>();
+    const claims = new Set<string>();
+    const done = (key: string, cluster: string, deed: OneShot): void => {
+      const count = (deeds.get(key) ?? 0) + 1;
+      deeds.set(key, count);
+      const given = tokens.get(`${cluster} ${deed}`)?.size ?? 0;
+      if (count > given) tell(`${key} was done ${count} times, and asked for ${given} times`);
+    };
     world.api.store.onChange(({ kind, object, type }) => {
       const [, cluster] = secret.exec(nameOf(object)) ?? [];
       const isSecret = kind.kind === 'Secret' && cluster !== undefined;
@@ -36,12 +44,19 @@ export const once: Invariant = {
       const cluster = pod.replace(/-\d+$/, '');
       if (deed === 'pending restart') return;
       if (deed === 'switchover' && edited.has(cluster)) return;
-      const key = `${deed === 'switchover' ? cluster : pod} ${deed}`;
-      const count = (deeds.get(key) ?? 0) + 1;
-      deeds.set(key, count);
-      const given = tokens.get(`${cluster} ${deed}`)?.size ?? 0;
-      if (count > given) tell(`${key} was done ${count} times, and asked for ${given} times`);
+      done(`${deed === 'switchover' ? cluster : pod} ${deed}`, cluster, deed);
     });
-    return {};
+    return {
+      onHandled: ({ request, reply }) => {
+        const [, namespace = '', claim = ''] =
+          /\/namespaces\/([^/]+)\/persistentvolumeclaims\/([^/]+)$/.exec(request.path) ?? [];
+        const cluster = text(reply.body, 'metadata', 'labels', labels.cluster);
+        const object = world.user.get('PostgresCluster', namespace, cluster);
+        const isGone = object === null || isDeleting(object) || claims.has(uidOf(reply.body));
+        if (request.method !== 'DELETE' || reply.status !== 200 || claim === '' || isGone) return;
+        claims.add(uidOf(reply.body));
+        done(`${namespace}/${claim} replace`, `${namespace}/${cluster}`, 'replace');
+      },
+    };
   },
 };

@@ -79,10 +79,12 @@ function isWell({ known, deleting, bootstrapped, leader }: Choice): boolean {
 /** A request that is taken: its token is acknowledged, and since when members run is known. */
 function requestOf({ request }: Choice): Partial<Memory> {
   if (request === 'none') return {};
-  const member = request === 'reinit' ? `${name}-1` : null;
+  const member = request === 'reinit' || request === 'replace' ? `${name}-1` : null;
   const members = member === null ? [`${name}-0`, `${name}-1`] : [member];
   const started = Object.fromEntries(members.map((each) => [each, '1']));
-  const taken = { kind: request, token: 'once', member, leader: `${name}-0`, timeline: 1, members, started, done: [] };
+  const lost = request === 'replace' ? { lost: { claim: null, pod: `Pod-${name}-1`, confirmed: true } } : {};
+  const asked = { kind: request, token: 'once', member, leader: `${name}-0`, timeline: 1, members };
+  const taken = { ...asked, started, done: [], ...lost };
   return { request: taken, published: { textHash: '', urgentHash: '', at: 0, handled: { [request]: 'once' } } };
 }
 

@@ -18,7 +18,7 @@ it('are what running clusters bear', () => {
   expect(constants).toEqual({
     apiGroup: 'postgres.example.com',
     apiVersion: 'postgres.example.com/v1alpha1',
-    oneShots: ['reload', 'restart', 'switchover', 'reinit', 'rotate-credentials'],
+    oneShots: ['reload', 'restart', 'switchover', 'reinit', 'replace', 'rotate-credentials'],
     finalizer: 'postgres.example.com/finalizer',
     dcsFinalizer: 'postgres.example.com/dcs',
     fieldManagers: {
