@@ -12,7 +12,13 @@ import type { Facts } from './facts.ts';
 import { allWarnings } from './tables/warnings.ts';
 import type { View } from './view.ts';
 import { isObserving } from './tables/permission.ts';
-import { remainingObjects, unmarkedObjects, unseenObjects, unstrippedObjects } from './tables/deletion.ts';
+import {
+  remainingObjects,
+  unansweredEffects,
+  unmarkedObjects,
+  unseenObjects,
+  unstrippedObjects,
+} from './tables/deletion.ts';
 
 /** Asks `question` only on a whole picture. */
 export function ifKnown(facts: Facts, question: () => Answer): Answer {
@@ -225,18 +231,24 @@ export function podsGone({ facts }: View): Answer {
   });
 }
 
-/** What has to go is gone, and what is kept is marked. */
+/** Told when all else is done: what a decision is about to send is not in the facts that it judges. */
+function unansweredWords(facts: Facts): string[] {
+  return unansweredEffects(facts).map((key) => `${key} was sent and has no answer yet`);
+}
+
+/** What has to go is gone, what is kept is marked, and nothing is under way. */
 export function objectsCleared({ facts }: View): Answer {
   return ifKnown(facts, () => {
     const left = remainingObjects(facts);
     const unmarked = unmarkedObjects(facts);
     const unseen = unseenObjects(facts);
-    const done = left.length === 0 && unmarked.length === 0 && unseen.length === 0;
     const words = [
       ...left.map((key) => `${key} has to go`),
       ...unmarked.map((key) => `${key} has to be marked`),
       ...unseen.map((key) => `${key} was created and has not been seen yet`),
     ];
+    if (words.length === 0) words.push(...unansweredWords(facts));
+    const done = words.length === 0;
     return whether(done, done ? 'nothing is left but what is kept' : words.join(', '), {
       left: left.length,
       unmarked: unmarked.length,
@@ -249,13 +261,10 @@ export function objectsCleared({ facts }: View): Answer {
 export function marksStripped({ facts }: View): Answer {
   return ifKnown(facts, () => {
     const left = [...unstrippedObjects(facts), ...unseenObjects(facts)];
-    return whether(
-      left.length === 0,
-      left.length === 0 ? 'no mark of ours is left' : `marks are left on ${left.join(', ')}`,
-      {
-        left: left.length,
-      },
-    );
+    const words = left.length > 0 ? [`marks are left on ${left.join(', ')}`] : unansweredWords(facts);
+    return whether(words.length === 0, words.length === 0 ? 'no mark of ours is left' : words.join(', '), {
+      left: left.length,
+    });
   });
 }
 

@@ -76,6 +76,17 @@ export function unseenObjects({ world, memory }: Facts): readonly string[] {
   return [...new Set(all)].filter((key) => isUnseen(world, key)).sort();
 }
 
+/**
+ * Keys of what is under way and has no outcome yet; status and Events apart, which may end with the cluster. A watch may tell
+ * that an object is gone before the answer to its deletion is here, and once the cluster is gone nobody writes that down.
+ */
+export function unansweredEffects({ memory }: Facts): readonly string[] {
+  return Object.entries(memory.open)
+    .filter(([, { target }]) => target.kind !== 'PostgresCluster' && target.kind !== 'Event')
+    .map(([key]) => key)
+    .sort();
+}
+
 /** Keys of objects that have to go before the finalizer is released. */
 export function remainingObjects(facts: Facts): readonly string[] {
   return ourObjects(facts)
