@@ -4,6 +4,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** Programs of Kubernetes collect garbage at eight times what is in use: a third less time, where memory is plenty. */
+const programEnvironment = { ...process.env, GOGC: '800' };
+
 /** Output of a program. @throws with its error output when it fails */
 export function run(
   command: string,
@@ -55,7 +58,12 @@ export function startDaemon(dir: string, name: string, command: readonly string[
   mkdirSync(join(dir, 'log'), { recursive: true });
   const log = openSync(join(dir, 'log', `${name}.log`), 'a');
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(program, args, {
+    cwd: dir,
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: programEnvironment,
+  });
   child.on('error', () => undefined);
   child.unref();
   closeSync(log);
@@ -66,7 +74,11 @@ export function startDaemon(dir: string, name: string, command: readonly string[
 export function startChild(dir: string, name: string, command: readonly string[]): ChildProcess {
   mkdirSync(join(dir, 'log'), { recursive: true });
   const log = openSync(join(dir, 'log', `${name}.log`), 'a');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], { cwd: dir, stdio: ['ignore', log, log] });
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
+    cwd: dir,
+    stdio: ['ignore', log, log],
+    env: programEnvironment,
+  });
   closeSync(log);
   return child;
 }

@@ -7,13 +7,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer } from '#src/kube/request.ts';
+import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { openApiSchema, type Schema } from '#test/crds/schema.ts';
 import { commitTurn, sliceOf } from '#test/support/slice.ts';
 import { casesOf, placed, shown, type Case } from '#test/support/bad-values.ts';
 import { describeChange } from '#test/support/audit-join.ts';
 import { accepted, cluster, clustersOf, type Clusters, type Json } from './api-world.ts';
-import { operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
+import { noStatusDue, operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
 
 const golden = new URL('../golden/bad-input/', import.meta.url).pathname;
 const base: Schema = { version: '17', replicas: 2, dcs: 'Endpoints', storage: { size: '1Gi' } };
@@ -50,6 +51,7 @@ interface Status {
 }
 
 let world: LineWorld;
+let operator: Operator;
 let api: Clusters;
 const schema = (openApiSchema().properties['spec'] ?? {}) as Schema;
 const field = process.env['FIELD'];
@@ -243,7 +245,7 @@ function compareGolden(field: string, rows: readonly Tried[]): void {
 
 beforeAll(async () => {
   world = await startLineWorld('bad-input');
-  await world.operator('journal.db');
+  operator = await world.operator('journal.db');
   api = clustersOf(world.api.kube);
 });
 
@@ -295,6 +297,8 @@ describe(`${values.length} values at ${new Set(values.map(({ path }) => path)).s
   });
 
   it('leave nothing behind that is written again: ten resyncs, no change', { timeout: 120_000 }, async () => {
+    // What changes in words alone is told later than two looks take.
+    await noStatusDue(operator);
     const before = await quiet();
     for (let round = 0; round < 10; round += 1) {
       // A touched object is looked at anew, with everything around it.

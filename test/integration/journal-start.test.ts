@@ -72,6 +72,16 @@ async function allRunning(): Promise<boolean> {
   return names.every((name) => now.get(name) === 'Running');
 }
 
+/** Place in the journal that the status of each cluster names. */
+async function places(): Promise<ReadonlyMap<string, string>> {
+  return new Map(
+    [...(await clusters(world.api))].map(([name, item]) => [
+      name,
+      JSON.stringify((item['status'] as { readonly journal?: unknown } | undefined)?.journal),
+    ]),
+  );
+}
+
 async function metric(name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${operator.http.httpPort}/metrics`)).text();
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
@@ -155,10 +165,7 @@ describe('a start over', () => {
     copyTo(`${world.api.dir}/older`);
     await work();
     // A status names a place that the copy has not reached.
-    const status = async (): Promise<string> =>
-      JSON.stringify(
-        ((await clusters(world.api)).get('a')?.['status'] as { readonly journal: unknown } | undefined)?.journal,
-      );
+    const status = async (): Promise<string | undefined> => (await places()).get('a');
     const before = await status();
     const set = (params: string): Promise<string> =>
       world.api.kubectl([
@@ -182,13 +189,20 @@ describe('a start over', () => {
     await noStatusDue(operator);
     await stop();
     copyTo(`${world.api.dir}/earlier`);
-    // Nothing is done in the term that the copy misses: a status written in it would tell more, and says another sentence.
+    const before = await places();
     await start();
     await stop();
+    // A slow machine makes a probe late, and a status of the missing term may say so: it then tells more than the Lease does.
+    const after = await places();
+    const sentences = names.map((name) =>
+      before.get(name) === after.get(name)
+        ? 'led term'
+        : 'status names a place in a journal that this one does not hold',
+    );
     putBack(`${world.api.dir}/earlier`);
     expect(await start()).toEqual([]);
-    expect(gaps()).toHaveLength(names.length);
-    expect(gaps()[0]).toContain('led term');
+    const told = [...gaps()].sort();
+    expect(told).toEqual(sentences.sort().map((sentence) => expect.stringContaining(sentence) as string));
   });
 
   it('the journal of another installation holds nothing of these clusters', async () => {

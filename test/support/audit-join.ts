@@ -3,7 +3,7 @@
  * asked for is exactly one intent that was durable before it, of the term in force; each intent has its outcome, and one
  * that says the API server answered is found in the log. What is exempt has a name and is counted.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { fieldManagers } from '#machines/shared/names.ts';
 import type { Outcome } from '#machines/cluster/observations.ts';
 import { decodeBody } from '#src/decision/codec.ts';
@@ -69,17 +69,48 @@ export interface Join {
   readonly exempt: Readonly<Record<string, number>>;
 }
 
+interface ReadLog {
+  readonly inode: number;
+  /** Bytes and lines that have been read: up to here the log does not change. */
+  readonly bytes: number;
+  readonly lines: number;
+  readonly told: readonly { readonly line: number; readonly event: AuditEvent }[];
+}
+
+/** What has been read of each log: those that wait look at it ten times a second, and it grows to many megabytes. */
+const read = new Map<string, ReadLog>();
+
+/** The whole lines of a file from a place on. */
+function linesAfter(file: string, bytes: number): { readonly lines: readonly string[]; readonly bytes: number } {
+  const descriptor = openSync(file, 'r');
+  const buffer = Buffer.alloc(fstatSync(descriptor).size - bytes);
+  readSync(descriptor, buffer, 0, buffer.length, bytes);
+  closeSync(descriptor);
+  const end = buffer.lastIndexOf('\n') + 1;
+  return { lines: end === 0 ? [] : buffer.toString('utf8', 0, end - 1).split('\n'), bytes: bytes + end };
+}
+
+function readOn(file: string): ReadLog {
+  const { ino, size } = statSync(file);
+  const before = read.get(file);
+  const from = before?.inode === ino && before.bytes <= size ? before : { bytes: 0, lines: 0, told: [] };
+  const { lines, bytes } = linesAfter(file, from.bytes);
+  const told = lines
+    .map((text, index) => ({ text, line: from.lines + index }))
+    .filter(({ text }) => text.includes(operatorAccount))
+    .map(({ text, line }) => ({ line, event: JSON.parse(text) as AuditEvent }))
+    // What is long in coming, a command in a pod, is told of twice: when it starts, and when it has ended.
+    .filter(({ event }) => event.user.username === operatorAccount && event.stage !== 'ResponseStarted');
+  const after = { inode: ino, bytes, lines: from.lines + lines.length, told: [...from.told, ...told] };
+  read.set(file, after);
+  return after;
+}
+
 /** Everything the operator's account asked for, in the order of the log; lists and watches are not in it. */
 export function operatorEvents(auditLog: string, fromLine = 0): readonly AuditEvent[] {
-  return (
-    readFileSync(auditLog, 'utf8')
-      .split('\n')
-      .slice(fromLine)
-      .filter((line) => line.includes(operatorAccount))
-      .map((line) => JSON.parse(line) as AuditEvent)
-      // What is long in coming, a command in a pod, is told of twice: when it starts, and when it has ended.
-      .filter(({ user, stage }) => user.username === operatorAccount && stage !== 'ResponseStarted')
-  );
+  return readOn(auditLog)
+    .told.filter(({ line }) => line >= fromLine)
+    .map(({ event }) => event);
 }
 
 /** A command in a pod is asked for with GET, and changes something nevertheless. */
