@@ -5,14 +5,6 @@ import { buildId } from './build-id.ts';
 import { startOperator } from './operator/operator.ts';
 import { systemPorts } from './system-ports.ts';
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 22 || (major === 22 && minor < 19)) {
-  process.stderr.write(
-    `Node ${process.versions.node} is too old: 22.19 or later is needed. Run it with 'npm run operator'.\n`,
-  );
-  process.exit(1);
-}
-
 /** Exit codes: 0 stopped, 1 could not start, 3 going on would have been wrong. */
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env);

@@ -68,6 +68,18 @@ export async function inspectPageTexts(): Promise<string> {
   });
 }
 
+/**
+ * First lines of a program. An older Node has another binary interface: it would die in the native part of better-sqlite3
+ * by a signal, without a word. Its own syntax is the oldest there is, so that any Node can say so.
+ */
+const opening = `#!/usr/bin/env node
+(function () {
+  var is = process.versions.node.split('.').map(Number);
+  if (is[0] > 22 || (is[0] === 22 && is[1] >= 19)) return;
+  console.error('Node ' + process.versions.node + ' is too old: 22.19 or later is needed. ' + process.execPath + ' was found first; install a newer one, or name it: /path/to/node ' + process.argv[1]);
+  process.exit(64);
+})();`;
+
 /** Bundles a program that runs on Node alone, with the native part of better-sqlite3 beside it. */
 export async function programBundle(entry: string, out: string, buildName: string): Promise<void> {
   await build({
@@ -86,7 +98,7 @@ export async function programBundle(entry: string, out: string, buildName: strin
       'import.meta.url': '"file:///app/"',
       'import.meta.main': 'false',
     },
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: opening },
   });
 }
 

@@ -166,3 +166,16 @@ describe.each(Object.entries(files).map(([file, expected], index) => ({ file, ex
     expect(standing()).toEqual(before);
   });
 });
+
+describe('pgc under a Node that is too old', () => {
+  it('says so, and does not die by a signal in what was built for another one', async () => {
+    writeFileSync(join(dir, 'old.cjs'), "Object.defineProperty(process.versions, 'node', { value: '20.11.1' });\n");
+    const { code, said } = await new Promise<Ended>((resolve) => {
+      execFile(process.execPath, ['--require', join(dir, 'old.cjs'), program, 'top'], (error, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, said: `${stdout}${stderr}` }),
+      );
+    });
+    expect(code).toBe(64);
+    expect(said).toMatch(/^Node 20\.11\.1 is too old: 22\.19 or later is needed\./);
+  });
+});
