@@ -25,7 +25,7 @@ import { objectKey } from './intents.ts';
 import { podOf, runs } from './members.ts';
 import { onGuard } from './undone.ts';
 import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
-import type { ClusterObservation, Outcome } from './observations.ts';
+import type { ClusterObservation, ObjectProjection, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
 import { confirmedRequest } from './tables/replacement.ts';
 import { requestAfter } from './tables/requests.ts';
@@ -135,6 +135,10 @@ function released(facts: Facts): Facts {
   return { ...facts, world: { ...facts.world, cluster: { ...cluster, seen: { ...cluster.seen, finalizers } } } };
 }
 
+function pathsOf(foreign: ObjectProjection['foreign']): string {
+  return JSON.stringify(foreign.map(({ path }) => path).sort());
+}
+
 /** What was applied and not been shown yet is neither made nor put right again meanwhile. */
 function awaitingSight(
   facts: Facts,
@@ -147,7 +151,9 @@ function awaitingSight(
   const seen = facts.world.objects[objectKey(intent.target)]?.object;
   if (seen === undefined || seen.uid !== outcome.uid)
     return armed(timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
-  if (seen.ownedHash === outcome.ownedHash) return timers;
+  // What is taken away beside our fields leaves ours as they were.
+  const isShown = seen.ownedHash === outcome.ownedHash && pathsOf(seen.foreign) === pathsOf(outcome.foreign);
+  if (isShown) return timers;
   return shownSoon(timers, key, at);
 }
 
