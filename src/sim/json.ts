@@ -8,13 +8,14 @@ export function isJson(value: unknown): value is Json {
 
 /** The object at a path of keys; empty where there is none. */
 export function at(value: unknown, ...keys: readonly string[]): Json {
-  let here: unknown = value;
-  for (const key of keys) here = isJson(here) ? here[key] : undefined;
-  return isJson(here) ? here : {};
+  const found = valueOf(value, keys);
+  return isJson(found) ? found : {};
 }
 
 function valueOf(value: unknown, keys: readonly string[]): unknown {
-  return at(value, ...keys.slice(0, -1))[keys.at(-1) ?? ''];
+  let here: unknown = value;
+  for (const key of keys) here = isJson(here) ? here[key] : undefined;
+  return here;
 }
 
 /** The text at a path of keys; empty where there is none. */
@@ -62,15 +63,20 @@ export function same(one: unknown, other: unknown): boolean {
   return keys.length === Object.keys(other).length && keys.every((key) => key in other && same(one[key], other[key]));
 }
 
-/** JSON merge patch (RFC 7386). */
+/** JSON merge patch (RFC 7386). What stays as it was is the very same, the whole if nothing changes. */
 export function merged(value: unknown, patch: unknown): unknown {
-  if (!isJson(patch)) return patch;
-  const result: Record<string, unknown> = isJson(value) ? { ...value } : {};
-  for (const [key, change] of Object.entries(patch)) {
-    if (change === null) delete result[key];
-    else result[key] = merged(result[key], change);
+  if (!isJson(patch)) return same(value, patch) ? value : patch;
+  const before: Json = isJson(value) ? value : {};
+  let result: Record<string, unknown> | null = before === value ? null : {};
+  for (const key of Object.keys(patch)) {
+    const isThere = key in before;
+    const after = patch[key] === null ? undefined : merged(before[key], patch[key]);
+    if (after === undefined ? !isThere : isThere && after === before[key]) continue;
+    result ??= { ...before };
+    if (after === undefined) delete result[key];
+    else result[key] = after;
   }
-  return result;
+  return result ?? before;
 }
 
 /** JSON text with sorted keys: equal values are equal text. */

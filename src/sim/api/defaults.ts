@@ -68,8 +68,31 @@ function within(value: Json, key: string, change: (inside: unknown) => unknown):
   return after === value[key] ? value : { ...value, [key]: after };
 }
 
+/** Every item of a list changed; the very same list where none is. */
 function each(change: (item: Json) => Json): (items: unknown) => unknown {
-  return (items) => (Array.isArray(items) ? items.map((item) => change(at(item))) : items);
+  return (items) => {
+    if (!Array.isArray(items)) return items;
+    const after = items.map((item) => change(at(item)));
+    return after.some((item, index) => item !== items[index]) ? after : items;
+  };
+}
+
+/** The object with a field, the very same where it has it. */
+function having(object: Json, key: string, value: unknown): Json {
+  return object[key] === value ? object : { ...object, [key]: value };
+}
+
+/** A change of objects that never change themselves: made once for each. */
+function once(change: (object: Json) => Json): (object: Json) => Json {
+  const made = new WeakMap<Json, Json>();
+  return (object) => {
+    let after = made.get(object);
+    if (after === undefined) {
+      made.set(object, (after = change(object)));
+      made.set(after, after);
+    }
+    return after;
+  };
 }
 
 const probe = (value: unknown): Json =>
@@ -109,7 +132,7 @@ function volume(item: Json): Json {
   return ['secret', 'configMap', 'projected', 'downwardAPI'].reduce((here, key) => within(here, key, modes), item);
 }
 
-function podSpec(spec: Json): Json {
+const podSpec = once((spec: Json): Json => {
   const whole = over(spec, {
     restartPolicy: 'Always',
     dnsPolicy: 'ClusterFirst',
@@ -122,10 +145,10 @@ function podSpec(spec: Json): Json {
   const named = account === '' ? whole : over(whole, { serviceAccountName: account, serviceAccount: account });
   const contained = ['containers', 'initContainers'].reduce((here, key) => within(here, key, each(container)), named);
   return within(contained, 'volumes', each(volume));
-}
+});
 
-function statefulSet(object: Json): Json {
-  const spec = over(object['spec'], {
+const statefulSetSpec = once((stated: Json): Json => {
+  const spec = over(stated, {
     podManagementPolicy: 'OrderedReady',
     revisionHistoryLimit: 10,
     replicas: 1,
@@ -144,13 +167,21 @@ function statefulSet(object: Json): Json {
   const shaped = within({ ...spec, updateStrategy: over(strategy, rolling) }, 'template', (template) =>
     within(at(template), 'spec', (pod) => podSpec(at(pod))),
   );
-  return { ...object, spec: within(shaped, 'volumeClaimTemplates', claims) };
-}
+  return within(shaped, 'volumeClaimTemplates', claims);
+});
 
-function service(object: Json): Json {
-  const spec = over(object['spec'], { sessionAffinity: 'None', type: 'ClusterIP', internalTrafficPolicy: 'Cluster' });
+const serviceSpec = once((stated: Json): Json => {
+  const spec = over(stated, { sessionAffinity: 'None', type: 'ClusterIP', internalTrafficPolicy: 'Cluster' });
   const port = (item: Json): Json => over(item, { protocol: 'TCP', targetPort: item['port'] });
-  return { ...object, spec: within(spec, 'ports', each(port)) };
+  return within(spec, 'ports', each(port));
+});
+
+const boundSpec = once((stated: Json): Json => podSpec(over(stated, { enableServiceLinks: true })));
+const claimSpec = once((stated: Json): Json => over(stated, { volumeMode: 'Filesystem' }));
+
+/** The object with its specification shaped. */
+function specified(shape: (spec: Json) => Json): (object: Json) => Json {
+  return (object) => having(object, 'spec', shape(at(object['spec'])));
 }
 
 function subset(item: Json): Json {
@@ -171,10 +202,10 @@ function reported(object: Json): Json {
 }
 
 const shapes: Readonly<Record<string, (object: Json) => Json>> = {
-  StatefulSet: statefulSet,
-  Service: service,
-  Pod: (object) => reported({ ...object, spec: podSpec(over(object['spec'], { enableServiceLinks: true })) }),
-  PersistentVolumeClaim: (object) => reported({ ...object, spec: over(object['spec'], { volumeMode: 'Filesystem' }) }),
+  StatefulSet: specified(statefulSetSpec),
+  Service: specified(serviceSpec),
+  Pod: (object) => reported(specified(boundSpec)(object)),
+  PersistentVolumeClaim: (object) => reported(specified(claimSpec)(object)),
   Secret: (object) => {
     const { stringData, ...rest } = over(object, { type: 'Opaque' });
     if (!isJson(stringData)) return rest;
@@ -242,7 +273,7 @@ const givings: Readonly<Record<string, (object: Json, live: Json | null, address
       ...families({ ...at(object, 'spec'), clusterIP }),
       ...('ipFamilies' in before ? { ipFamilies: before['ipFamilies'], ipFamilyPolicy: before['ipFamilyPolicy'] } : {}),
     });
-    return { ...object, spec, status: over(object['status'], { loadBalancer: {} }) };
+    return having(having(object, 'spec', spec), 'status', over(object['status'], { loadBalancer: {} }));
   },
   PersistentVolumeClaim: (object, live) =>
     live === null

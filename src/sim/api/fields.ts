@@ -32,7 +32,19 @@ function mergeOf(kind: Kind, type: string, value: unknown): Merge | 'granular' {
   return Array.isArray(value) ? 'atomic' : 'granular';
 }
 
+/** Steps of items that never change, by the keys they are found by. */
+const steps = new WeakMap<readonly string[], WeakMap<object, string>>();
+
 function keyStep(item: unknown, keys: readonly string[]): string {
+  if (typeof item !== 'object' || item === null) return spelledStep(item, keys);
+  let known = steps.get(keys);
+  if (known === undefined) steps.set(keys, (known = new WeakMap()));
+  let step = known.get(item);
+  if (step === undefined) known.set(item, (step = spelledStep(item, keys)));
+  return step;
+}
+
+function spelledStep(item: unknown, keys: readonly string[]): string {
   const named = [...keys].sort().flatMap((key): [string, unknown][] => {
     const value = at(item)[key] ?? (key === 'protocol' ? 'TCP' : undefined);
     return value === undefined ? [] : [[key, value]];
@@ -99,10 +111,22 @@ function isNothing(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
+/** Fields of a map that is on both sides. */
+function compareMaps(into: Comparing, before: Json, after: Json, path: FieldPath, type: string): void {
+  const below = (key: string): void => {
+    const [one, other] = [before[key], after[key]];
+    if (one !== other) compare(into, one, other, joined(path, `f:${key}`), type === '' ? key : `${type}.${key}`);
+  };
+  for (const key of Object.keys(after)) below(key);
+  for (const key of Object.keys(before)) if (!(key in after)) below(key);
+}
+
 /** Fields of both sides of one place; most of an object is one and the same on both, and is not looked into. */
 function compare(into: Comparing, before: unknown, after: unknown, path: FieldPath, type: string): void {
   if (before === after || unowned.has(type)) return;
   const merge = mergeOf(into.kind, type, before ?? after);
+  if (merge !== 'atomic' && isJson(before) && isJson(after) && !(isNothing(before) && isNothing(after)))
+    return compareMaps(into, before, after, path, type);
   const [old, now] = [childrenOf(before, merge), childrenOf(after, merge)];
   const isEmpty = isNothing(before) && isNothing(after);
   if ((!isNothing(before) && old === null) || (!isNothing(after) && now === null) || isEmpty) {
@@ -139,8 +163,19 @@ function spelled({ children, isMember }: Node): Json {
   return Object.fromEntries(isMember && below.length > 0 ? [['.', {}], ...below] : below);
 }
 
+/** Sets that were spelled before: most writes leave the set of most managers as it is. */
+const known = new WeakMap<ReadonlySet<FieldPath>, Json>();
+
 /** The set as `fieldsV1`. */
-export function nested(paths: Iterable<FieldPath>): Json {
+export function nested(paths: ReadonlySet<FieldPath>): Json {
+  const before = known.get(paths);
+  if (before !== undefined) return before;
+  const made = nestedAnew(paths);
+  known.set(paths, made);
+  return made;
+}
+
+function nestedAnew(paths: ReadonlySet<FieldPath>): Json {
   const root: Node = { children: new Map(), isMember: false };
   for (const path of [...paths].sort()) {
     let here = root;
@@ -196,21 +231,32 @@ function mergedItems({ live, wanted, stepOf, merge }: Lists): readonly unknown[]
   return out;
 }
 
-/** `live` with everything that `wanted` states. */
+function unlessSame(live: readonly unknown[], items: readonly unknown[]): readonly unknown[] {
+  return items.length === live.length && items.every((item, index) => item === live[index]) ? live : items;
+}
+
+/** `live` with everything that `wanted` states; what stays as it was is the very same. */
 export function mergedInto(kind: Kind, live: unknown, wanted: unknown, type = ''): unknown {
   const merge = mergeOf(kind, type, wanted);
   if (Array.isArray(live) && Array.isArray(wanted) && merge === 'set')
-    return mergedItems({ live, wanted, stepOf: JSON.stringify, merge: (_, item) => item });
+    return unlessSame(live, mergedItems({ live, wanted, stepOf: JSON.stringify, merge: (item) => item }));
   if (Array.isArray(live) && Array.isArray(wanted) && typeof merge !== 'string')
-    return mergedItems({
+    return unlessSame(
       live,
-      wanted,
-      stepOf: (item) => keyStep(item, merge),
-      merge: (item, change) => mergedInto(kind, item, change, `${type}[]`),
-    });
-  if (!isJson(live) || !isJson(wanted) || merge !== 'granular') return wanted;
-  const result: Record<string, unknown> = { ...live };
-  for (const [key, value] of Object.entries(wanted))
-    result[key] = mergedInto(kind, live[key], value, type === '' ? key : `${type}.${key}`);
-  return result;
+      mergedItems({
+        live,
+        wanted,
+        stepOf: (item) => keyStep(item, merge),
+        merge: (item, change) => mergedInto(kind, item, change, `${type}[]`),
+      }),
+    );
+  if (!isJson(live) || !isJson(wanted) || merge !== 'granular') return same(live, wanted) ? live : wanted;
+  let result: Record<string, unknown> | null = null;
+  for (const key of Object.keys(wanted)) {
+    const after = mergedInto(kind, live[key], wanted[key], type === '' ? key : `${type}.${key}`);
+    if (key in live && after === live[key]) continue;
+    result ??= { ...live };
+    result[key] = after;
+  }
+  return result ?? live;
 }

@@ -54,10 +54,17 @@ function withWriter(managers: readonly Manager[], writer: Manager): readonly Man
   return [...others, writer].filter(({ fields }) => fields.size > 0).sort(byKey);
 }
 
+function overlaps(fields: ReadonlySet<FieldPath>, taken: ReadonlySet<FieldPath>): boolean {
+  for (const path of taken) if (fields.has(path)) return true;
+  return false;
+}
+
 function less(managers: readonly Manager[], taken: ReadonlySet<FieldPath>): readonly Manager[] {
+  if (taken.size === 0) return managers;
   return managers.map((manager) => {
+    if (!overlaps(manager.fields, taken)) return manager;
     const left = [...manager.fields].filter((path) => !taken.has(path));
-    return left.length === manager.fields.size ? manager : { ...manager, fields: new Set(left) };
+    return { ...manager, fields: new Set(left) };
   });
 }
 
@@ -117,7 +124,8 @@ export function update(kind: Kind, live: Managed | null, next: unknown, writing:
     new Set([...changed, ...removed]),
   );
   const before = managers.filter((each) => isSame(each, writing));
-  const fields = new Set([...[...mine].filter((path) => !removed.has(path)), ...changed]);
+  const isMine = !overlaps(mine, removed) && [...changed].every((path) => mine.has(path));
+  const fields = isMine ? mine : new Set([...[...mine].filter((path) => !removed.has(path)), ...changed]);
   return withWriter([...others, ...before], { ...writing, fields });
 }
 

@@ -60,6 +60,8 @@ function keyOf(namespace: string, name: string): string {
 /** An empty store. */
 export function makeStore(): Store {
   const kinds = new Map<string, Map<string, Entry>>();
+  /** Entries in the order of their keys, by kind, until one of the kind is written. */
+  const ordered = new Map<string, readonly Entry[]>();
   const listeners: ((change: Change) => void)[] = [];
   let changes: Change[] = [];
   let compacted = 0;
@@ -70,6 +72,14 @@ export function makeStore(): Store {
     kinds.set(kind.kind, entries);
     return entries;
   };
+
+  function orderedOf(kind: Kind): readonly Entry[] {
+    const known = ordered.get(kind.kind);
+    if (known !== undefined) return known;
+    const entries = [...of(kind)].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, entry]) => entry);
+    ordered.set(kind.kind, entries);
+    return entries;
+  }
 
   function versioned(object: Json): Json {
     version += 1;
@@ -85,21 +95,22 @@ export function makeStore(): Store {
 
   return {
     get: (kind, namespace, name) => of(kind).get(keyOf(namespace, name)) ?? null,
-    list: (kind, namespace) =>
-      [...of(kind)]
-        .filter(([, entry]) => namespace === null || namespaceOf(entry.object) === namespace)
-        .sort(([one], [other]) => (one < other ? -1 : 1))
-        .map(([, entry]) => entry),
+    list: (kind, namespace) => {
+      const all = orderedOf(kind);
+      return namespace === null ? all : all.filter(({ object }) => namespaceOf(object) === namespace);
+    },
     put: (entry) => {
       const { kind } = entry;
       const key = keyOf(namespaceOf(entry.object), nameOf(entry.object));
       const before = of(kind).get(key)?.object ?? null;
       const object = versioned(entry.object);
       of(kind).set(key, { ...entry, object });
+      ordered.delete(kind.kind);
       return tell({ type: before === null ? 'ADDED' : 'MODIFIED', kind, object, before });
     },
     remove: ({ kind, object: before }) => {
       of(kind).delete(keyOf(namespaceOf(before), nameOf(before)));
+      ordered.delete(kind.kind);
       return tell({ type: 'DELETED', kind, object: versioned(before), before });
     },
     version: () => version,
@@ -111,6 +122,7 @@ export function makeStore(): Store {
     rewind: (entries, to) => {
       const before = [...kinds.values()].flatMap((each) => [...each.values()]);
       kinds.clear();
+      ordered.clear();
       for (const entry of entries) of(entry.kind).set(keyOf(namespaceOf(entry.object), nameOf(entry.object)), entry);
       version = to;
       compacted = to;

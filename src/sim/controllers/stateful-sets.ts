@@ -7,8 +7,14 @@ import { clientOf, controllerOf, isDeleting, keyParts, makeQueue, type Client, t
 
 const delays = [20, 300] as const;
 
+/** Hashes of templates, which never change themselves. */
+const hashes = new WeakMap<Json, string>();
+
 function revisionOf(set: Json): string {
-  return `${nameOf(set)}-${sha256(stable(at(set, 'spec', 'template'))).slice(0, 10)}`;
+  const template = at(set, 'spec', 'template');
+  let hash = hashes.get(template);
+  if (hash === undefined) hashes.set(template, (hash = sha256(stable(template)).slice(0, 10)));
+  return `${nameOf(set)}-${hash}`;
 }
 
 function ordinalOf(set: Json, pod: Json): number | null {
