@@ -9,6 +9,7 @@
  * I3. One path, no parallel regions, no history states: a state is a string such as `Alive.Creating.joining`.
  */
 import { setup } from 'xstate';
+import { oncePerText } from '../shared/once.ts';
 import type { Signal } from './signals.ts';
 
 /** Each kind of step of a rollout, and the signal that says it is due. */
@@ -156,9 +157,9 @@ function isPhase(name: string | undefined): name is Phase {
  * The phase of a state path: `Alive.Creating.joining` → `Creating`, `Deleting.stopping` → `Deleting`.
  * @throws when the path names no phase, which only corrupt data can do
  */
-export function phaseOf(path: string): Phase {
+export const phaseOf: (path: string) => Phase = oncePerText((path) => {
   const [top, second] = path.split('.');
   const name = top === 'Alive' ? second : top;
   if (!isPhase(name)) throw new Error(`state path ${JSON.stringify(path)} names no phase of the cluster machine`);
   return name;
-}
+});

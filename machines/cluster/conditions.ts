@@ -20,7 +20,8 @@ import { allReplicasReady } from './procedures.ts';
 import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
 import { missingObjects, obstacles } from './objects.ts';
 import { noAnswer, notShown } from './outcomes.ts';
-import type { Problem } from './plan.ts';
+import type { Plan, Problem } from './plan.ts';
+import { objectsOf, recalled } from './recall.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
@@ -169,7 +170,7 @@ function storageReady({ facts }: View): Verdict {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
   const cluster = facts.world.cluster?.seen.name ?? '';
   const names = new Set(membersOf(facts).map((_, ordinal) => claimName(cluster, ordinal)));
-  const claims = Object.values(facts.world.objects).flatMap(({ object }) =>
+  const claims = objectsOf(facts).flatMap(({ object }) =>
     object.detail.type === 'PersistentVolumeClaim' && (asked === null || names.has(object.name))
       ? [{ name: object.name, detail: object.detail }]
       : [],
@@ -214,7 +215,7 @@ function standing(memory: Memory): readonly string[] {
 }
 
 function heldServices(facts: Facts): readonly string[] {
-  return Object.values(facts.world.objects)
+  return objectsOf(facts)
     .filter(({ object }) => object.kind === 'Service' && object.deleting && object.finalizers.includes(dcsFinalizer))
     .map(
       ({ object }) =>
@@ -259,7 +260,12 @@ function stuck({ facts }: View): Verdict {
 }
 
 /** All conditions of a View, without times. */
-export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Verdict>> {
+export function conditionsOf({ facts, state, plan, specProblems }: Assessed): Readonly<Record<ConditionType, Verdict>> {
+  return verdictsOn(facts, state, plan, specProblems);
+}
+
+const verdictsOn = recalled((facts, state: string, plan: Plan, specProblems: readonly Problem[]) => {
+  const view = { facts, state, plan, specProblems };
   return {
     Ready: ready(view),
     Progressing: progressing(view),
@@ -276,7 +282,7 @@ export function conditionsOf(view: Assessed): Readonly<Record<ConditionType, Ver
     JournalIntact: verdict('True', 'Recording', 'every decision is recorded before it takes effect'),
     Stuck: stuck(view),
   };
-}
+});
 
 function isSame(before: ConditionMemory | undefined, now: Verdict, observedGeneration: number): boolean {
   return (
@@ -303,6 +309,7 @@ export function withConditions(
   return Object.fromEntries(
     types.map(([type, now]) => {
       const before = memory.conditions[type];
+      if (before !== undefined && isSame(before, now, observedGeneration)) return [type, before];
       const since = before !== undefined && before.status === now.status ? before.since : at;
       return [type, { ...now, since, observedGeneration }];
     }),

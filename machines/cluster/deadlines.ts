@@ -19,7 +19,9 @@ import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
 import { isPatroniPaused } from './members.ts';
+import type { Plan } from './plan.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
+import { recalled } from './recall.ts';
 import { isHeldBack } from './tables/permission.ts';
 import { endingMember, goneTimer } from './tables/replacement.ts';
 import { rolloutStep } from './tables/rollout.ts';
@@ -62,8 +64,8 @@ function updating(view: View, deadlineMs: number): readonly Wanted[] {
   ];
 }
 
-function wanted(view: View): readonly Wanted[] {
-  const { facts, state } = view;
+const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] => {
+  const view = { facts, state, plan };
   const phase = phaseOf(state);
   const list: Wanted[] = [];
   const createMs = (facts.world.config?.createDeadlineSeconds ?? 600) * 1000;
@@ -100,7 +102,7 @@ function wanted(view: View): readonly Wanted[] {
     });
   if (goodNews(view)) list.push({ id: 'hold', delayMs: holdMs, because: 'good news must hold' });
   return list;
-}
+});
 
 function cleared(memory: Memory, keep: (id: string) => boolean): Memory {
   const timers = keptKeys(memory.timers, keep);
@@ -110,7 +112,7 @@ function cleared(memory: Memory, keep: (id: string) => boolean): Memory {
 
 /** Facts with the timers the state wants armed, and those it does not want cleared. */
 export function withTimers(view: View, at: number): Facts {
-  const list = wanted(view);
+  const list = wantedOn(view.facts, view.state, view.plan);
   const ids = new Set(list.map((timer) => timer.id));
   const memory = cleared(withoutOldWarnings(view.facts), (id) => !isStateTimer(id) || ids.has(id));
   const timers = list.reduce((all, timer) => {

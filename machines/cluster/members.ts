@@ -3,9 +3,9 @@
  * facts. The leader is read from Patroni's leader object, never from labels: after a crash two pods carry `master`.
  */
 import { leaderObject, podName, configObject } from '../shared/names.ts';
-import { oncePer } from '../shared/once.ts';
 import type { Facts, Warning } from './facts.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
+import { recalled } from './recall.ts';
 import { warningOf, warningWords } from './tables/warnings.ts';
 
 /** A replica further behind the leader than this is not ready; equals Patroni's maximum_lag_on_failover. */
@@ -90,7 +90,7 @@ export function isPatroniPaused(facts: Facts): boolean {
 }
 
 /** Who holds the leader key, and whether that member can be written to. */
-export const leaderOf: (facts: Facts) => Leader = oncePer((facts) => {
+export const leaderOf: (facts: Facts) => Leader = recalled((facts) => {
   const leader = leaderAmong(facts);
   if (leader.writable || !isPatroniPaused(facts)) return leader;
   return {
@@ -199,7 +199,7 @@ export function memberCalled(facts: Facts, name: string): Member {
 }
 
 /** All members the spec asks for, by ordinal, the missing ones too. */
-export const membersOf: (facts: Facts) => readonly Member[] = oncePer(allMembers);
+export const membersOf: (facts: Facts) => readonly Member[] = recalled(allMembers);
 
 function allMembers(facts: Facts): readonly Member[] {
   const cluster = clusterName(facts);

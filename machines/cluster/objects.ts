@@ -7,6 +7,7 @@ import type { Facts, ObjectFact } from './facts.ts';
 import { objectKey, type Difference } from './intents.ts';
 import type { ObjectProjection } from './observations.ts';
 import type { DesiredObject, Plan } from './plan.ts';
+import { objectsOf, recalled } from './recall.ts';
 
 /** Whose an object is, seen from this cluster. */
 export type Ownership =
@@ -66,12 +67,12 @@ export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
 }
 
 /** Desired objects that are neither seen nor known to have been created by us. */
-export function missingObjects(facts: Facts, plan: Plan): readonly DesiredObject[] {
-  return plan.objects.filter((desired) => {
+export const missingObjects: (facts: Facts, plan: Plan) => readonly DesiredObject[] = recalled((facts, plan: Plan) =>
+  plan.objects.filter((desired) => {
     const key = objectKey(desired.ref);
     return objectAt(facts, key) === null && facts.memory.expected[key] === undefined;
-  });
-}
+  }),
+);
 
 /** True when the object exists, or our own create was answered and the watch will show it. */
 export function existsOrCreated(facts: Facts, key: string): boolean {
@@ -79,14 +80,13 @@ export function existsOrCreated(facts: Facts, key: string): boolean {
 }
 
 /** True once anything of this cluster has been created: from then on its spec is held, not re-chosen. */
-export function anythingCreated(facts: Facts): boolean {
-  return (
+export const anythingCreated: (facts: Facts) => boolean = recalled(
+  (facts) =>
     Object.keys(facts.memory.expected).some((key) => !key.startsWith('PostgresCluster/')) ||
-    Object.values(facts.world.objects).some(
+    objectsOf(facts).some(
       (fact) => fact.object.kind !== 'Pod' && fact.object.labels[labels.clusterUid] === uidOf(facts),
-    )
-  );
-}
+    ),
+);
 
 /** How an object differs from what we applied. */
 export type Drift =
@@ -145,9 +145,14 @@ export function driftOf(facts: Facts, desired: DesiredObject): Drift {
   return { type: 'none' };
 }
 
+export interface Obstacle {
+  readonly key: string;
+  readonly because: string;
+}
+
 /** Objects at our names that stand in the way of creation, each with the reason. */
-export function obstacles(facts: Facts, plan: Plan): readonly { readonly key: string; readonly because: string }[] {
-  const found: { key: string; because: string }[] = [];
+export const obstacles: (facts: Facts, plan: Plan) => readonly Obstacle[] = recalled((facts, plan: Plan) => {
+  const found: Obstacle[] = [];
   for (const desired of plan.objects) {
     const key = objectKey(desired.ref);
     const object = objectAt(facts, key)?.object;
@@ -157,4 +162,4 @@ export function obstacles(facts: Facts, plan: Plan): readonly { readonly key: st
     else if (object.deleting && ownership.type !== 'ours') found.push({ key, because: 'it is still being deleted' });
   }
   return found;
-}
+});

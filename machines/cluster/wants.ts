@@ -12,7 +12,8 @@ import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf, podOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
-import type { DesiredObject } from './plan.ts';
+import type { DesiredObject, Plan } from './plan.ts';
+import { recalled } from './recall.ts';
 import { changedAgain } from './undone.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
@@ -39,11 +40,11 @@ function holdsFinalizer(facts: Facts): boolean {
 }
 
 /** Objects an earlier cluster of this name left to us. */
-function adoptions(view: View): readonly Intent[] {
-  return view.plan.objects.flatMap((desired): readonly Intent[] => {
-    const object = objectAt(view.facts, objectKey(desired.ref))?.object;
+const adoptions = recalled((facts, plan: Plan): readonly Intent[] =>
+  plan.objects.flatMap((desired): readonly Intent[] => {
+    const object = objectAt(facts, objectKey(desired.ref))?.object;
     if (object === undefined) return [];
-    const ownership = ownershipOf(view.facts, object);
+    const ownership = ownershipOf(facts, object);
     if (ownership.type !== 'retained' && ownership.type !== 'unclaimed') return [];
     return [
       {
@@ -53,12 +54,12 @@ function adoptions(view: View): readonly Intent[] {
         because: `${objectKey(desired.ref)} is left from an earlier cluster of this name`,
       },
     ];
-  });
-}
+  }),
+);
 
-function creations(view: View): readonly Intent[] {
-  return missingObjects(view.facts, view.plan)
-    .filter((desired) => desired.after.every((key) => existsOrCreated(view.facts, key)))
+function creations({ facts, plan }: View): readonly Intent[] {
+  return missingObjects(facts, plan)
+    .filter((desired) => desired.after.every((key) => existsOrCreated(facts, key)))
     .map((desired): Intent => ({
       type: desired.creation === 'C' ? 'CreateSecret' : 'CreateObject',
       target: desired.ref,
@@ -113,6 +114,12 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
         : [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
   }
 }
+
+const repairs = recalled((facts, plan: Plan): readonly Intent[] => {
+  // Once the deletion mark is there a leaf keeps the reference it has: taking it off would look like an orphaning.
+  const isLeaving = facts.world.cluster?.seen.deleting === true;
+  return plan.objects.filter((desired) => !(isLeaving && desired.leaf)).flatMap((desired) => repair(facts, desired));
+});
 
 function reads(facts: Facts): readonly Intent[] {
   return Object.entries(facts.memory.failures).flatMap(([key, failure]): readonly Intent[] => {
@@ -182,15 +189,12 @@ function alive(view: View): readonly Intent[] {
     ];
   }
   const paused = isPaused(facts);
-  // Once the deletion mark is there a leaf keeps the reference it has: taking it off would look like an orphaning.
-  const repairable = plan.objects.filter((desired) => !(cluster.deleting && desired.leaf));
-  const repairs = paused ? [] : repairable.flatMap((desired) => repair(facts, desired));
   return [
     ...reads(facts),
     ...warningReads(facts),
-    ...adoptions(view),
+    ...adoptions(facts, plan),
     ...creations(view),
-    ...repairs,
+    ...(paused ? [] : repairs(facts, plan)),
     ...database(view),
     ...(paused ? [] : [...passwords(view), ...procedureWants(view)]),
   ];
@@ -279,18 +283,23 @@ function isFree(facts: Facts, intent: Intent): boolean {
   return isSecondStep || (!failure.waiting && !failure.needsRead);
 }
 
+const due = recalled((facts, state: string, plan: Plan): readonly Intent[] => {
+  const view = { facts, state, plan };
+  return phaseOf(state) === 'Deleting' ? deleting(view) : alive(view);
+});
+
 /** In mode Observe only what changes nothing; but who is deleted is let go. */
-function permitted(view: View): readonly Intent[] {
-  if (phaseOf(view.state) === 'Deleting') return [...deleting(view), ...events(view.facts)];
-  const all = [...alive(view), ...events(view.facts)];
-  return isObserving(view.facts) ? all.filter(({ type }) => effectClasses[type] === 'R') : all;
+function permitted({ facts, state, plan }: View): readonly Intent[] {
+  const all = [...due(facts, state, plan), ...events(facts)];
+  const isFree = phaseOf(state) === 'Deleting' || !isObserving(facts);
+  return isFree ? all : all.filter(({ type }) => effectClasses[type] === 'R');
 }
 
 /** What mode Observe keeps back; nothing in mode Manage. */
 export function keptBack(view: View): readonly Intent[] {
   const { facts, state } = view;
   if (!isObserving(facts) || phaseOf(state) === 'Deleting' || knownFacts(facts).answer !== 'yes') return [];
-  return alive(view).filter(({ type }) => effectClasses[type] !== 'R');
+  return due(facts, state, view.plan).filter(({ type }) => effectClasses[type] !== 'R');
 }
 
 /**

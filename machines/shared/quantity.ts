@@ -1,5 +1,7 @@
 /** Owns: Kubernetes quantities as numbers: `10Gi`, `500m`, `1e3`. Binary and decimal suffixes of the API's grammar. */
 
+import { oncePerText } from './once.ts';
+
 const factors: Readonly<Record<string, number>> = {
   n: 1e-9,
   u: 1e-6,
@@ -25,9 +27,9 @@ const grammar = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E
  * The value of a quantity; NaN when the text is none.
  * @param text as in a manifest: `10Gi` gives 10737418240, `500m` gives 0.5
  */
-export function quantityBytes(text: string): number {
+export const quantityBytes: (text: string) => number = oncePerText((text) => {
   const parts = grammar.exec(text);
   if (parts === null) return Number.NaN;
   const [, digits = '', exponent = '', suffix = ''] = parts;
   return Number(digits + exponent) * (factors[suffix] ?? Number.NaN);
-}
+});

@@ -49,17 +49,20 @@ export function initialSnapshot(at: number): Snapshot {
   return { machine: 'cluster', state: initialState, facts: initialFacts(at) };
 }
 
+/** The same list each time: what was judged without a problem stands while it is the same. */
+const none: readonly Problem[] = [];
+
 function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   const seen = facts.world.cluster?.seen;
   const { accepted } = facts.memory;
   const { config } = facts.world;
-  if (seen === undefined || config === null) return [];
+  if (seen === undefined || config === null) return none;
   if (seen.misfits !== undefined) return seen.misfits;
   if (accepted === null) return builders.creation(seen.spec, config);
   const failed = facts.memory.failedRollout;
   if (failed !== null && failed.generation === seen.generation) return [failed.problem];
   return accepted.generation === seen.generation
-    ? []
+    ? none
     : builders.edit(accepted.spec, seen.spec, config, facts.memory.rolledOut?.spec ?? null);
 }
 

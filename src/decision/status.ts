@@ -4,14 +4,16 @@
  */
 import { isObject, sortedKeys } from '#machines/shared/json.ts';
 import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
-import { phaseOf } from '#machines/cluster/chart.ts';
+import { phaseOf, type Phase } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
 import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
 import { nextAction } from '#machines/cluster/next-action.ts';
-import type { Facts } from '#machines/cluster/facts.ts';
-import type { Json } from '#machines/cluster/plan.ts';
+import type { ConditionMemory, Facts } from '#machines/cluster/facts.ts';
+import type { Json, Plan, Problem } from '#machines/cluster/plan.ts';
+import { objectsOf, recalled } from '#machines/cluster/recall.ts';
 import { roleOf } from '#machines/cluster/tables/synchrony.ts';
 import { volumesOf } from '#machines/cluster/tables/volumes.ts';
+import { oncePer, oncePerText } from '#machines/shared/once.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { sha256 } from './hash.ts';
 import type { ApiRequest } from './record.ts';
@@ -24,14 +26,25 @@ export type StatusText = JsonObject;
 const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
 const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
 
-function withoutRiders(status: JsonObject): JsonObject {
-  const strip = (item: Json): Json =>
-    isObject(item) ? Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key))) : item;
-  return Object.fromEntries(
-    Object.entries(status)
-      .filter(([key, value]) => !rideAlong.has(key) && value !== null)
-      .map(([key, value]) => [key, Array.isArray(value) ? value.map(strip) : value]),
+/** Of one item of a list: most stand in many statuses, one after the other. */
+const itemText = oncePer((item: JsonObject) =>
+  JSON.stringify(sortedKeys(Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key))))),
+);
+
+function textOf(value: Json): string {
+  if (!Array.isArray(value)) return JSON.stringify(sortedKeys(value));
+  return `[${value.map((item: Json) => (isObject(item) ? itemText(item) : JSON.stringify(sortedKeys(item)))).join(',')}]`;
+}
+
+/** JSON with its keys in order. */
+function textWithoutRiders(status: JsonObject): string {
+  const kept = Object.entries(status).filter(([key, value]) => !rideAlong.has(key) && value !== null);
+  const texts = Object.fromEntries(
+    kept.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, value]) => [key, textOf(value)]),
   );
+  return `{${Object.entries(texts)
+    .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+    .join(',')}}`;
 }
 
 /**
@@ -39,27 +52,28 @@ function withoutRiders(status: JsonObject): JsonObject {
  * uses the same function on the status it reads, so a restart can see that nothing has changed.
  */
 export function statusTextHash(status: Json): string {
-  return sha256(JSON.stringify(sortedKeys(isObject(status) ? withoutRiders(status) : {})));
+  return sha256(isObject(status) ? textWithoutRiders(status) : '{}');
 }
 
 function time(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
 }
 
+const conditionText = oncePer((condition: ConditionMemory) =>
+  oncePerText((type): JsonObject => ({
+    type,
+    status: condition.status,
+    reason: condition.reason,
+    message: condition.message.slice(0, 4096),
+    observedGeneration: condition.observedGeneration,
+    lastTransitionTime: time(condition.since),
+  })),
+);
+
 function conditions(facts: Facts): Json {
   return conditionTypes.flatMap((type): Json[] => {
     const condition = facts.memory.conditions[type];
-    if (condition === undefined) return [];
-    return [
-      {
-        type,
-        status: condition.status,
-        reason: condition.reason,
-        message: condition.message.slice(0, 4096),
-        observedGeneration: condition.observedGeneration,
-        lastTransitionTime: time(condition.since),
-      },
-    ];
+    return condition === undefined ? [] : [conditionText(condition)(type)];
   });
 }
 
@@ -85,7 +99,7 @@ function members(facts: Facts): Json {
 /** The smallest real volume, but never more than was asked for, or the schema's rule would block status for ever. */
 function volumeSize(facts: Facts): string | null {
   const asked = facts.world.cluster?.seen.spec.storage.size ?? null;
-  const real = Object.values(facts.world.objects).flatMap(({ object }) =>
+  const real = objectsOf(facts).flatMap(({ object }) =>
     object.detail.type === 'PersistentVolumeClaim' && object.detail.capacity !== null ? [object.detail.capacity] : [],
   );
   if (asked === null || real.length === 0) return null;
@@ -99,8 +113,12 @@ function optional(fields: Readonly<Record<string, Json | null>>): JsonObject {
 }
 
 /** The status of a View in the CRD's field order, with the `$anchor` hole for the journal's head. */
-export function statusOf(view: Assessed): JsonObject {
-  const { facts } = view;
+export function statusOf({ facts, state, plan, specProblems }: Assessed): StatusText {
+  return statusOn(facts, state, plan, specProblems);
+}
+
+const statusOn = recalled((facts, state: string, plan: Plan, specProblems: readonly Problem[]): StatusText => {
+  const view = { facts, state, plan, specProblems };
   const { memory } = facts;
   const cluster = facts.world.cluster?.seen;
   const all = membersOf(facts);
@@ -110,7 +128,7 @@ export function statusOf(view: Assessed): JsonObject {
     reason: sentence(view).slice(0, 1024),
     ...optional({ nextAction: nextAction(view)?.slice(0, 1024) ?? null }),
     readyReplicas: all.filter((member) => member.ready).length,
-    replicas: Object.keys(facts.world.objects).filter((key) => key.startsWith('Pod/')).length,
+    replicas: objectsOf(facts).filter(({ object }) => object.kind === 'Pod').length,
     ...optional({ primaryPod: leader.writable ? leader.name : null }),
     replicaPods: all.filter((member) => member.ready && member.role === 'replica').map((member) => member.name),
     observedGeneration: cluster?.generation ?? 0,
@@ -131,7 +149,7 @@ export function statusOf(view: Assessed): JsonObject {
     selector: `${labels.cluster}=${cluster?.name ?? ''},${labels.component}=database`,
     journal: { $anchor: '' },
   };
-}
+});
 
 /** The status write: forced apply by the manager of status alone, with the uid as precondition. */
 export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
@@ -154,6 +172,9 @@ export function statusRequest(facts: Facts, status: JsonObject): ApiRequest {
   };
 }
 
+/** Few words, and mostly the same. */
+const wordsHash = oncePerText(sha256);
+
 /** While a cluster is made, what every new cluster passes through is no news: its phase tells, and the rest rides along. */
 const newsWhileMade: readonly ConditionType[] = ['ConfigurationValid', 'Paused', 'ReconcileFailing', 'Stuck'];
 
@@ -161,10 +182,13 @@ const newsWhileMade: readonly ConditionType[] = ['ConfigurationValid', 'Paused',
  * What must be published at once when it changes: phase, every condition's status, that an edit was seen (tools wait for
  * observedGeneration), and the tokens of what was asked for once. Reasons and counts may wait.
  */
-export function urgentHash(view: Assessed): string {
-  const { memory, world } = view.facts;
+export function urgentHash({ facts, state }: Assessed): string {
+  return urgentHashOn(facts, phaseOf(state));
+}
+
+const urgentHashOn = recalled((facts, phase: Phase): string => {
+  const { memory, world } = facts;
   const generation = String(world.cluster?.seen.generation ?? 0);
-  const phase = phaseOf(view.state);
   const isMade = phase !== 'Pending' && phase !== 'Creating';
   const parts = (isMade ? conditionTypes : newsWhileMade).map((type) => {
     const condition = memory.conditions[type];
@@ -173,5 +197,5 @@ export function urgentHash(view: Assessed): string {
   const tokens = oneShots.flatMap((kind) =>
     memory.handled[kind] === undefined ? [] : [`${kind}=${memory.handled[kind]}`],
   );
-  return sha256([phase, desiredMembers(view.facts), generation, ...parts, ...tokens].join('\n'));
-}
+  return wordsHash([phase, desiredMembers(facts), generation, ...parts, ...tokens].join('\n'));
+});

@@ -162,16 +162,23 @@ export function planOf(facts: Facts): Plan {
 
 const plansMax = 4096;
 
+interface KnownPlan {
+  /** What it rests on; mostly the very same values are asked of again. */
+  readonly rests: readonly unknown[];
+  readonly key: string;
+  readonly plan: Plan;
+}
+
 /** The builders with their memory: one plan per cluster, kept while nothing that it depends on has changed. */
 export function makeBuilders(): Builders {
-  const plans = new Map<string, { readonly key: string; readonly plan: Plan }>();
+  const plans = new Map<string, KnownPlan>();
   return {
     plan: (facts) => {
       const { accepted, dcs, image } = facts.memory;
       const cluster = facts.world.cluster?.seen;
       const uid = cluster?.uid ?? '';
       const { rolledOut } = facts.memory;
-      const key = JSON.stringify([
+      const rests = [
         cluster?.deleting === true,
         accepted,
         rolledOut,
@@ -182,12 +189,13 @@ export function makeBuilders(): Builders {
         claimSizeOf(facts),
         facts.memory.bootstrapParameters,
         facts.memory.credentials.revision,
-      ]);
+      ];
       const known = plans.get(uid);
-      if (known !== undefined && known.key === key) return known.plan;
-      const plan = planOf(facts);
+      if (known !== undefined && rests.every((each, place) => Object.is(each, known.rests[place]))) return known.plan;
+      const key = JSON.stringify(rests);
+      const plan = known !== undefined && known.key === key ? known.plan : planOf(facts);
       if (plans.size >= plansMax) plans.clear();
-      plans.set(uid, { key, plan });
+      plans.set(uid, { rests, key, plan });
       return plan;
     },
     creation: (spec, config) => creationProblems(spec, config),

@@ -8,6 +8,7 @@
  *   yes        –                   no                –                     refuse: another major version
  *   yes        –                   –                 no                    refuse: passwords are gone
  */
+import { objectsOf, recalled } from '../recall.ts';
 import { objectNames } from '../../shared/names.ts';
 import { unknown, yes, no, type Answer } from '../../shared/answer.ts';
 import { knownFacts } from '../knowledge.ts';
@@ -21,20 +22,23 @@ interface Retained {
   readonly ownership: Extract<Ownership, { readonly type: 'retained' }>;
 }
 
-function retainedObjects(facts: Facts): readonly Retained[] {
+const retainedObjects = recalled((facts): readonly Retained[] => {
   const found: Retained[] = [];
-  for (const { object } of Object.values(facts.world.objects)) {
+  for (const { object } of objectsOf(facts)) {
     if (object.kind !== 'PersistentVolumeClaim' && object.kind !== 'Secret') continue;
     const ownership = ownershipOf(facts, object);
     if (ownership.type === 'retained') found.push({ object, ownership });
   }
-  return found;
-}
+  return found.length === 0 ? none : found;
+});
+
+/** The same list each time. */
+const none: readonly Retained[] = [];
 
 const wayOut = 'delete them, or move them away by changing their label postgres.example.com/cluster';
 
 /** May the objects be created, counting what is already there? A `no` names the objects and the way out. */
-export function creationAllowed(facts: Facts, plan: Plan): Answer {
+export const creationAllowed: (facts: Facts, plan: Plan) => Answer = recalled((facts, plan: Plan) => {
   const known = knownFacts(facts);
   if (known.answer !== 'yes') return unknown(known.because, known.values);
   const standing = obstacles(facts, plan);
@@ -47,7 +51,7 @@ export function creationAllowed(facts: Facts, plan: Plan): Answer {
   const retained = retainedObjects(facts);
   if (retained.length === 0) return yes('nothing of an earlier cluster of this name is left');
   return retainedAgree(facts, retained);
-}
+});
 
 function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
   const version = facts.world.cluster?.seen.spec.version ?? null;

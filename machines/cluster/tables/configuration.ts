@@ -4,6 +4,7 @@
  * Invariant: only what the plan states, and what we stated earlier, is ever changed; everything else stays as it is found.
  */
 import { isObject, sortedKeys } from '../../shared/json.ts';
+import { oncePer, oncePerText } from '../../shared/once.ts';
 import type { DynamicParameter, Json, JsonRecord, Plan } from '../plan.ts';
 import { permittedSynchrony, statedSynchrony, withSynchrony, type Synchrony } from './synchrony.ts';
 
@@ -122,9 +123,23 @@ export interface Standing {
  */
 export function nextConfiguration(found: JsonRecord, plan: Plan, standing: Standing): JsonRecord | null {
   const { restartsPending, synchrony, streaming } = standing;
+  const permitted = permittedSynchrony(statedSynchrony(found), synchrony, streaming);
+  return configurations(found)(plan)(JSON.stringify({ restartsPending, permitted }));
+}
+
+/** Most often what stands is asked about again and again, and for one plan. */
+const configurations = oncePer((found: JsonRecord) =>
+  oncePer((plan: Plan) => oncePerText((limits) => configurationWithin(found, plan, JSON.parse(limits) as Limits))),
+);
+
+interface Limits {
+  readonly restartsPending: boolean;
+  readonly permitted: Synchrony;
+}
+
+function configurationWithin(found: JsonRecord, plan: Plan, { restartsPending, permitted }: Limits): JsonRecord | null {
   const all = targetOf(found, plan);
   const whole = holding(found, all, heldBack(parametersOf(found), parametersOf(all), restartsPending));
-  const permitted = permittedSynchrony(statedSynchrony(found), synchrony, streaming);
   const target = sortedKeys(withSynchrony(whole, permitted));
   if (!isObject(target) || JSON.stringify(target) === JSON.stringify(sortedKeys(found))) return null;
   return target;

@@ -19,6 +19,7 @@ import type { ActiveRequest, Facts } from '../facts.ts';
 import { leaderOf, membersOf, podOf } from '../members.ts';
 import { objectAt, ownershipOf } from '../objects.ts';
 import type { SecretDigest } from '../observations.ts';
+import { recalled } from '../recall.ts';
 import { act, wait, type RolloutStep, type Scene } from './step.ts';
 
 /** Passwords that pods start with: another value takes effect with the next start of a container. */
@@ -57,7 +58,7 @@ function digestOf(facts: Facts, secret: string): SecretDigest | string {
 }
 
 /** What the three Secrets say; a clause when that is not known. */
-function secretsOf(facts: Facts): Secrets | string {
+const secretsOf = recalled((facts): Secrets | string => {
   const names = namesOf(facts);
   const [inForce, people, application] = [
     digestOf(facts, names.credentialsInForce),
@@ -91,23 +92,27 @@ function secretsOf(facts: Facts): Secrets | string {
       ...(isApplicationWhole ? [] : [names.applicationSecret]),
     ],
   };
-}
+});
 
 /** Keys whose published value is not the one in force. */
 function differing({ published, inForce }: Secrets): readonly string[] {
   return Object.keys(published).filter((key) => published[key] !== inForce[key]);
 }
 
+/** The same list each time: what rests on it stands while it is empty. */
+const none: readonly string[] = [];
+
 /** Pods that were made for other credentials than those in force. */
-export function oldPods(facts: Facts): readonly string[] {
+export const oldPods: (facts: Facts) => readonly string[] = recalled((facts) => {
   const { revision } = facts.memory.credentials;
-  return membersOf(facts)
+  const old = membersOf(facts)
     .filter(({ name }) => {
       const pod = podOf(facts, name);
       return pod !== null && (pod.object.annotations[annotations.credentials] ?? null) !== revision;
     })
     .map(({ name }) => name);
-}
+  return old.length === 0 ? none : old;
+});
 
 /** Whether roles are known to have been told what the Secrets say, by who leads now. */
 function isSet(facts: Facts, { keyId, published }: Secrets): boolean {
@@ -149,7 +154,7 @@ export interface Due {
 const markDigits = 6;
 
 /** What Secrets and pods ask for without a token; null when all agree, or when they cannot be compared. */
-export function rotationDue(facts: Facts): Due | null {
+export const rotationDue: (facts: Facts) => Due | null = recalled((facts) => {
   const secrets = secretsOf(facts);
   if (typeof secrets === 'string' || facts.memory.systemIdentifier === null) return null;
   const names = namesOf(facts);
@@ -170,7 +175,7 @@ export function rotationDue(facts: Facts): Due | null {
     mark: [...digits, ...(revision === null || old.length === 0 ? [] : [revision])].join('-'),
     restarts: old.length > 0 || renews(facts, secrets),
   };
-}
+});
 
 /** Why a rotation has to wait, as a clause; null when nothing keeps it. */
 export function rotationWaits(facts: Facts): string | null {
@@ -178,15 +183,21 @@ export function rotationWaits(facts: Facts): string | null {
   return typeof secrets === 'string' ? secrets : null;
 }
 
+/** What all Secrets agree on and is not noted yet; null when that is nothing, or something is under way. */
+const newlySettled = recalled(({ world, memory }): SecretDigest | null => {
+  if (memory.request !== null || memory.systemIdentifier === null) return null;
+  const secrets = secretsOf({ world, memory });
+  if (typeof secrets === 'string' || differing(secrets).length > 0) return null;
+  const { settled } = memory.credentials;
+  const now = { keyId: secrets.keyId, values: secrets.published };
+  return JSON.stringify(settled) === JSON.stringify(now) ? null : now;
+});
+
 /** Facts with what all Secrets agree on, as long as nothing is under way. */
 export function withSettled(facts: Facts): Facts {
   const { memory } = facts;
-  if (memory.request !== null || memory.systemIdentifier === null) return facts;
-  const secrets = secretsOf(facts);
-  if (typeof secrets === 'string' || differing(secrets).length > 0) return facts;
-  const { settled } = memory.credentials;
-  const now = { keyId: secrets.keyId, values: secrets.published };
-  if (JSON.stringify(settled) === JSON.stringify(now)) return facts;
+  const now = newlySettled(facts);
+  if (now === null) return facts;
   return { ...facts, memory: { ...memory, credentials: { ...memory.credentials, settled: now } } };
 }
 

@@ -12,6 +12,7 @@
  *   6      claims (volumePolicy Delete)        the data goes last, the keys to it after it
  *   7      Secrets (volumePolicy Delete)
  */
+import { objectsOf } from '../recall.ts';
 import { dcsFinalizer, labels, labelValues } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
 import { objectKey } from '../intents.ts';
@@ -50,7 +51,7 @@ function isKept(facts: Facts, object: ObjectProjection): boolean {
 
 function ourObjects(facts: Facts): readonly ObjectProjection[] {
   const cluster = facts.world.cluster?.seen.name ?? '';
-  return Object.values(facts.world.objects)
+  return objectsOf(facts)
     .map((fact) => fact.object)
     .filter((object) => object.kind !== 'Pod')
     .filter((object) => isPatroniObject(object, cluster) || ownershipOf(facts, object).type === 'ours');

@@ -68,8 +68,9 @@ function switchStep({ facts, leader }: Scene, request: ActiveRequest, words: str
 }
 
 /** The API server has said that it knows the token; what nobody asked for has none. */
-function isAcknowledged({ memory: { request, published } }: Facts): boolean {
-  return request === null || request.unasked === true || published?.handled[request.kind] === request.token;
+function isAcknowledged({ memory }: Facts): boolean {
+  const { request } = memory;
+  return request === null || request.unasked === true || memory.published?.handled[request.kind] === request.token;
 }
 
 /** The step that passwords are at before members start anew; null when nothing is to be done about them. */

@@ -28,6 +28,7 @@ import {
   troubledMembers,
   type Member,
 } from '../members.ts';
+import { recalled } from '../recall.ts';
 import { isRotated, refusedPassword, rotationDue, rotationWaits } from './credentials.ts';
 import { isObserving, isPaused } from './permission.ts';
 import { doubtedRequest, lostMember, noCopy, replacementEnd, streamsStill } from './replacement.ts';
@@ -203,13 +204,13 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
 }
 
 /** Requests that are not handled, in the order in which they are tried. */
-function unhandled(facts: Facts): readonly { readonly kind: OneShot; readonly token: string }[] {
+const unhandled = recalled((facts): readonly { readonly kind: OneShot; readonly token: string }[] => {
   if (facts.world.cluster?.seen.deleting !== false) return [];
   return oneShots.flatMap((kind) => {
     const token = tokenOf(facts, kind);
     return token === null || token === facts.memory.handled[kind] ? [] : [{ kind, token }];
   });
-}
+});
 
 export function refused(facts: Facts, kind: OneShot, refusal: RefusedRequest): Facts {
   const { memory } = facts;

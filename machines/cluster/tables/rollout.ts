@@ -27,6 +27,7 @@ import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
+import { recalled } from '../recall.ts';
 import { follows, isDecrease, isUnset, nextConfiguration, parametersOf, patroniDefaults } from './configuration.ts';
 import { lostStep, requestStep, rotationStep } from './request-steps.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
@@ -34,9 +35,15 @@ import { successor } from './succession.ts';
 import { ableToConfirm, askedSynchrony, hindrance, synchronyDue } from './synchrony.ts';
 import { growing } from './volumes.ts';
 
-function settled(text: Readonly<Record<string, string>> | undefined): string {
-  const lower = Object.entries(text ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+const settledText = oncePer((parameters: Readonly<Record<string, string>>) => {
+  const lower = Object.entries(parameters).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
   return JSON.stringify(lower.sort(([one], [other]) => (one < other ? -1 : 1)));
+});
+
+const noParameters = {};
+
+function settled(parameters: Readonly<Record<string, string>> | undefined): string {
+  return settledText(parameters ?? noParameters);
 }
 
 /** Whether members must be asked: a configuration was written, or the parameters are not those that were rolled out. */
@@ -95,20 +102,22 @@ function lagsBehind(scene: Scene, member: Member): boolean {
   return scene.facts.memory.configuring && runs(member) && dueOf(scene, member) !== 'nothing';
 }
 
+/** Patroni is being told a configuration. */
+const isTelling = recalled(({ memory }) =>
+  Object.values(memory.open).some(({ type }) => type === 'PatchPatroniConfig'),
+);
+
 function configuring(scene: Scene): RolloutStep | null {
   const { facts, plan, members } = scene;
   const object = configObject(facts.world.cluster?.seen.name ?? '');
   const dcs = dcsOf(facts, object);
-  const telling = Object.values(facts.memory.open).some(({ type }) => type === 'PatchPatroniConfig');
-  if (telling) return wait('configuring', told);
+  if (isTelling(facts)) return wait('configuring', told);
   if (dcs === null || dcs.config === null) return wait('configuring', "Patroni's configuration has not been seen");
   if (isPatroniPaused(facts))
     return wait('configuring', 'Patroni is paused by hand; nothing goes on until it is resumed');
-  const next = nextConfiguration(dcs.config, plan, {
-    restartsPending: members.some((member) => member.pendingRestart || lagsBehind(scene, member)),
-    synchrony: askedSynchrony(facts.memory.accepted?.spec ?? null),
-    streaming: ableToConfirm(facts),
-  });
+  const restartsPending = members.some((member) => member.pendingRestart || lagsBehind(scene, member));
+  const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
+  const next = nextConfiguration(dcs.config, plan, { restartsPending, synchrony, streaming: ableToConfirm(facts) });
   if (next !== null) return act('configuring', { type: 'configure', config: next }, told);
   if (!mustVerify(facts)) return null;
   const asked = members.filter((member) => runs(member) && dueOf(scene, member) === 'question').map(({ name }) => name);
@@ -211,12 +220,11 @@ function switching(scene: Scene): RolloutStep {
   );
 }
 
-/** Facts are never changed and a plan follows from them, so one answer for each pair is enough. */
-const stepsOf = oncePer((facts: Facts) => oncePer((plan: Plan) => nextStep(facts, plan)));
+const stepOf = recalled(nextStep);
 
 /** The next step of the rollout on these facts. Asks nothing while nobody writes: then another procedure is at work. */
 export function rolloutStep({ facts, plan }: { readonly facts: Facts; readonly plan: Plan }): RolloutStep {
-  return stepsOf(facts)(plan);
+  return stepOf(facts, plan);
 }
 
 function nextStep(facts: Facts, plan: Plan): RolloutStep {

@@ -6,7 +6,6 @@
  * Nobody goes while Patroni is paused by hand.
  */
 import { failoverObject, ordinalOf } from '../../shared/names.ts';
-import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
 import {
   actualMembers,
@@ -17,6 +16,7 @@ import {
   memberCalled,
   membersOf,
 } from '../members.ts';
+import { objectsOf, recalled } from '../recall.ts';
 import { successor } from './succession.ts';
 import { neededMembers, standbysOf } from './synchrony.ts';
 
@@ -38,7 +38,7 @@ function step(stage: ScalingStage, because: string, change: Partial<ScalingStep>
 /** Pods with an ordinal of `from` and above. */
 function podsFrom(facts: Facts, from: number): readonly string[] {
   const cluster = facts.world.cluster?.seen.name ?? '';
-  return Object.values(facts.world.objects)
+  return objectsOf(facts)
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= from)
     .map(({ object }) => object.name)
     .sort();
@@ -86,7 +86,7 @@ function removal(facts: Facts, actual: number, desired: number): ScalingStep {
 }
 
 /** The next step towards the wanted number of members. */
-export const scalingStep: (facts: Facts) => ScalingStep = oncePer(nextStep);
+export const scalingStep: (facts: Facts) => ScalingStep = recalled(nextStep);
 
 function nextStep(facts: Facts): ScalingStep {
   const actual = actualMembers(facts);

@@ -14,10 +14,10 @@
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { configObject, ordinalOf, syncObject } from '../../shared/names.ts';
-import { oncePer } from '../../shared/once.ts';
 import type { Facts } from '../facts.ts';
 import { dcsOf, leaderOf, memberCalled, membersOf, podOf, runs, troubledMembers, type Member } from '../members.ts';
 import type { JsonRecord } from '../plan.ts';
+import { objectsOf, recalled } from '../recall.ts';
 import type { Scene } from './step.ts';
 
 export interface Synchrony {
@@ -84,7 +84,7 @@ function named(facts: Facts): readonly string[] | null {
 }
 
 /** Members that confirm commits, by name; null where nobody has to. */
-export const standbysOf: (facts: Facts) => readonly string[] | null = oncePer((facts) =>
+export const standbysOf: (facts: Facts) => readonly string[] | null = recalled((facts) =>
   synchronyOf(facts).mode === 'Off' ? null : (named(facts) ?? []),
 );
 
@@ -103,7 +103,7 @@ function streams(facts: Facts, member: Member): boolean {
 /** Replicas that stream, also those on their way out. */
 function streamingReplicas(facts: Facts): readonly Member[] {
   const cluster = facts.world.cluster?.seen.name ?? '';
-  return Object.values(facts.world.objects)
+  return objectsOf(facts)
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= 0)
     .map(({ object }) => memberCalled(facts, object.name))
     .filter((member) => streams(facts, member));

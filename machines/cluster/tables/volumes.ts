@@ -8,11 +8,11 @@
  *   large enough               done; a larger one stays as it is, volumes cannot shrink
  */
 import { claimName, ordinalOf } from '../../shared/names.ts';
-import { oncePer } from '../../shared/once.ts';
 import { quantityBytes } from '../../shared/quantity.ts';
 import type { Facts } from '../facts.ts';
 import { desiredMembers, leaderOf, membersOf, type Member } from '../members.ts';
 import type { ObjectProjection, PersistentVolumeClaimDetail } from '../observations.ts';
+import { recalled } from '../recall.ts';
 import { act, wait, type RolloutStep } from './step.ts';
 
 /** The volume of one member. */
@@ -36,7 +36,7 @@ function covers(size: string | null, wanted: string): boolean {
 }
 
 /** Bound volumes of the members the spec asks for, by ordinal; none before a spec is accepted. */
-export const volumesOf: (facts: Facts) => readonly Volume[] = oncePer(allVolumes);
+export const volumesOf: (facts: Facts) => readonly Volume[] = recalled(allVolumes);
 
 function allVolumes(facts: Facts): readonly Volume[] {
   const wanted = wantedSize(facts);

@@ -9,6 +9,7 @@ import { askTimer } from '../backoff.ts';
 import type { Facts, Memory, Warning } from '../facts.ts';
 import { objectKey, type Intent } from '../intents.ts';
 import type { ObjectDetail, ObjectProjection, ObjectRef } from '../observations.ts';
+import { recalled } from '../recall.ts';
 
 /** What a kubelet says of a container while it is at something that may fail; why it failed it tells in an Event. */
 const vague = new Set([
@@ -31,7 +32,7 @@ function seen(facts: Facts, ref: ObjectRef): ObjectProjection | null {
 }
 
 /** Objects that are waited for and do not say what they miss: of each member its pod, its claim, or who should make the pod. */
-export function silentObjects(facts: Facts): readonly ObjectProjection[] {
+export const silentObjects: (facts: Facts) => readonly ObjectProjection[] = recalled((facts) => {
   const cluster = facts.world.cluster?.seen.name ?? '';
   const set = seen(facts, { kind: 'StatefulSet', name: cluster });
   if (set === null || set.detail.type !== 'StatefulSet') return [];
@@ -47,7 +48,7 @@ export function silentObjects(facts: Facts): readonly ObjectProjection[] {
     ].concat(isGone ? [set] : []);
   });
   return [...new Set(found)].filter((object) => object !== null);
-}
+});
 
 /** One read of an object's warnings for each that has been silent for long. */
 export function warningReads(facts: Facts): readonly Intent[] {
