@@ -15,6 +15,9 @@ function isIncarnation(message: string): boolean {
   return /metadata\.uid|field is immutable/.test(message) && message.includes('uid');
 }
 
+/** All that an API server says of a JSON patch that does not fit: a test of it failed, or what it takes away is not there. */
+const patchDoesNotFit = 'the server rejected our request due to an error in our request';
+
 /** How a request that was refused, lost or not sent has ended. `quiet` drops the server's words, which may quote a value. */
 export function failedOutcome(answer: Exclude<Answer, { type: 'ok' }>, quiet: boolean): Outcome {
   switch (answer.type) {
@@ -34,6 +37,8 @@ export function failedOutcome(answer: Exclude<Answer, { type: 'ok' }>, quiet: bo
       if (status === 409) return { type: 'conflict', reason, message };
       if (status === 422 && isIncarnation(answer.message))
         return { type: 'conflict', reason: 'IncarnationChanged', message };
+      if (status === 422 && answer.message === patchDoesNotFit)
+        return { type: 'conflict', reason: 'PatchDoesNotFit', message: 'it is no longer as it was seen' };
       if (status === 429 || status >= 500 || transientReasons.has(reason))
         return { type: 'transient', reason, message, retryAfterMs };
       return { type: 'refused', reason, message };

@@ -110,6 +110,6 @@ export const drifts: readonly Drift[] = [
     change: patch('configmap/p17c-patroni-config', 'merge', { data: { 'patroni.json': '{}', extra: 'x' } }),
     seen: '{.data.extra}',
     restored: '',
-    differs: 'data',
+    differs: 'data[patroni.json]',
   },
 ];

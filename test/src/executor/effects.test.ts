@@ -26,6 +26,8 @@ describe('answers as outcomes', () => {
     [refusal(404, 'NotFound'), 'absent'],
     [refusal(409, 'AlreadyExists'), 'conflict'],
     [refusal(422, 'Invalid', 'metadata.uid: Invalid value: "x": field is immutable'), 'conflict'],
+    // Hazard: a repair that met a newer object was told as one that the API server will never take.
+    [refusal(422, 'Invalid', 'the server rejected our request due to an error in our request'), 'conflict'],
     [refusal(422, 'Invalid'), 'refused'],
     [refusal(403, 'Forbidden'), 'refused'],
     [refusal(429, 'TooManyRequests'), 'transient'],
