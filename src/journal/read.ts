@@ -31,6 +31,8 @@ export interface StoredSnapshot {
 
 export interface JournalReader {
   readonly clusters: () => readonly ClusterSummary[];
+  /** The last row of each cluster, in the same order, without a look at the others. */
+  readonly heads: () => readonly (Head & { readonly uid: string })[];
   readonly rows: (filter: RowFilter) => readonly RecordRow[];
   readonly iterate: (filter: RowFilter) => IterableIterator<RecordRow>;
   readonly row: (uid: string, seq: number) => RecordRow | null;
@@ -97,6 +99,10 @@ export function makeReader(db: Db): JournalReader {
   const list = db.prepare(
     `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq FROM cluster c JOIN record r ON r.cluster_id = c.id GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
   );
+  const lasts = db.prepare(
+    `SELECT c.uid, r.epoch, r.seq, r.hash AS head FROM cluster c JOIN record r ON r.cluster_id = c.id
+      WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.namespace, c.name, c.id`,
+  );
   const one = db.prepare(
     `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`,
   );
@@ -157,6 +163,7 @@ export function makeReader(db: Db): JournalReader {
           };
         },
       ),
+    heads: () => lasts.all() as (Head & { readonly uid: string })[],
     rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
     iterate,
     row,

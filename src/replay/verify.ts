@@ -4,7 +4,7 @@
  * Does not own: whether the rows are the ones that were written (the chain, `src/journal`).
  */
 import type { Core } from './redecide.ts';
-import { walk, type WalkInput } from './walk.ts';
+import { walk, type WalkInput, type WalkStep } from './walk.ts';
 
 /** Where recorded and computed first part. */
 export interface Divergence {
@@ -62,6 +62,15 @@ function divergence(seq: number, recorded: string, computed: string): Divergence
   return { seq, pointer: found.pointer, recorded: quote(found.recorded), computed: quote(found.computed) };
 }
 
+/** How a row that was gone over came out otherwise than recorded; null when it did not, or holds no decision. */
+export function divergenceOf({ row, again, failed }: WalkStep): Divergence | null {
+  if (failed !== null) {
+    const computed = `deciding it again failed: ${String(failed.cause)}`;
+    return { seq: row.seq, pointer: '', recorded: quote(row.type), computed };
+  }
+  return again === null || again.body === row.body ? null : divergence(row.seq, row.body, again.body);
+}
+
 /**
  * Decides every row again.
  * @returns after the first difference the replay goes on from what it computed, so later rows may differ because of it
@@ -70,18 +79,11 @@ export function verifyRows(core: Core, input: WalkInput): VerifyReport {
   let rows = 0;
   let verified = 0;
   let firstDivergence: Divergence | null = null;
-  for (const { row, again, failed } of walk(core, input)) {
-    if (again === null && failed === null) continue;
+  for (const step of walk(core, input)) {
+    if (step.again === null && step.failed === null) continue;
     rows += 1;
-    if (failed !== null)
-      firstDivergence ??= {
-        seq: row.seq,
-        pointer: '',
-        recorded: quote(row.type),
-        computed: `deciding it again failed: ${String(failed.cause)}`,
-      };
-    else if (again?.body === row.body) verified += 1;
-    else firstDivergence ??= divergence(row.seq, row.body, again?.body ?? '');
+    if (step.failed === null && step.again?.body === step.row.body) verified += 1;
+    else firstDivergence ??= divergenceOf(step);
   }
   return { rows, verified, firstDivergence };
 }

@@ -13,7 +13,7 @@ interface Held {
 }
 
 function headsOf(seat: string, journal: Journal | null): readonly Held[] {
-  return (journal?.reader.clusters() ?? []).map(({ uid, head }) => ({ seat, uid, seq: head.seq, head: head.head }));
+  return (journal?.reader.heads() ?? []).map(({ uid, seq, head }) => ({ seat, uid, seq, head }));
 }
 
 export const acknowledged: Invariant = {

@@ -78,7 +78,7 @@ export function fillLikeAnOperator(journal: Journal, ticks: ManualTicks, rows: n
 
 /** Heads of all clusters, as statuses hold them. */
 export function anchorsOf(journal: Journal): readonly Anchor[] {
-  return journal.reader.clusters().map(({ uid, head }) => ({ uid, ...head }));
+  return journal.reader.heads();
 }
 
 /** Every record with its cluster and every blob that a record names, as text. @throws what SQLite says of the file */
