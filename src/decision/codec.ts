@@ -53,10 +53,34 @@ export function encodeBody(decision: Decision, put: PutBlob): string {
   return `{"observation":${seen},${JSON.stringify(rest).slice(1)}`;
 }
 
+/** What a row is decided again from. */
+export type Told = Pick<Decision, 'observation' | 'reads'>;
+
+/** Before this a body tells what was seen and looked up, behind it what was decided. */
+const decided = ',"moves":[';
+
+/**
+ * What a body tells of what was seen and looked up; what was decided is not read, it is to be decided again. The mark may
+ * stand within an observation too: then what is before it is no JSON, and the whole body is read.
+ */
+export function decodeTold(text: string, get: GetBlob): Told {
+  const end = text.indexOf(decided);
+  let told: Record<keyof Told, unknown>;
+  try {
+    told = JSON.parse(`${text.slice(0, end)}}`) as typeof told;
+  } catch {
+    told = JSON.parse(text) as typeof told;
+  }
+  return { observation: observationOf(told.observation, get), reads: told.reads as Told['reads'] };
+}
+
+function observationOf(value: unknown, get: GetBlob): ClusterObservation {
+  return (isReference(value) ? JSON.parse(get(value.$blob)) : value) as ClusterObservation;
+}
+
 /** A decoded body. The casts stand at the border: the journal's chain vouches that we wrote these bytes. */
 export function decodeBody(text: string, get: GetBlob): Decision {
   const body = JSON.parse(text) as Record<keyof Decision, unknown>;
-  const observation = isReference(body.observation) ? JSON.parse(get(body.observation.$blob)) : body.observation;
   const intents = (body.intents as readonly (IntentRecord & { readonly request: { readonly body?: unknown } })[]).map(
     (intent) =>
       isReference(intent.request.body)
@@ -64,7 +88,7 @@ export function decodeBody(text: string, get: GetBlob): Decision {
         : intent,
   );
   return {
-    observation: observation as ClusterObservation,
+    observation: observationOf(body.observation, get),
     reads: body.reads as Decision['reads'],
     moves: body.moves as Decision['moves'],
     intents: intents as Decision['intents'],

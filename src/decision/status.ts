@@ -26,25 +26,28 @@ export type StatusText = JsonObject;
 const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
 const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
 
-/** Of one item of a list: most stand in many statuses, one after the other. */
-const itemText = oncePer((item: JsonObject) =>
-  JSON.stringify(sortedKeys(Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key))))),
-);
-
-function textOf(value: Json): string {
-  if (!Array.isArray(value)) return JSON.stringify(sortedKeys(value));
-  return `[${value.map((item: Json) => (isObject(item) ? itemText(item) : JSON.stringify(sortedKeys(item)))).join(',')}]`;
+function itemText(item: Json): string {
+  if (!isObject(item)) return JSON.stringify(sortedKeys(item));
+  return JSON.stringify(
+    sortedKeys(Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key)))),
+  );
 }
 
-/** JSON with its keys in order. */
-function textWithoutRiders(status: JsonObject): string {
-  const kept = Object.entries(status).filter(([key, value]) => !rideAlong.has(key) && value !== null);
-  const texts = Object.fromEntries(
-    kept.sort(([one], [other]) => (one < other ? -1 : 1)).map(([key, value]) => [key, textOf(value)]),
+/** A condition stands in many statuses, one after the other. */
+const conditionText = oncePer(itemText as (item: JsonObject) => string);
+
+function textOf(key: string, value: Json): string {
+  if (!Array.isArray(value)) return JSON.stringify(sortedKeys(value));
+  const items = value.map((item: Json) =>
+    key === 'conditions' && isObject(item) ? conditionText(item) : itemText(item),
   );
-  return `{${Object.entries(texts)
-    .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
-    .join(',')}}`;
+  return `[${items.join(',')}]`;
+}
+
+function textWithoutRiders(status: JsonObject): string {
+  const keys = Object.keys(status).filter((key) => !rideAlong.has(key) && status[key] !== null);
+  const texts = keys.sort().map((key) => `${JSON.stringify(key)}:${textOf(key, status[key] ?? null)}`);
+  return `{${texts.join(',')}}`;
 }
 
 /**
@@ -59,7 +62,7 @@ function time(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-const conditionText = oncePer((condition: ConditionMemory) =>
+const conditionOf = oncePer((condition: ConditionMemory) =>
   oncePerText((type): JsonObject => ({
     type,
     status: condition.status,
@@ -73,7 +76,7 @@ const conditionText = oncePer((condition: ConditionMemory) =>
 function conditions(facts: Facts): Json {
   return conditionTypes.flatMap((type): Json[] => {
     const condition = facts.memory.conditions[type];
-    return condition === undefined ? [] : [conditionText(condition)(type)];
+    return condition === undefined ? [] : [conditionOf(condition)(type)];
   });
 }
 

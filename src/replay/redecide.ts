@@ -8,7 +8,7 @@ import type { Adopted } from '#machines/cluster/history.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import { NewerRow, upcast } from '#machines/cluster/upcasters.ts';
 import type { DecideInput, Decided } from '#src/decision/decide.ts';
-import { decodeBody, type GetBlob, type PutBlob } from '#src/decision/codec.ts';
+import { decodeBody, type GetBlob, type PutBlob, type Told } from '#src/decision/codec.ts';
 import type { Decision, Read, RowStamp, Versions } from '#src/decision/record.ts';
 import { readStanding, type Standing } from './snapshot-text.ts';
 
@@ -18,6 +18,8 @@ export interface Core {
   readonly initialSnapshot: (at: number) => Snapshot;
   readonly encodeBody: (decision: Decision, put: PutBlob) => string;
   readonly decodeBody: (text: string, get: GetBlob) => Decision;
+  /** What a row is decided again from; builds before this one read the whole body. */
+  readonly decodeTold?: (text: string, get: GetBlob) => Told;
   /** What guards look at, on the facts of a snapshot. */
   readonly assess: (snapshot: Snapshot) => Assessed;
   /** A snapshot of any version of the machine as this version's. */
@@ -85,7 +87,7 @@ export function redecide(
   source: { readonly row: JournalRow; readonly getBlob: GetBlob },
 ): Redecided {
   const { row, getBlob } = source;
-  const recorded = core.decodeBody(row.body, getBlob);
+  const recorded = (core.decodeTold ?? core.decodeBody)(row.body, getBlob);
   const { snapshot, decision } = core.decide({
     snapshot: before?.snapshot ?? core.initialSnapshot(row.at),
     observation: core.upcast(row.typeVersion, recorded.observation),

@@ -1,6 +1,6 @@
 /** Decisions of whole lives as text and back; requests as paths. */
 import { describe, expect, it } from 'vitest';
-import { decodeBody, encodeBody, inlineBytesMax } from '#src/decision/codec.ts';
+import { decodeBody, decodeTold, encodeBody, inlineBytesMax } from '#src/decision/codec.ts';
 import type { Decision } from '#src/decision/record.ts';
 import { effectKey } from '#src/decision/record.ts';
 import { sha256 } from '#src/decision/hash.ts';
@@ -42,7 +42,20 @@ describe('a decision as text', () => {
       const again = decodeBody(text, get);
       expect(again).toEqual(decision);
       expect(encodeBody(again, put)).toBe(text);
+      const { observation, reads } = again;
+      expect(decodeTold(text, get)).toEqual({ observation, reads });
     }
+  });
+
+  it.each([
+    ['as a text', '},"reads":[],"moves":[{'],
+    ['as a field', { deep: [{ reads: [1], moves: [2] }], reads: [], moves: [{ moves: [] }], more: '' }],
+  ])('is told apart from what was decided where an observation holds the same words %s', (_, dcs) => {
+    const observation = { type: 'SourceFresh', source: '', dcs } as unknown as Decision['observation'];
+    const reads = [{ kind: 'Pod', name: '"moves":[', uid: ',"moves":[', resourceVersion: '1' }] as const;
+    const rest = { moves: [], intents: [], timers: { set: [], cleared: [] }, to: 'Alive.Running' };
+    const { put, get } = aStore();
+    expect(decodeTold(encodeBody({ observation, reads, ...rest }, put), get)).toEqual({ observation, reads });
   });
 
   it('has its keys in one order', () => {
