@@ -59,7 +59,7 @@ describe('an intent that ends badly', () => {
 });
 
 /** Asked once more between the answer and the sight of what it did, which changes nothing again. To shrink. */
-const askedOnceMore = ['MarkRetained', 'ReleaseObject', 'RemoveForeignFields', 'StripMarks'];
+const askedOnceMore = ['MarkRetained', 'ReleaseObject', 'StripMarks'];
 
 describe('an intent that was carried out', () => {
   it('is not asked again before the watch has shown what it did, but for those that are named', () => {
