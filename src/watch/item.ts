@@ -33,3 +33,8 @@ export function isLiveObject(value: unknown): value is LiveObject {
   const { name, uid, resourceVersion } = value['metadata'];
   return typeof name === 'string' && typeof uid === 'string' && typeof resourceVersion === 'string';
 }
+
+/** `namespace/name` of an object: its place within its source, which a later object may take. */
+export function keyOf({ metadata }: LiveObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}

@@ -22,6 +22,11 @@ const watchTest = 'test/src/watch/faults.test.ts';
 const requestTest = 'test/src/kube/request.test.ts';
 const leaseTest = 'test/src/kube/lease.test.ts';
 const watch = 'src/watch/watch.ts';
+const changes = 'src/watch/changes.ts';
+const ended = 'src/watch/ended.ts';
+const known = 'src/watch/known.ts';
+const list = 'src/watch/list.ts';
+const pulse = 'src/watch/pulse.ts';
 const request = 'src/kube/request.ts';
 const lease = 'src/kube/lease.ts';
 
@@ -40,7 +45,7 @@ const streamRows: readonly FaultRow[] = [
     fault: 'U+2028 and its like inside a JSON string',
     protection: 'lines end at 0x0A alone',
     off: {
-      file: watch,
+      file: changes,
       find: 'const event = parsed(line);',
       replace: 'const event = parsed(line.split(/[\\u2028\\u2029]/)[0] ?? "");',
     },
@@ -50,36 +55,44 @@ const streamRows: readonly FaultRow[] = [
     fault: 'the stream ends in order',
     protection: 'it goes on from the last version',
     off: {
-      file: watch,
-      find: ": { type: 'resume' };\n}",
-      replace: ": { type: 'relist', because: '', retryAfterMs: null, atOnce: true };\n}",
+      file: ended,
+      find: "failed(`the stream ended after ${Math.round(livedMs)} ms`) : { type: 'resume' }",
+      replace: "failed('') : poisoned('')",
     },
     test: [watchTest, 'goes on from the last version after an orderly end, with no list'],
   },
   {
     fault: 'the stream is reset in the middle of a line',
     protection: 'the version moves with whole events only; every failure is tried again',
-    off: { file: watch, find: 'if (retryInMs > 0) await pause(retryInMs);', replace: 'state.stopped = true;' },
+    off: {
+      file: watch,
+      find: 'if (retryInMs > 0) await pause(watch, retryInMs);',
+      replace: 'await new Promise(() => undefined);',
+    },
     test: [watchTest, 'loses nothing when it is reset in the middle of a line'],
   },
   {
     fault: 'a quiet kind’s version falls out of the server’s history',
     protection: 'bookmarks are asked for; a stream ends before the server would end it',
-    off: { file: watch, find: "allowWatchBookmarks: 'true',", replace: '' },
+    off: { file: changes, find: "allowWatchBookmarks: 'true',", replace: '' },
     test: [watchTest, 'asks for bookmarks, and for an end before the server’s own'],
   },
   {
     fault: 'a bookmark is not used',
     protection: 'it moves the version',
-    off: { file: watch, find: "state.version = metadata['resourceVersion'];", replace: '' },
+    off: {
+      file: changes,
+      find: 'following.version = version;',
+      replace: "if (type !== 'BOOKMARK') following.version = version;",
+    },
     test: [watchTest, 'moves its version with a bookmark'],
   },
   {
     fault: 'a truncated line, or one that is no JSON',
     protection: 'the stream is poisoned: a list',
     off: {
-      file: watch,
-      find: "return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };",
+      file: changes,
+      find: "return poisoned('a line that is no JSON');",
       replace: 'return null;',
     },
     test: [watchTest, 'a line that is no JSON'],
@@ -88,8 +101,8 @@ const streamRows: readonly FaultRow[] = [
     fault: 'two events in one line',
     protection: 'the same',
     off: {
-      file: watch,
-      find: "return { type: 'relist', because: 'a line that is no JSON', retryAfterMs: null, atOnce: true };",
+      file: changes,
+      find: "return poisoned('a line that is no JSON');",
       replace: 'return null;',
     },
     test: [watchTest, 'two events in one line'],
@@ -98,9 +111,9 @@ const streamRows: readonly FaultRow[] = [
     fault: 'an event of an unknown type',
     protection: 'the same',
     off: {
-      file: watch,
-      find: "else if (type === 'DELETED') await deleted(live);\n      else",
-      replace: "else if (type === 'DELETED') await deleted(live);\n      else if (state.stopped)",
+      file: changes,
+      find: 'else return poisoned(`an event of unknown type ${String(type)}`);',
+      replace: '',
     },
     test: [watchTest, 'an event of unknown type'],
   },
@@ -108,8 +121,8 @@ const streamRows: readonly FaultRow[] = [
     fault: 'an event without a version',
     protection: 'the same',
     off: {
-      file: watch,
-      find: "return { type: 'relist', because: 'an event without a version', retryAfterMs: null, atOnce: true };",
+      file: changes,
+      find: "return poisoned('an event without a version');",
       replace: 'return null;',
     },
     test: [watchTest, 'an event without a version'],
@@ -124,7 +137,7 @@ const streamRows: readonly FaultRow[] = [
     fault: '410 in the stream, which stays open',
     protection: 'it is acted on at once',
     off: {
-      file: watch,
+      file: changes,
       find: "if (type === 'ERROR') return inStreamError(object);",
       replace: "if (type === 'ERROR') return null;",
     },
@@ -134,7 +147,7 @@ const streamRows: readonly FaultRow[] = [
     fault: '500 in the stream',
     protection: 'the same, after the back-off',
     off: {
-      file: watch,
+      file: changes,
       find: "if (type === 'ERROR') return inStreamError(object);",
       replace: "if (type === 'ERROR') return null;",
     },
@@ -143,7 +156,7 @@ const streamRows: readonly FaultRow[] = [
   {
     fault: '429 in the stream',
     protection: 'its `retryAfterSeconds` is kept',
-    off: { file: watch, find: "typeof seconds === 'number' ? seconds * 1000 : null;", replace: 'null;' },
+    off: { file: ended, find: "typeof seconds === 'number' ? seconds * 1000 : null;", replace: 'null;' },
     test: [watchTest, '429 in the stream waits as long as it asks'],
   },
   {
@@ -155,19 +168,19 @@ const streamRows: readonly FaultRow[] = [
   {
     fault: 'a half-open stream',
     protection: '70 s without a line end it',
-    off: { file: watch, find: 'export const silenceMs = 70_000;', replace: 'export const silenceMs = 700_000;' },
+    off: { file: changes, find: 'export const silenceMs = 70_000;', replace: 'export const silenceMs = 700_000;' },
     test: [watchTest, 'a half-open stream is found within 75 s'],
   },
   {
     fault: 'a watch that is never answered',
     protection: 'silence counts from the asking',
-    off: { file: watch, find: 'signal: opening.signal', replace: 'signal: abort.signal' },
+    off: { file: changes, find: 'signal: opening.signal', replace: 'signal: stopped' },
     test: [watchTest, 'a watch that is never answered is given up within 75 s'],
   },
   {
     fault: 'nothing heard, from a source that looks healthy',
     protection: 'it says `stale` after 75 s, and `fresh` later',
-    off: { file: watch, find: 'const staleMs = 75_000;', replace: 'const staleMs = 7_500_000;' },
+    off: { file: pulse, find: 'const staleMs = 75_000;', replace: 'const staleMs = 7_500_000;' },
     test: [watchTest, 'a source that hears nothing says that it is stale, and says when it is fresh again'],
   },
   {
@@ -193,7 +206,7 @@ const listRows: readonly FaultRow[] = [
     fault: '410 to the watch',
     protection: 'a list at once',
     off: {
-      file: watch,
+      file: ended,
       find: "if (status === 410) return { type: 'relist', because, retryAfterMs, atOnce: true };",
       replace: '',
     },
@@ -203,16 +216,16 @@ const listRows: readonly FaultRow[] = [
     fault: '410 to a continue token',
     protection: 'the list begins anew; nothing of a half list is told',
     off: {
-      file: watch,
-      find: 'if (isLiveObject(object)) found.set(keyOf(object), object);',
-      replace: 'if (isLiveObject(object)) { found.set(keyOf(object), object); sawObject(object); }',
+      file: list,
+      find: "if (answer.type !== 'ok') return notListed(answer);",
+      replace: "if (answer.type !== 'ok') return { type: 'listed', found, version: '1' };",
     },
     test: [watchTest, '410 to a continue token begins the list anew'],
   },
   {
     fault: '504, too large resource version: a server behind, or a store put back',
     protection: 'Retry-After is kept, then a list from the store',
-    off: { file: watch, find: 'if (status === 504 || status === 400)', replace: 'if (status === 400)' },
+    off: { file: ended, find: 'if (status === 504 || status === 400)', replace: 'if (status === 400)' },
     test: [watchTest, '504 of a version that the server does not know leads to a list'],
   },
   {
@@ -245,7 +258,7 @@ const listRows: readonly FaultRow[] = [
     fault: '200 with something that is no list',
     protection: 'it is a failure, not an empty list',
     off: {
-      file: watch,
+      file: list,
       find: "if (!isObject(body) || !Array.isArray(body['items']) || !isObject(body['metadata'])) return null;",
       replace:
         "if (!isObject(body) || !Array.isArray(body['items']) || !isObject(body['metadata'])) return { items: [], version: '1', next: '' };",
@@ -255,43 +268,43 @@ const listRows: readonly FaultRow[] = [
   {
     fault: 'pages that go round in circles',
     protection: 'the same token twice is a failure',
-    off: { file: watch, find: "page.next !== '' && page.next === next", replace: 'state.stopped' },
+    off: { file: list, find: "page.next !== '' && page.next === next", replace: 'next === undefined' },
     test: [watchTest, 'a list whose pages go round in circles does not go on for ever'],
   },
   {
     fault: 'each connection delivers one event and ends',
     protection: 'an end within 5 s is a failure with its back-off',
-    off: { file: watch, find: 'return livedMs < tooSoonMs', replace: 'return livedMs < 0' },
+    off: { file: ended, find: 'return livedMs < tooSoonMs', replace: 'return livedMs < 0' },
     test: [watchTest, 'by a server that ends each stream after one event'],
   },
   {
     fault: '410 or garbage after each list',
     protection: '“at once” is allowed once in 5 s',
-    off: { file: watch, find: 'if (atOnce) state.listedAtOnceAt = now;', replace: '' },
+    off: { file: watch, find: 'if (atOnce) watch.listedAtOnceAt = now;', replace: '' },
     test: [watchTest, 'by a server that answers each watch with 410'],
   },
   {
     fault: 'deleted and created anew under the same name in a gap',
     protection: 'identity is the uid: `gone`, then `seen`',
     off: {
-      file: watch,
-      find: 'if (before !== undefined && before.metadata.uid !== object.metadata.uid)\n        tell',
-      replace: 'if (state.stopped)\n        tell',
+      file: known,
+      find: 'if (before !== undefined && before.metadata.uid !== object.metadata.uid) gone(before);',
+      replace: '',
     },
     test: [watchTest, 'the same name with another uid after a gap is gone and then seen'],
   },
   {
     fault: 'deleted in a gap',
     protection: 'what the list lacks is `gone`, with its last state',
-    off: { file: watch, find: 'if (now !== undefined) continue;', replace: 'continue;' },
+    off: { file: known, find: 'if (!found.has(key)) await missing(object);', replace: ';' },
     test: [watchTest, 'a deletion in a gap is told with the last state'],
   },
   {
     fault: 'a label taken off looks like a deletion',
     protection: 'the object is read by name before `gone` is a fact',
     off: {
-      file: watch,
-      find: '      if (source.labelled) {\n        await left(object);\n        return;\n      }',
+      file: known,
+      find: '    if (source.labelled) {\n      await left(object);\n      return;\n    }',
       replace: '',
     },
     test: [watchTest, 'a label taken off is no deletion'],
@@ -300,17 +313,16 @@ const listRows: readonly FaultRow[] = [
     fault: 'that read fails',
     protection: 'the object stays known until the question is answered',
     off: {
-      file: watch,
-      find: '        if (source.labelled) {\n          await left(object);\n          continue;',
-      replace:
-        '        if (source.labelled) {\n          state.known.delete(key);\n          await left(object);\n          continue;',
+      file: known,
+      find: '    if (source.labelled) {\n      await left(object);',
+      replace: '    if (source.labelled) {\n      known.delete(keyOf(object));\n      await left(object);',
     },
     test: [watchTest, 'a deletion in a gap is told even when the first question about it fails'],
   },
   {
     fault: 'ten thousand objects',
     protection: 'pages of 500',
-    off: { file: watch, find: "const pageSize = '500';", replace: "const pageSize = '50000';" },
+    off: { file: list, find: "const pageSize = '500';", replace: "const pageSize = '50000';" },
     test: [watchTest, 'tells ten thousand objects in pages'],
   },
   {
@@ -318,8 +330,8 @@ const listRows: readonly FaultRow[] = [
     protection: 'stopped is asked after every wait',
     off: {
       file: watch,
-      find: 'state.stopped = true;\n      staleTick.cancel();\n      abort.abort();',
-      replace: 'staleTick.cancel();',
+      find: '      pulse.stop();\n      stopping.abort();',
+      replace: '      pulse.stop();',
     },
     test: [watchTest, 'stops for good when it is stopped during the list'],
   },
