@@ -30,16 +30,21 @@ function kindsOf(text: string): readonly string[] {
 interface Listing {
   readonly source: Source;
   readonly cluster: ClusterSummary;
+  /** Nothing after this moment is told; null: all that there is. */
+  readonly untilMs: number | null;
 }
 
 /** Gives entries of rows that have not been given yet. What went before is read too: a change is told against it. */
-function lister({ source, cluster }: Listing): () => Promise<readonly TimelineEntry[]> {
+function lister({ source, cluster, untilMs }: Listing): () => Promise<readonly TimelineEntry[]> {
   let bytes: (hash: string) => string = () => '';
   const decode: Decode = (row) => decisionOf(row, (hash) => bytes(hash));
   const entries = timelineOf(decode, source.standing?.snapshot.facts.world ?? null);
   let afterSeq = 0;
   return async () => {
-    const { rows, getBlob } = await recorded(source, cluster, { afterSeq });
+    const { rows, getBlob } = await recorded(source, cluster, {
+      afterSeq,
+      ...(untilMs === null ? {} : { untilMs }),
+    });
     bytes = getBlob;
     afterSeq = rows.at(-1)?.seq ?? afterSeq;
     return rows.flatMap((row) => entries(row));
@@ -70,11 +75,24 @@ export function addTimeline(program: Command): void {
     async (source, flags, [name = ''], own) => {
       const cluster = await clusterOf(source, flags, name);
       const since = momentOf('since', own['since'], cluster.lastAt) ?? 0;
+      const untilMs = momentOf('until', own['until'], cluster.lastAt);
+      if (untilMs !== null && untilMs < since)
+        throw new Refused(`--until ${String(own['until'])} lies before --since ${String(own['since'])}`, {
+          operation: 'list',
+          subject: `${cluster.namespace}/${cluster.name}`,
+          hint: 'change one of them',
+        });
       const kinds: unknown = own['only'];
       const wanted = ({ at, kind }: TimelineEntry): boolean =>
         at >= since && (!Array.isArray(kinds) || kinds.includes(kind));
-      const next = lister({ source, cluster });
+      const next = lister({ source, cluster, untilMs });
       if (own['follow'] === true) {
+        if (untilMs !== null)
+          throw new Refused('what is followed has no end', {
+            operation: 'follow',
+            subject: source.describe,
+            hint: 'leave --until or --follow away',
+          });
         if (source.finished)
           throw new Refused('an export does not grow', {
             operation: 'follow',
@@ -85,13 +103,14 @@ export function addTimeline(program: Command): void {
         return 0;
       }
       const told = await next();
-      const steps = nextSteps(await evidenceAt(source, flags, { name, at: undefined }));
+      const steps = nextSteps(await evidenceAt(source, flags, { name, at: own['until'] }));
       const entries = [...told, ...nextEntries(told.at(-1), steps)].filter(wanted);
       tell(flags, { value: entries, lines: () => entries.map(timelineLine), items: entries });
       return 0;
     },
   )
     .option('--since <time>', 'from then on: RFC 3339, or 15m before the last row')
+    .option('--until <time>', 'up to then, and what was to be done at that moment')
     .option('--only <kinds>', `only these, with commas: ${entryKinds.join(', ')}`, kindsOf)
     .option('--follow', 'go on with what is added, until interrupted');
 }

@@ -37,6 +37,7 @@ function questionsOf(subject: Subject, { incident, since, at }: Asked): Question
       subject.name,
       '--since',
       time(since),
+      ...(at === undefined ? [] : ['--until', time(at)]),
       ...(only === undefined ? [] : ['--only', only.join()]),
     ],
   };

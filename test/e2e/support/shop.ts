@@ -1,4 +1,5 @@
 /** Owns: the cluster that day-two tests work on: three members, one per node, in the setting the environment names. */
+import { leaderObject } from '#machines/shared/names.ts';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
 import { usual, type Setting } from '#test/support/pairwise.ts';
 import { eventually, manifest, namespace, phase, psql, type World } from '../world.ts';
@@ -54,6 +55,24 @@ export async function allStreaming(world: World, subject: Subject, replicas = 2)
   );
 }
 
+/**
+ * Waits until the leader has written down every member as one that may follow it (`failsafe`, with each of its heartbeats).
+ * A member that joined after the last of them takes no part in an election: with failsafe mode it could be a stranger.
+ */
+async function allElectable(world: World, { namespace: where, name }: Subject, members: number): Promise<void> {
+  const { dcs } = settingOfEnvironment();
+  const leader = `${dcs === 'Endpoints' ? 'endpoints' : 'configmap'}/${leaderObject(name, dcs)}`;
+  const path = ['--output', 'jsonpath={.metadata.annotations.failsafe}'];
+  await eventually(
+    `${members} members that may be elected`,
+    async () => {
+      const text = await world.kubectl('--namespace', where, 'get', leader, ...path);
+      return text !== '' && Object.keys(JSON.parse(text) as object).length === members;
+    },
+    60_000,
+  );
+}
+
 /** Node of the operator's pod. */
 export async function operatorNode(world: World): Promise<string> {
   return world.kubectl(
@@ -68,14 +87,20 @@ export async function operatorNode(world: World): Promise<string> {
   );
 }
 
-/** Moves the primary off the operator's node, by asking its pod to end: what befalls that node shall not befall both. */
+/**
+ * Moves the primary off the operator's node, by asking its pod to end: what befalls that node shall not befall both. Any
+ * replica may then take over.
+ */
 export async function primaryApartFromOperator(world: World, subject: Subject, replicas = 2): Promise<PodSeen> {
   const node = await operatorNode(world);
   return eventually(
     'the primary being on another node than the operator',
     async () => {
       const primary = await primaryPod(world, subject);
-      if (primary.node !== node) return primary;
+      if (primary.node !== node) {
+        await allElectable(world, subject, replicas + 1);
+        return primary;
+      }
       await world.kubectl('--namespace', subject.namespace, 'delete', 'pod', primary.name, '--timeout=120s');
       await phase(world, subject.namespace, subject.name, 'Running');
       await allStreaming(world, subject, replicas);

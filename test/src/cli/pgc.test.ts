@@ -163,6 +163,12 @@ describe('pgc', () => {
     ['timeline-only', ['timeline', 'shop', '--only', 'moved,patroni', ...file]],
     ['timeline-ndjson', ['timeline', 'shop', '--since', '11s', '-o', 'ndjson', ...file]],
     ['timeline-only-nonsense', ['timeline', 'shop', '--only', 'dances', ...file]],
+    [
+      'timeline-until',
+      ['timeline', 'shop', '--since', '2026-01-01T00:00:45Z', '--until', '2026-01-01T00:00:55Z', ...file],
+    ],
+    ['timeline-until-before-since', ['timeline', 'shop', '--since', '10s', '--until', '20s', ...file]],
+    ['timeline-until-and-follow', ['timeline', 'shop', '--until', '10s', '--follow', ...file]],
     ['timeline-follow-an-export', ['timeline', 'shop', '--follow', '--file', 'shop.ndjson']],
     ['state', ['state', 'shop', ...file]],
     ['state-at', ['state', 'shop', '--at', '2026-01-01T00:00:55Z', ...file]],
