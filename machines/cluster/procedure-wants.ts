@@ -8,7 +8,7 @@ import { dcsOf, isPatroniPaused, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
-import { rolloutStep } from './tables/rollout.ts';
+import { neverStarted, rolloutStep } from './tables/rollout.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { ableToConfirm, askedSynchrony, withSynchrony } from './tables/synchrony.ts';
@@ -158,20 +158,30 @@ function loosening(facts: Facts): readonly Intent[] {
   );
 }
 
+/** Nobody writes, and a pod that never came to run is made anew from the template that is right by now. */
+function startingAnew(view: View): readonly Intent[] {
+  const stuck = neverStarted(view);
+  if (stuck === null) return [];
+  const { name, uid } = stuck;
+  const because = `${name} never came to run, and another template is offered by now`;
+  return [{ type: 'DeleteObject', target: { kind: 'Pod', name }, uid, because }];
+}
+
 /** What is put right wherever nothing else is under way, and costs nobody anything. */
 const always: ReadonlySet<RolloutStep['act']['type']> = new Set(['grow', 'label', 'configure']);
 
 /** What the procedure of the present phase wishes; nothing in phases without one. */
 export function procedureWants(view: View): readonly Intent[] {
   const phase = phaseOf(view.state);
-  if (phase === 'Updating') return stepWants(view, rolloutStep(view));
+  if (phase === 'Updating') return [...stepWants(view, rolloutStep(view)), ...startingAnew(view)];
   // Patroni's configuration drifts like any object, and is put back where nothing else is under way; a new cluster begins
   // with the one that all begin with.
   if (phase === 'Running' || phase === 'Degraded' || phase === 'Creating') {
     const step = rolloutStep(view);
-    return always.has(step.act.type) ? stepWants(view, step) : [];
+    return always.has(step.act.type) ? stepWants(view, step) : startingAnew(view);
   }
-  if (phase === 'Recovering' || phase === 'Failed') return [...growingAll(view), ...takingBack(view)];
+  if (phase === 'Recovering' || phase === 'Failed')
+    return [...growingAll(view), ...takingBack(view), ...startingAnew(view)];
   if (phase !== 'Scaling') return [];
   const { handOver, because } = scalingStep(view.facts);
   if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];

@@ -185,6 +185,25 @@ function offersTemplate({ facts, plan }: Scene): boolean {
   return detail?.type === 'StatefulSet' && detail.template === plan.template && detail.current;
 }
 
+/**
+ * A member whose pod never came to run, and was made from another template than the one that is offered now, while nobody writes: no
+ * step waits for it, and where it is the only one nobody will ever write. Null when there is none.
+ */
+export function neverStarted({
+  facts,
+  plan,
+}: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string } | null {
+  const scene = { facts, plan, members: membersOf(facts), leader: '' };
+  if (leaderOf(facts).writable || isPatroniPaused(facts) || !offersTemplate(scene)) return null;
+  const stuck = scene.members.find((member) => {
+    const pod = podOf(facts, member.name);
+    const isSilent = pod !== null && !pod.object.deleting && pod.detail.patroni === null && pod.detail.trouble !== null;
+    return isSilent && !isCurrent(scene, member);
+  });
+  const uid = stuck === undefined ? undefined : podOf(facts, stuck.name)?.object.uid;
+  return stuck === undefined || uid === undefined ? null : { name: stuck.name, uid };
+}
+
 function replacing(scene: Scene): RolloutStep | null {
   const { facts, members, leader } = scene;
   const exists = (member: Member): boolean => podOf(facts, member.name) !== null;

@@ -1,0 +1,43 @@
+/** A pod that never came to run while nobody writes: no step waits for it, so the template that is right by now never reached it. */
+import { describe, expect, it } from 'vitest';
+import type { Facts } from '#machines/cluster/facts.ts';
+import type { PodDetail } from '#machines/cluster/observations.ts';
+import { wants } from '#machines/cluster/wants.ts';
+import { calm, factsOf, plan, type Choice } from './worlds.ts';
+
+/** shop-0 as it is told; nobody holds the leader key unless the choice says so. */
+function stuck(change: Partial<PodDetail>, choice: Partial<Choice> = {}): Facts {
+  const facts = factsOf({ ...calm, leader: 'none', template: 'leader-old', ready: 0, ...choice });
+  const fact = facts.world.objects['Pod/shop-0'];
+  if (fact?.object.detail.type !== 'Pod') throw new Error('there is no shop-0');
+  const detail = { ...fact.object.detail, ...change };
+  const objects = { ...facts.world.objects, 'Pod/shop-0': { ...fact, object: { ...fact.object, detail } } };
+  return { ...facts, world: { ...facts.world, objects } };
+}
+
+const noImage = { patroni: null, trouble: 'ImagePullBackOff (registry/broken:1)' } as const;
+const states = [
+  'Alive.Creating.bootstrapping',
+  'Alive.Updating.replacing',
+  'Alive.Recovering.electing',
+  'Alive.Failed',
+] as const;
+
+function deleted(state: string, facts: Facts): readonly string[] {
+  return wants({ state, facts, plan }).flatMap(({ type, target }) => (type === 'DeleteObject' ? [target.name] : []));
+}
+
+describe('a pod that never came to run', () => {
+  it.each(states)('is made anew in %s once the template is another one', (state) => {
+    expect(deleted(state, stuck(noImage))).toEqual(['shop-0']);
+  });
+
+  it.each([
+    ['runs the template that is offered', stuck(noImage, { template: 'new' })],
+    ['has run Patroni once', stuck({ trouble: 'CrashLoopBackOff' })],
+    ['says nothing yet', stuck({ patroni: null })],
+    ['may wait for its turn, since somebody writes', stuck(noImage, { leader: 'writable', template: 'replica-old' })],
+  ] as const)('is left alone when it %s', (_, facts) => {
+    expect(deleted('Alive.Recovering.electing', facts)).toEqual([]);
+  });
+});
