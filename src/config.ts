@@ -84,6 +84,12 @@ export const settings = {
     default: '600',
     meaning: 'seconds after which a cluster that is still being created counts as late',
   },
+  maxDisruptions: {
+    flag: '--max-disruptions',
+    env: 'OPERATOR_MAX_DISRUPTIONS',
+    default: '5',
+    meaning: 'clusters that edits may disrupt at a time, all together; 0 sets no bound',
+  },
   leaseNamespace: {
     flag: '--lease-namespace',
     env: 'POD_NAMESPACE',
@@ -224,6 +230,9 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
   const deadline = Number(text('createDeadlineSeconds'));
   if (!Number.isInteger(deadline) || deadline < 10)
     refuse('createDeadlineSeconds', text('createDeadlineSeconds'), 'is not a whole number of at least 10 seconds');
+  const most = Number(text('maxDisruptions'));
+  if (!Number.isInteger(most) || most < 0 || text('maxDisruptions') === '')
+    refuse('maxDisruptions', text('maxDisruptions'), 'is not a whole number of clusters, nor 0');
   return {
     kubeconfig: optional('kubeconfig'),
     context: optional('context'),
@@ -242,6 +251,7 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
       imagePullPolicy: oneOf('imagePullPolicy', text('imagePullPolicy'), ['Always', 'IfNotPresent', 'Never']),
       defaultDcs: oneOf('defaultDcs', text('defaultDcs'), ['Endpoints', 'ConfigMaps']),
       createDeadlineSeconds: deadline,
+      ...(most === 0 ? {} : { maxDisruptions: most }),
     },
   };
 }

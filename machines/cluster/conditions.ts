@@ -29,6 +29,7 @@ import { standingRefusals } from './tables/requests.ts';
 import { editWar, isOpen, loopsOf, openLoops } from './tables/loops.ts';
 import { allWarnings, warningOf, warningWords } from './tables/warnings.ts';
 import { commitsWait, confirmedBy } from './tables/synchrony.ts';
+import { shownHold } from './tables/turns.ts';
 import { changedAgain } from './undone.ts';
 
 export const conditionTypes = [
@@ -99,7 +100,7 @@ function degraded(view: View): Verdict {
 
 function configurationValid(view: Assessed): Verdict {
   const { specProblems } = view;
-  const { held } = view.facts.memory;
+  const held = shownHold(view.facts.memory);
   if (specProblems.length === 0 && held !== null)
     return verdict('True', 'Held', `every field of the spec is valid; ${held.message}`);
   if (specProblems.length === 0) return verdict('True', 'Valid', 'every field of the spec is valid and takes effect');

@@ -114,11 +114,32 @@ export interface RefusedRequest {
 /** An edit that is valid and may not begin yet. */
 export interface HeldEdit {
   readonly generation: number;
-  readonly by: 'Observe' | 'Paused' | 'PendingApproval' | 'Window';
+  readonly by: 'Observe' | 'Paused' | 'PendingApproval' | 'Window' | 'Turn';
   /** What is waited for, as a sentence. */
   readonly message: string;
   /** When it is asked again by itself, in milliseconds since 1970; null when somebody has to do something. */
   readonly until: number | null;
+  /** Of one that waits for its turn: what the fleet is asked. */
+  readonly turn?: WaitingTurn;
+}
+
+/** What is to begin when its turn has come. */
+export interface WaitingTurn {
+  /** `generation 7`, or `credentials-` and what Secrets say. */
+  readonly subject: string;
+  /** The same text for the same change of any cluster; null where no two are the same. */
+  readonly change: string | null;
+  /** Somebody has said yes to it, however it went elsewhere. */
+  readonly isApproved: boolean;
+}
+
+/** What the fleet said of a cluster's turn last, and what became of it (`tables/turns.ts`). */
+export interface Turn {
+  readonly subject: string;
+  readonly change: string | null;
+  readonly state: 'granted' | 'queued' | 'stopped' | 'went-well' | 'went-badly';
+  /** One clause. */
+  readonly because: string;
 }
 
 /** What the API server answered to our last apply: the fields our manager owns hash to this. */
@@ -241,6 +262,8 @@ export interface Memory {
   /** By kind, until another of that kind is taken. */
   readonly refused: Readonly<Record<string, RefusedRequest>>;
   readonly credentials: CredentialsMemory;
+  /** Absent while the fleet was not asked. */
+  readonly turn?: Turn;
   readonly timers: Readonly<Record<string, ArmedTimer>>;
   /** Deadlines that have passed, by timer id, until the state that set them is left. */
   readonly expired: readonly string[];

@@ -14,6 +14,7 @@ import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
 import { sightMs, strangerMs, windowTimer } from './backoff.ts';
 import { withLoopsOf } from './tables/loops.ts';
+import { turnTold } from './tables/turns.ts';
 import { takenAway } from './undone.ts';
 import { armed, isUnseen, lostObject, sawObject, unwatched, without } from './world.ts';
 
@@ -274,6 +275,8 @@ export function learn(facts: Facts, observation: ClusterObservation, at: number)
       return world.leaderSilentSince === null ? withWorld(facts, { leaderSilentSince: at }) : facts;
     case 'LeaderHeard':
       return withWorld(facts, { leaderSilentSince: null });
+    case 'TurnTold':
+      return turnTold(facts, observation);
     case 'TimerFired':
       return timerFired(facts, observation.id, at);
     case 'OutcomeArrived':

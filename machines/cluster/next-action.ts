@@ -2,6 +2,7 @@
 import { objectKey } from './intents.ts';
 import { waitingRequest } from './tables/requests.ts';
 import { waitingRotation } from './tables/rotation.ts';
+import { shownHold } from './tables/turns.ts';
 import type { View } from './view.ts';
 import { keptBack } from './wants.ts';
 
@@ -15,7 +16,7 @@ function wouldDo(view: View): string | null {
 
 /** The sentence of `status.nextAction`. */
 export function nextAction(view: View): string | null {
-  const { held } = view.facts.memory;
+  const held = shownHold(view.facts.memory);
   const sentences = [wouldDo(view), held?.message ?? null, waitingRequest(view.facts), waitingRotation(view.facts)];
   const said = sentences.filter((each) => each !== null);
   return said.length === 0 ? null : said.join('; ');

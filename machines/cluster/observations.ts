@@ -278,6 +278,8 @@ export interface OperatorConfig {
   readonly defaultDcs: DcsMode;
   /** Creating without a leader for longer than this is an error. */
   readonly createDeadlineSeconds: number;
+  /** So many clusters may be disrupted at a time on purpose; absent where there is no limit. */
+  readonly maxDisruptions?: number;
 }
 
 export type ClusterObservation =
@@ -308,6 +310,13 @@ export type ClusterObservation =
   /** The leader object did not change for Patroni's ttl. */
   | { readonly type: 'LeaderSilent'; readonly silentMs: number }
   | { readonly type: 'LeaderHeard' }
+  /** What the fleet says to a cluster of which something waits for its turn. */
+  | {
+      readonly type: 'TurnTold';
+      readonly subject: string;
+      readonly answer: 'granted' | 'queued' | 'stopped';
+      readonly because: string;
+    }
   | { readonly type: 'TimerFired'; readonly id: string; readonly dueAt: number }
   | {
       readonly type: 'OutcomeArrived';

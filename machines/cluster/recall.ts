@@ -45,6 +45,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   request: true,
   refused: true,
   credentials: true,
+  turn: true,
   timers: true,
   expired: true,
   conditions: true,

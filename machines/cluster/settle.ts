@@ -15,6 +15,7 @@ import { blamed, failedRolloutToken } from './tables/blame.ts';
 import { heldEdit, type EditJudge } from './tables/permission.ts';
 import { withRequests } from './tables/requests.ts';
 import { withRotation } from './tables/rotation.ts';
+import { withTurn } from './tables/turns.ts';
 import { armed, without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
@@ -192,5 +193,5 @@ export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
   const chosen = withImage(withMode(withRolledOut(taken, taken.memory.accepted, judge)));
   const accepted = withBootstrap(chosen, judge);
-  return withWindow(withRotation(withRequests(withLeader(accepted, at)), judge, at));
+  return withWindow(withTurn(withRotation(withRequests(withLeader(accepted, at)), judge, at)));
 }

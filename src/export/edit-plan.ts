@@ -153,7 +153,8 @@ export function judged(core: Core, { standing, seq }: StoodAt, wanted: WantedClu
       ...core.assess(after).specProblems.map(problemText),
       ...standingRefusals(facts).map(({ message }) => message),
     ],
-    hold: held === null ? null : { by: held.by, because: held.message, until: held.until },
+    // Whose turn it is then is not known: the world that it is tried in has no other cluster.
+    hold: held === null || held.by === 'Turn' ? null : { by: held.by, because: held.message, until: held.until },
   };
 }
 

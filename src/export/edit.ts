@@ -9,6 +9,7 @@ import type { Facts } from '#machines/cluster/facts.ts';
 import { leaderOf } from '#machines/cluster/members.ts';
 import type { Outcome } from '#machines/cluster/observations.ts';
 import { isHeldBack, rank, type DisruptionClass } from '#machines/cluster/tables/permission.ts';
+import { shownHold } from '#machines/cluster/tables/turns.ts';
 import type { Decision, IntentRecord } from '#src/decision/record.ts';
 import { contentOf, decisionOf, type Core } from '#src/replay/redecide.ts';
 import { walk, type WalkInput } from '#src/replay/walk.ts';
@@ -158,7 +159,8 @@ function endOf(core: Core, facts: Facts, state: string): { readonly end: EditEnd
   const generation = world.cluster?.seen.generation ?? 0;
   const view = core.assess({ machine: 'cluster', state, facts });
   const isFinal = state === 'Alive.Running' && isQuiet(view);
-  const { failedRollout, held, accepted, rolledOutGeneration } = memory;
+  const { failedRollout, accepted, rolledOutGeneration } = memory;
+  const held = shownHold(memory);
   if (failedRollout !== null && failedRollout.generation === generation)
     return { end: { type: 'taken back', because: problemText(failedRollout.problem) }, isFinal };
   const [problem] = view.specProblems;

@@ -38,6 +38,7 @@ const sources: Readonly<Record<ClusterObservation['type'], string>> = {
   SourceFresh: 'watch',
   LeaderSilent: 'watch',
   LeaderHeard: 'watch',
+  TurnTold: 'operator',
   TimerFired: 'timer',
   OutcomeArrived: 'api',
 };

@@ -50,6 +50,7 @@ const kinds: Readonly<Record<ClusterObservation['type'], EntryKind>> = {
   SourceFresh: 'operator',
   LeaderSilent: 'patroni',
   LeaderHeard: 'patroni',
+  TurnTold: 'operator',
   TimerFired: 'timer',
   OutcomeArrived: 'outcome',
 };

@@ -102,6 +102,8 @@ export function observationWords(observation: ClusterObservation): string {
       return `the leader has not renewed its key for ${Math.round(observation.silentMs / 1000)} s`;
     case 'LeaderHeard':
       return 'the leader renews its key again';
+    case 'TurnTold':
+      return `the fleet says of ${observation.subject}: ${observation.answer}, ${observation.because}`;
     case 'TimerFired':
       return `timer ${observation.id} fired`;
     case 'OutcomeArrived':

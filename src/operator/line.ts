@@ -185,6 +185,7 @@ export function startLine(opened: Opened, epoch: number): Pipeline {
     stream: streamPorts(opened, skipped),
     actor: actorPorts(opened, epoch),
     executor: executorPorts(opened),
+    maxDisruptions: options.config.operator.maxDisruptions ?? null,
     nowMs: options.ports.clock.monotonicMs,
     onDecision: ({ cluster, stamp, decision }) => {
       metrics.observations.inc({ type: decision.observation.type });

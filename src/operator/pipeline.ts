@@ -8,6 +8,7 @@ import type { ActorPorts, DurableDecision } from '#src/actor/ports.ts';
 import { makeExecutor, type Ended, type Executor } from '#src/executor/executor.ts';
 import type { ExecutorPorts } from '#src/executor/ports.ts';
 import type { StreamInput } from '#src/stream/items.ts';
+import { makeFleet, type Fleet } from './fleet.ts';
 import { createStream, type Stream, type StreamPorts } from '#src/stream/stream.ts';
 
 export interface PipelinePorts {
@@ -16,6 +17,8 @@ export interface PipelinePorts {
   readonly stream: StreamPorts;
   readonly actor: Omit<ActorPorts, 'versions' | 'remember' | 'back'>;
   readonly executor: ExecutorPorts;
+  /** So many clusters may be disrupted at a time on purpose; null for no limit. */
+  readonly maxDisruptions: number | null;
   readonly nowMs: () => number;
   readonly onDecision: (decision: DurableDecision) => void;
   readonly onEnded: (ended: Ended) => void;
@@ -37,12 +40,23 @@ function feedback({ cluster, stamp, intent, outcome }: Ended): StreamInput {
   return { type: 'feedback', cluster, causedBy: stamp.seq, observation };
 }
 
+/** Tells clusters of their turn, where there is a limit. */
+function pacing(ports: PipelinePorts): Fleet | null {
+  const { maxDisruptions } = ports;
+  return maxDisruptions === null ? null : makeFleet(maxDisruptions, ports.stream.expected);
+}
+
 /** Puts the line together and sets it in motion. */
 export function startPipeline(ports: PipelinePorts): Pipeline {
   const back$ = new Subject<StreamInput>(); // the only way back
   const stream = createStream(ports.stream); // watch → stream
+  const fleet = pacing(ports); // what spans clusters comes back as what one of them is told
   const actors = createActors({
     ...ports.actor,
+    trouble: (trouble) => {
+      if (trouble.type === 'cluster-parked') fleet?.parked(trouble.cluster.uid);
+      ports.actor.trouble(trouble);
+    },
     versions: stream.versions,
     remember: stream.remember,
     back: (input) => back$.next(input),
@@ -56,6 +70,7 @@ export function startPipeline(ports: PipelinePorts): Pipeline {
       stream.observations,
       actors.decisions, // leaves here only after its commit
       tap(ports.onDecision),
+      tap((decision) => fleet?.decided(decision).forEach((told) => back$.next(told))),
     )
     .subscribe({
       next: ({ cluster, stamp, decision }) => {

@@ -92,7 +92,7 @@ function flagsOf({ dcs, settings }: Pick<Present, 'dcs' | 'settings'>): readonly
   // The mode was chosen once; what the spec says of it stays as it is.
   const flags = ['--default-dcs', dcs];
   if (settings === undefined) return flags;
-  const { images, imagePullPolicy, createDeadlineSeconds } = settings;
+  const { images, imagePullPolicy, createDeadlineSeconds, maxDisruptions = 0 } = settings;
   return [
     ...flags,
     '--images',
@@ -101,6 +101,8 @@ function flagsOf({ dcs, settings }: Pick<Present, 'dcs' | 'settings'>): readonly
     imagePullPolicy,
     '--create-deadline',
     String(createDeadlineSeconds),
+    '--max-disruptions',
+    String(maxDisruptions),
   ];
 }
 

@@ -152,9 +152,9 @@ async function live(world: World, court: Court, rests: Set<string>): Promise<voi
 /** Runs a plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
   const { scratch, expected, log = () => undefined } = options;
-  const { operators } = scenarioOf(plan.scenario);
+  const { operators, flags } = scenarioOf(plan.scenario);
   const events = eventsOf(() => court, log);
-  const world = openWorld({ plan, scratch, operators, events, buildOf: options.buildOf });
+  const world = openWorld({ plan, scratch, operators, events, flags, buildOf: options.buildOf });
   const court: Court = makeCourt(world, options.also ?? []);
   const counted = countObjects(world);
   try {

@@ -28,6 +28,7 @@ import {
   toNobody,
   windows,
 } from './acts-control.ts';
+import { badImageEverywhere, createFleet, mended, newImageEverywhere, oneAtATime } from './acts-fleet.ts';
 import { peace, war } from './acts-war.ts';
 import { alone, asynchronous, fewer, preferred, required } from './acts-synchrony.ts';
 import { isReady } from './patroni/report.ts';
@@ -36,6 +37,8 @@ import type { World } from './world.ts';
 export interface Scenario {
   readonly name: string;
   readonly operators: readonly string[];
+  /** Of the operators. */
+  readonly flags?: readonly string[];
   readonly acts: readonly Act[];
 }
 
@@ -104,6 +107,12 @@ const badImage = edit(
   { image: 'registry/broken:1' },
   (world) => condition(world, 'ConfigurationValid') === 'False RolloutFailed' && !imagesAre(world, 'registry/broken:1'),
 );
+/** Nobody of it ever runs, until the image is put right. */
+const createBroken: Act = {
+  ...create({ image: 'registry/broken:1' }),
+  what: 'create with an image that is not there',
+  until: (world) => world.user.list('Pod', namespace).length === 2 && imagesAre(world, 'registry/broken:1'),
+};
 const takenBack = edit(
   'the image as before',
   { image: null },
@@ -249,6 +258,8 @@ const all: readonly Scenario[] = [
   { name: 'roll-image', operators: one, acts: [create({ replicas: 3 }), newImage] },
   { name: 'roll-image-alone', operators: one, acts: [create({ replicas: 1 }), newImage] },
   { name: 'bad-image', operators: one, acts: [create({}), badImage, takenBack] },
+  { name: 'bad-image-alone', operators: one, acts: [create({ replicas: 1 }), badImage, takenBack] },
+  { name: 'bad-image-at-first', operators: one, acts: [createBroken, newImage] },
   { name: 'parameters', operators: one, acts: [create({}), reloaded, restarted, unset] },
   { name: 'bad-parameter', operators: one, acts: [create({}), badParameter, unset] },
   { name: 'roll-placement', operators: one, acts: [create({}), replaced] },
@@ -264,6 +275,8 @@ const all: readonly Scenario[] = [
   { name: 'switchover', operators: one, acts: [create({}), switchOver, toNobody] },
   { name: 'reinit', operators: one, acts: [create({}), copyAnew] },
   { name: 'replace', operators: one, acts: [create({}), loseNodeForGood, replaceLost] },
+  { name: 'fleet', operators: one, flags: oneAtATime, acts: [createFleet, newImageEverywhere] },
+  { name: 'fleet-stops', operators: one, flags: oneAtATime, acts: [createFleet, badImageEverywhere, mended] },
   { name: 'observe', operators: one, acts: [create({}), ...observe] },
   { name: 'approval', operators: one, acts: [create({}), ...approval] },
   { name: 'window', operators: one, acts: [create({}), ...windows] },

@@ -1,9 +1,10 @@
 /**
  * Owns: stories: scripts of what happens to one cluster in a simulated world, and the screen that somebody who watches it
- * would see. One line is one step, in the words of `words.ts`. Two more may stand at the top:
+ * would see. One line is one step, in the words of `words.ts`. Three more may stand at the top:
  *
  *   seed N          what chance begins with
  *   operators N     how many processes compete for the Lease
+ *   flags --FLAG …  flags of the operators
  */
 import { parsed, text } from './json.ts';
 import type { PlanStep } from './plan.ts';
@@ -35,8 +36,11 @@ export interface Script {
   /** Null when the script does not say. */
   readonly seed: number | null;
   readonly operators: number | null;
+  readonly flags: readonly string[];
   readonly steps: readonly string[];
 }
+
+const isFlags = /^flags --/;
 
 /** A script without comments and empty lines, its header apart from its steps. */
 export function readScript(source: string): Script {
@@ -47,7 +51,8 @@ export function readScript(source: string): Script {
   return {
     seed: header(lines, 'seed'),
     operators: header(lines, 'operators'),
-    steps: lines.filter((line) => !/^(seed|operators) \d+$/.test(line)),
+    flags: lines.flatMap((line) => (isFlags.test(line) ? line.split(/\s+/).slice(1) : [])),
+    steps: lines.filter((line) => !/^(seed|operators) \d+$/.test(line) && !isFlags.test(line)),
   };
 }
 
@@ -69,7 +74,7 @@ export interface StoryOptions {
 
 /** Tells a story. @returns the screen. @throws StoryRefused naming the step that could not be done */
 export async function screenOf(story: string, { scratch, root, keep, buildOf }: StoryOptions): Promise<string> {
-  const { seed, operators, steps } = readScript(story);
+  const { seed, operators, flags, steps } = readScript(story);
   const none: readonly PlanStep[] = [];
   const nothing = (): void => undefined;
   const lines: string[] = [];
@@ -77,6 +82,7 @@ export async function screenOf(story: string, { scratch, root, keep, buildOf }: 
   const world = openWorld({
     plan: { seed: seed ?? 1, scenario: 'story', steps: none },
     scratch,
+    flags,
     buildOf,
     operators: Array.from({ length: operators ?? 1 }, (_, index) => `operator-${index}`),
     events: {

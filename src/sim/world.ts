@@ -57,6 +57,8 @@ export interface World {
   readonly operators: readonly Seat[];
   /** Whether every fault with a time of its own is over. */
   readonly isQuiet: () => boolean;
+  /** Flags of the operators. */
+  readonly flags: readonly string[];
   /** Faults off: what the plan has not done yet to operators and their requests it will not do any more. */
   readonly disarm: () => void;
   readonly isDisarmed: () => boolean;
@@ -78,7 +80,7 @@ export interface WorldOptions {
   /** How the operators serve health, metrics and journal; nobody asks when there is none. */
   readonly serve?: OperatorOptions['serve'];
   /** Flags of the operators, beside those that every world gives them. */
-  readonly flags?: readonly string[];
+  readonly flags?: readonly string[] | undefined;
   /** Build that an operator says it is, in its nth life, from 1. */
   readonly buildOf?: ((life: number) => string) | undefined;
 }
@@ -211,6 +213,7 @@ export function openWorld(options: WorldOptions): World {
     if (step.type !== 'crash' && step.type !== 'request' && step.type !== 'line') happen(scene, step);
   return {
     ...parts,
+    flags: options.flags ?? [],
     operators: seats,
     happen: (step) => happen(scene, step),
     isQuiet: () => trouble.pending === 0,

@@ -9,15 +9,19 @@
  *     or the generation is approved
  *   class <= Reload, no window     Window, until one opens
  *     is named, or one is open
+ *   class <= Reload, no limit is   Turn, until the fleet grants one (`turns.ts`)
+ *     set, or it is its turn
  *
  * I1. Going back to what was true before is never held: a rollout that failed is taken back by itself.
  * I2. A rollout that has begun goes on to its end, whatever closes meanwhile: half of it is worse.
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { isObject } from '../../shared/json.ts';
 import { annotations, ordinalOf } from '../../shared/names.ts';
 import type { Facts, HeldEdit } from '../facts.ts';
 import { leaderOf } from '../members.ts';
 import type { Due } from './credentials.ts';
+import { hasBegun, turnOfGeneration, turnRefusal } from './turns.ts';
 
 /** What users notice, the least first. */
 export const disruptionClasses = ['None', 'Reload', 'ReplicaRestart', 'Switchover', 'Outage'] as const;
@@ -144,6 +148,8 @@ export interface Edit {
 
 /** What is to begin, and what it costs. */
 interface Beginning {
+  /** By this name the fleet is asked. */
+  readonly turn: string;
   /** Such as `generation 7`. */
   readonly subject: string;
   readonly disruption: DisruptionClass;
@@ -153,6 +159,8 @@ interface Beginning {
   readonly approval: string;
   /** The verb that does the same, with `, or `; empty when there is none. */
   readonly verb: string;
+  /** The same text for the same change of another cluster; null where no two are the same. */
+  readonly change: string | null;
 }
 
 function held(facts: Facts, spec: PostgresClusterSpec, what: Beginning, judge: EditJudge, at: number): HeldEdit | null {
@@ -175,20 +183,45 @@ function held(facts: Facts, spec: PostgresClusterSpec, what: Beginning, judge: E
       'PendingApproval',
       `it takes ${words}, and maxDisruption is ${maxDisruption}; approve it with ${what.verb}annotation ${annotations.approve}=${approval}`,
     );
-  if (rank(disruption) <= rank('Reload') || (spec.maintenanceWindows ?? []).length === 0) return null;
-  const { isOpen, opensAt } = judge.windows(spec, at);
-  if (isOpen) return null;
+  if (rank(disruption) <= rank('Reload')) return null;
+  const hasWindows = (spec.maintenanceWindows ?? []).length > 0;
+  const { isOpen, opensAt } = hasWindows ? judge.windows(spec, at) : { isOpen: true, opensAt: null };
   const opens = opensAt === null ? 'no window ever opens' : `a window opens at ${new Date(opensAt).toISOString()}`;
-  return by('Window', `it takes ${words}; ${opens}`, opensAt);
+  if (!isOpen) return by('Window', `it takes ${words}; ${opens}`, opensAt);
+  if (facts.world.config?.maxDisruptions === undefined || hasBegun(facts)) return null;
+  const turn = { subject: what.turn, change: what.change, isApproved };
+  const because = turnRefusal(facts.memory, what.turn) ?? 'its turn has not come';
+  const isStopped = facts.memory.turn?.state === 'stopped' && facts.memory.turn.subject === what.turn;
+  const next = isStopped
+    ? `; put it right there, or begin all the same with annotation ${annotations.approve}=${approval}`
+    : '';
+  return { ...by('Turn', `it takes ${words}; ${because}${next}`), turn };
+}
+
+/** What differs between two values below `path`, as `path=value`, the value as it is now. */
+function leaves(path: string, was: unknown, is: unknown): readonly string[] {
+  if (JSON.stringify(was) === JSON.stringify(is)) return [];
+  if (!isObject(was) || !isObject(is)) return [`${path}=${JSON.stringify(is) ?? 'unset'}`];
+  const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])].sort();
+  return keys.flatMap((key) => leaves(`${path}.${key}`, was[key], is[key]));
+}
+
+/** What fields become, as one text: edits of two clusters that say the same are the same change. */
+function changeOf(before: PostgresClusterSpec, to: PostgresClusterSpec, fields: readonly string[]): string {
+  const valueIn = (spec: PostgresClusterSpec, field: string): unknown =>
+    Object.entries(spec).find(([key]) => `spec.${key}` === field)?.[1];
+  return fields.flatMap((field) => leaves(field, valueIn(before, field), valueIn(to, field))).join(' ');
 }
 
 /** Why an edit is held; null when it may begin. */
 export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at: number): HeldEdit | null {
   const { generation = 0, name = '' } = facts.world.cluster?.seen ?? {};
   const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher);
-  const subject = `generation ${generation}`;
+  const subject = turnOfGeneration(generation);
   const approval = { approval: String(generation), verb: `pgc approve ${name}, or ` };
-  return held(facts, to, { subject, disruption, causes: fields.join(', '), ...approval }, judge, at);
+  const [before = to] = from;
+  const turn = { turn: subject, change: changeOf(before, to, fields) };
+  return held(facts, to, { subject, disruption, causes: fields.join(', '), ...approval, ...turn }, judge, at);
 }
 
 /** Why what Secrets say is held; null when it may be put in force. */
@@ -197,6 +230,7 @@ export function heldRotation(facts: Facts, due: Due, judge: EditJudge, at: numbe
   if (spec === null) return null;
   const isAlone = (spec.replicas ?? 1) === 1;
   const disruption = disruptionOf(due.restarts ? 'replace' : 'reload', isAlone);
-  const approval = { approval: `credentials-${due.mark}`, verb: '' };
+  const name = `credentials-${due.mark}`;
+  const approval = { approval: name, verb: '', turn: name, change: null };
   return held(facts, spec, { subject: due.because, disruption, causes: 'new passwords', ...approval }, judge, at);
 }

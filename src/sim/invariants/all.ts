@@ -14,6 +14,7 @@ import { passwords } from './p-passwords.ts';
 import { acknowledged } from './j-acknowledged.ts';
 import { knowsWhatIsThere } from './k-knowledge.ts';
 import { skippedIsIdentity } from './s-skipped.ts';
+import { paced } from './t-turns.ts';
 import type { Invariant } from './invariant.ts';
 
 /** G5 and G6 compare whole runs: `run.ts`. */
@@ -33,4 +34,5 @@ export const invariants: readonly Invariant[] = [
   once,
   confirmed,
   level,
+  paced,
 ];
