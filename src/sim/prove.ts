@@ -4,6 +4,7 @@
  *   (none)                  all of it: `make proof`
  *   --slice                 a part, another one for each commit: what CI runs
  *   --every K --seeds A..B --scenario NAME   every K-th single crash, these seeds, of the scenarios this one alone
+ *   --portions A..B         fiftieths of all of it, 0 to 49; what `docs/proof.jsonl` has of this commit is not run again
  *   --shards A..B           seeds alone, ten thousand a shard; what the ledger has is not run again
  *   --sum                   what the ledger adds up to
  *   --workers N             processes, two unless said
@@ -28,9 +29,10 @@ const { values } = parseArgs({
     scenario: { type: 'string' },
     seeds: { type: 'string' },
     shards: { type: 'string' },
+    portions: { type: 'string' },
     sum: { type: 'boolean', default: false },
     workers: { type: 'string', default: '2' },
-    ledger: { type: 'string', default: 'docs/seeds.jsonl' },
+    ledger: { type: 'string' },
     out: { type: 'string', default: '.run/proof' },
     share: { type: 'string' },
   },
@@ -49,8 +51,26 @@ const whole: Omit<Scope, 'part' | 'parts'> = {
   offset: 0,
   doublesEvery: 8,
   seeds: { from: 1, count: 10_000 },
+  rebuilds: true,
   twice: 1_000,
 };
+
+/** In so many portions all of it can be run, one after the other, whenever there is time. */
+const portionsOfAll = 50;
+
+/** Together the portions are everything, each run of it once. */
+function portion(nth: number): Omit<Scope, 'part' | 'parts'> {
+  const { seeds, twice } = whole;
+  const count = seeds.count / portionsOfAll;
+  return {
+    ...whole,
+    every: portionsOfAll,
+    offset: nth,
+    seeds: { from: seeds.from + nth * count, count },
+    rebuilds: nth === 0,
+    twice: twice / portionsOfAll,
+  };
+}
 
 /** A part of the proof that moves on with every commit. */
 function slice(of: string): Omit<Scope, 'part' | 'parts'> {
@@ -161,16 +181,37 @@ function table({ tally, failures }: Outcome, scope: Omit<Scope, 'part' | 'parts'
   return failures.length;
 }
 
-function entries(): readonly unknown[] {
-  if (!existsSync(values.ledger)) return [];
-  return readFileSync(values.ledger, 'utf8').split('\n').filter(Boolean).map(parsed);
+const ledgers = { shards: 'docs/seeds.jsonl', portions: 'docs/proof.jsonl' } as const;
+
+function ledgerOf(what: keyof typeof ledgers): string {
+  return values.ledger ?? ledgers[what];
+}
+
+function entries(path: string): readonly unknown[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8').split('\n').filter(Boolean).map(parsed);
+}
+
+function writeDown(path: string, entry: object): void {
+  mkdirSync(dirname(path), { recursive: true });
+  appendFileSync(path, `${JSON.stringify(entry)}\n`);
+  say(JSON.stringify(entry));
 }
 
 function sum(): void {
-  const all = entries();
-  const total = (key: string): number => all.reduce<number>((so, each) => so + number(each, 0, key), 0);
-  const days = (total('virtualMs') / 86_400_000).toFixed(1);
-  say(`${all.length} shards, ${total('seeds')} seeds, ${days} virtual days, ${total('failed')} failed`);
+  for (const [what, key] of [
+    ['portions', 'portion'],
+    ['shards', 'shard'],
+  ] as const) {
+    const all = entries(ledgerOf(what)).filter((each) => isJson(each) && key in each);
+    const total = (of: string): number => all.reduce<number>((so, each) => so + number(each, 0, of), 0);
+    const counts = ['singles', 'doubles', 'pairs', 'seeds', 'twice', 'runs', 'failed']
+      .filter((of) => all.some((each) => isJson(each) && of in each))
+      .map((of) => `${total(of)} ${of}`);
+    say(
+      [`${all.length} ${what}`, ...counts, `${(total('virtualMs') / 86_400_000).toFixed(1)} virtual days`].join(', '),
+    );
+  }
 }
 
 function bounds(range: string): readonly [number, number] {
@@ -197,7 +238,7 @@ function scopeAsked(): Omit<Scope, 'part' | 'parts'> {
 
 async function shards(range: string): Promise<number> {
   const [first, last] = bounds(range);
-  const done = new Set(entries().map((each) => number(each, -1, 'shard')));
+  const done = new Set(entries(ledgerOf('shards')).map((each) => number(each, -1, 'shard')));
   let failed = 0;
   for (let shard = first; shard <= last; shard += 1) {
     if (done.has(shard)) continue;
@@ -205,10 +246,22 @@ async function shards(range: string): Promise<number> {
     const { tally, failures } = await prove({ ...whole, scenarios: [], seeds: { from, count: shardSeeds }, twice: 0 });
     failed += failures.length;
     const { seeds, virtualMs } = tally;
-    const entry = { shard, from, seeds, failed: failures.length, virtualMs, commit: commit() };
-    mkdirSync(dirname(values.ledger), { recursive: true });
-    appendFileSync(values.ledger, `${JSON.stringify(entry)}\n`);
-    say(JSON.stringify(entry));
+    writeDown(ledgerOf('shards'), { shard, from, seeds, failed: failures.length, virtualMs, commit: commit() });
+  }
+  return failed;
+}
+
+async function portions(range: string): Promise<number> {
+  const [first, last] = bounds(range);
+  if (first < 0 || last >= portionsOfAll) throw new Error(`there are portions 0 to ${portionsOfAll - 1}, not ${range}`);
+  const here = entries(ledgerOf('portions')).filter((each) => text(each, 'commit') === commit());
+  const done = new Set(here.map((each) => number(each, -1, 'portion')));
+  let failed = 0;
+  for (let nth = first; nth <= last; nth += 1) {
+    if (done.has(nth)) continue;
+    const { tally, failures } = await prove(portion(nth));
+    failed += failures.length;
+    writeDown(ledgerOf('portions'), { portion: nth, ...tally, failed: failures.length, commit: commit() });
   }
   return failed;
 }
@@ -223,6 +276,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.shards !== undefined) return shards(values.shards);
+  if (values.portions !== undefined) return portions(values.portions);
   const scope = scopeAsked();
   say(
     `seeds ${scope.seeds.from} to ${scope.seeds.from + scope.seeds.count - 1}, every ${scope.every}th crash, ${commit()}`,

@@ -18,6 +18,8 @@ export interface Scope {
   /** Of the kills, and of the losses of the journal, every so many-th is followed into its recovery. */
   readonly doublesEvery: number;
   readonly seeds: { readonly from: number; readonly count: number };
+  /** Whether each scenario is rebuilt from its journal after every commit. */
+  readonly rebuilds: boolean;
   /** Seeds that are run twice. */
   readonly twice: number;
   readonly part: number;
@@ -93,7 +95,7 @@ export async function runShare(scope: Scope, ports: SharePorts): Promise<Tally> 
   async function scenarioTried(scenario: string): Promise<RunResult> {
     const record = noRecord();
     // Every part needs the run without faults; it is rebuilt from its journal in one of them.
-    const rebuilds = mine(scope.scenarios.indexOf(scenario));
+    const rebuilds = scope.rebuilds && mine(scope.scenarios.indexOf(scenario));
     const also = [recorder(record, null), ...(rebuilds ? [alwaysReplay] : [])];
     const calm = await judged(quiet(scenario, 1), null, also);
     if (rebuilds) tally.replays += 1;
