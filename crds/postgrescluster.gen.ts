@@ -332,6 +332,15 @@ export interface PostgresClusterSpec {
     };
   };
   /**
+   * Where PostgreSQL's log can be read.
+   */
+  readonly logs?: {
+    /**
+     * A container beside the database, postgres-log, prints it as CSV as it is written (false), for whatever collects the logs of containers.
+     */
+    readonly stdout?: boolean;
+  };
+  /**
    * Additional environment of the database container. Passwords belong into a Secret that valueFrom names.
    */
   readonly env?: {

@@ -21,7 +21,11 @@ type Json = Readonly<Record<string, unknown>>;
 /** A PostgresCluster as far as verbs read it. */
 export interface Seen {
   readonly metadata: { readonly generation: number; readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec: Json & { readonly paused?: boolean; readonly database?: { readonly name?: string } };
+  readonly spec: Json & {
+    readonly paused?: boolean;
+    readonly database?: { readonly name?: string };
+    readonly logs?: { readonly stdout?: boolean };
+  };
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;

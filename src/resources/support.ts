@@ -70,6 +70,7 @@ export const support: Readonly<Record<SpecField, Support>> = {
   placement: { ...rolled, idle: empty },
   service: { ...live, idle: defaults({ type: 'ClusterIP' }) },
   podMetadata: { ...rolled, idle: empty },
+  logs: { ...rolled, idle: defaults({ stdout: false }) },
   env: { ...rolled, idle: empty },
   pgHba: { ...rolled, idle: empty },
   patroni: { ...rolled, idle: defaults(patroniDefaults) },

@@ -7,7 +7,8 @@ import { objectNames } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { print } from '../command.ts';
-import { liveVerb, memberOf, type Live } from '../live.ts';
+import { logContainer } from '#src/resources/fields/logs.ts';
+import { liveVerb, memberOf, type Live, type Seen } from '../live.ts';
 
 const container = 'postgres';
 /** A command that nobody sits before ends within this. */
@@ -46,11 +47,23 @@ async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise
 /** PostgreSQL's own log, the newest file of it. */
 const newestLog = 'file=$(ls -t "$PGDATA"/../pg_log/*.csv | head -n 1) && exec tail -n "$0" "$file"';
 
+/** The container that prints PostgreSQL's log as it is written. @throws Refused where there is none */
+function followed(live: Live, { spec }: Seen): string {
+  if (spec.logs?.stdout === true) return logContainer;
+  throw new Refused('no container of it prints what PostgreSQL logs, so that cannot be followed', {
+    operation: 'follow the log of PostgreSQL on',
+    subject: `${live.namespace}/${live.name}`,
+    hint: 'leave --follow away, or set spec.logs.stdout, which replaces every pod',
+  });
+}
+
 async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
-  const pod = memberOf(live, await live.read(), own['member']);
+  const seen = await live.read();
+  const pod = memberOf(live, seen, own['member']);
   const { kube, namespace } = live;
   const lines = String(own['tail']);
-  if (own['postgres'] === true) {
+  const printing = own['postgres'] === true && own['follow'] === true ? followed(live, seen) : container;
+  if (own['postgres'] === true && printing === container) {
     const command = ['bash', '-c', newestLog, lines];
     const { makeRunInPod } = await import('#src/kube/exec.ts');
     const run = makeRunInPod(kube.connection.config);
@@ -63,7 +76,7 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
   process.once('SIGINT', () => stop.abort());
   const opened = await kube.openWatch({
     path: `${resourcePath('Pod', namespace, pod)}/log`,
-    query: { container, tailLines: lines, ...(own['follow'] === true ? { follow: 'true' } : {}) },
+    query: { container: printing, tailLines: lines, ...(own['follow'] === true ? { follow: 'true' } : {}) },
     signal: stop.signal,
   });
   if (opened.type !== 'stream')

@@ -16,6 +16,7 @@ import {
 import { acceptedSpecText, parametersText } from '../accepted.ts';
 import { variables } from '../fields/env.ts';
 import { placed } from '../fields/placement.ts';
+import { logContainers } from '../fields/logs.ts';
 import { podMetadata } from '../fields/pod-metadata.ts';
 import { spiloConfiguration } from './patroni.ts';
 
@@ -136,7 +137,7 @@ function podSpec(input: BuildInput): Json {
       seccompProfile: { type: 'RuntimeDefault' },
     },
     ...placed(input.name, input.spec),
-    containers: [container(input)],
+    containers: [container(input), ...logContainers(input.spec, input)],
     volumes: [
       // 64 MB, the runtime's default, breaks parallel queries.
       { name: 'shm', emptyDir: { medium: 'Memory' } },

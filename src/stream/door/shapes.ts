@@ -69,6 +69,7 @@ export const specShapes: { readonly [Field in keyof Required<PostgresClusterSpec
   }),
   service: object({ type: 'text', annotations: map('text'), loadBalancerSourceRanges: list('text') }),
   podMetadata: object({ labels: map('text'), annotations: map('text') }),
+  logs: object({ stdout: 'flag' }),
   env: list(object({ name: 'text', value: 'text', valueFrom: 'open' }, ['name'])),
   database: object({ name: 'text', owner: 'text', locale: 'text', encoding: 'text' }),
   pgHba: list('text'),

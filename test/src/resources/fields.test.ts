@@ -202,6 +202,7 @@ describe('what makes pods anew', () => {
   const before = hash({});
 
   it.each<[string, Partial<PostgresClusterSpec>]>([
+    ['a log that nothing prints', { logs: { stdout: false } }],
     ['podMetadata', { podMetadata: { labels: { team: 'blue' }, annotations: { note: 'x' } } }],
     ['service', { service: { type: 'LoadBalancer', annotations: { a: 'b' } } }],
     ['patroni', { patroni: { ttl: 90, maximumLag: 1, failsafeMode: false } }],
@@ -211,6 +212,7 @@ describe('what makes pods anew', () => {
 
   it.each<[string, Partial<PostgresClusterSpec>]>([
     ['placement', { placement: { nodeSelector: { disk: 'ssd' } } }],
+    ['logs', { logs: { stdout: true } }],
     ['env', { env: [{ name: 'A', value: 'b' }] }],
     ['pgHba', { pgHba: ['local all app peer'] }],
   ])('is %s', (_, change) => expect(hash(change)).not.toBe(before));
