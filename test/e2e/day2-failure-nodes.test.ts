@@ -5,10 +5,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
-import { cut, healAll, kill, revive } from './support/nodes.ts';
+import { cut, healAll, kill, lose, revive } from './support/nodes.ts';
 import { type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, primaryApartFromOperator, primaryPod } from './support/shop.ts';
+import { allStreaming, operatorNode, primaryApartFromOperator, primaryPod } from './support/shop.ts';
 import { eventually, phase, shell, type World } from './world.ts';
 
 const where = 'e2e-day2-nodes';
@@ -90,6 +90,48 @@ describe('the node of the primary', () => {
       await revive(world, primary.node);
       await allStreaming(world, shop);
     });
+  });
+});
+
+longerSuite('a node that is lost for good', () => {
+  it('with the volume of a replica: the member is made anew on another node when that is asked for, and streams', async () => {
+    await allStreaming(world, shop);
+    const [primary, operator] = [await primaryPod(world, shop), await operatorNode(world)];
+    const lost = run.pods.now().find(({ name, node }) => name !== primary.name && node !== operator);
+    if (lost === undefined) throw new Error('every replica is on the node of the primary or of the operator');
+    const claim = `pvc/data-${lost.name}`;
+    const uidOf = (): Promise<string> =>
+      world.kubectl('--namespace', where, 'get', claim, '--output', 'jsonpath={.metadata.uid}');
+    const before = await uidOf();
+    const ask = (token: string, member: string): Promise<string> => {
+      const annotation = `postgres.example.com/replace=${token} ${member}`;
+      return world.kubectl('--namespace', where, 'annotate', 'postgrescluster', shop.name, '--overwrite', annotation);
+    };
+    await run.measure({ name: 'replica replaced, its node lost for good', isPlanned: true }, async () => {
+      await lose(lost.node);
+      await phase(world, where, shop.name, 'Degraded');
+      await ask('never', primary.name);
+      await eventually('the refusal', async () => {
+        const message = await world.kubectl(
+          '--namespace',
+          where,
+          'get',
+          'postgrescluster',
+          shop.name,
+          '--output',
+          'jsonpath={.status.conditions[?(@.type=="RequestRefused")].reason}',
+        );
+        return message === 'TargetLeads' ? true : null;
+      });
+      await ask('once', lost.name);
+      await allStreaming(world, shop);
+    });
+    const made = run.pods.now().find(({ name }) => name === lost.name);
+    expect(made?.node).not.toBe(lost.node);
+    expect(await uidOf()).not.toBe(before);
+    expect((await primaryPod(world, shop)).name).toBe(primary.name);
+    await revive(world, lost.node);
+    await phase(world, where, shop.name, 'Running');
   });
 });
 
