@@ -20,6 +20,7 @@ import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { untoldLeader } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
+import { isAskingTurn } from './tables/turns.ts';
 import { warningReads } from './tables/warnings.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
@@ -109,7 +110,7 @@ function repair(facts: Facts, desired: DesiredObject): readonly Intent[] {
         },
       ];
     case 'rendering':
-      return waitsForClaims(facts, desired)
+      return waitsForClaims(facts, desired) || isAskingTurn(facts.memory)
         ? []
         : [{ ...wish, type, because: `what the spec asks of ${key} has changed` }];
   }

@@ -92,7 +92,7 @@ function flagsOf({ dcs, settings }: Pick<Present, 'dcs' | 'settings'>): readonly
   // The mode was chosen once; what the spec says of it stays as it is.
   const flags = ['--default-dcs', dcs];
   if (settings === undefined) return flags;
-  const { images, imagePullPolicy, createDeadlineSeconds, maxDisruptions = 0 } = settings;
+  const { images, imagePullPolicy, createDeadlineSeconds } = settings;
   return [
     ...flags,
     '--images',
@@ -101,8 +101,9 @@ function flagsOf({ dcs, settings }: Pick<Present, 'dcs' | 'settings'>): readonly
     imagePullPolicy,
     '--create-deadline',
     String(createDeadlineSeconds),
+    // There is no other cluster, so whose turn it is cannot be foreseen.
     '--max-disruptions',
-    String(maxDisruptions),
+    '0',
   ];
 }
 

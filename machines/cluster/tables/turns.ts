@@ -49,11 +49,15 @@ export function turnRefusal(memory: Memory, subject: string): string | null {
   return isTold ? turn.because : null;
 }
 
-/** The hold that people are told of: not one that the fleet has yet to answer, which it does at once. */
-export function shownHold(memory: Memory): HeldEdit | null {
+/** The fleet was asked and has yet to answer, which it does at once: meanwhile nothing is made of what waits, or written of it. */
+export function isAskingTurn(memory: Memory): boolean {
   const { held } = memory;
-  const isAsking = held?.turn !== undefined && turnRefusal(memory, held.turn.subject) === null;
-  return isAsking ? null : held;
+  return held?.turn !== undefined && turnRefusal(memory, held.turn.subject) === null;
+}
+
+/** The hold that people are told of. */
+export function shownHold(memory: Memory): HeldEdit | null {
+  return isAskingTurn(memory) ? null : memory.held;
 }
 
 function withTurnOf(facts: Facts, turn: Turn | null): Facts {
