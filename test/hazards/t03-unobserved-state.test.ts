@@ -42,6 +42,14 @@ describe('T3: what nobody saw', () => {
     },
   );
 
+  it('vandal: each deletion that is missed is found out, and made good', async () => {
+    const { story } = await calm('vandal');
+    const deletions = story.filter(({ type, name }) => type === 'DELETED' && ['shop-pdb', 'shop-repl'].includes(name));
+    expect(deletions.length).toBeGreaterThan(0);
+    const spans = deletions.flatMap(({ atMs }) => unseen('vandal', atMs - 1, atMs + 31_000));
+    expect(await violated(spans)).toEqual([]);
+  });
+
   it('a spec that was changed and changed back while nobody looked changes nothing', async () => {
     const service = `/api/v1/namespaces/${namespace}/services/shop-repl`;
     const added = (atMs: number, value: string | null): PlanStep => {
