@@ -224,6 +224,22 @@ function restartSteps({ restarts }: Evidence, { cluster }: Place): readonly Next
   ];
 }
 
+/**
+ * A leader that cannot do what it holds the key for: on a full volume not even the file can be written that asks PostgreSQL to
+ * promote. Patroni tries again for ever, and nobody else may.
+ */
+function leaderSteps({ status }: Evidence, { cluster, kubectl, where }: Place): readonly NextStep[] {
+  const [, name] = /(\S+) holds the leader key but is replica/.exec(status?.reason ?? '') ?? [];
+  if (name === undefined) return [];
+  return [
+    {
+      object: `Pod/${name}`,
+      because: 'it holds the leader key, but PostgreSQL in it is a replica',
+      step: `nothing in the first seconds: Patroni promotes it. If it lasts, it cannot, as on a full volume: read why (pgc logs ${cluster.name} ${where} --member ${name}; ${kubectl} exec ${name} -- df -h /home/postgres/pgdata), and let another member take over: ${kubectl} delete pod ${name}`,
+    },
+  ];
+}
+
 /** When nothing is in anybody's hands. */
 const waiting: Readonly<Record<Phase, string>> = {
   Pending: 'nothing yet: the operator goes on when that is so',
@@ -250,6 +266,7 @@ export function nextSteps(evidence: Evidence): readonly NextStep[] {
     ...podSteps(evidence, place),
     ...conditionSteps(evidence, place),
     ...warSteps(evidence, place),
+    ...leaderSteps(evidence, place),
     ...restartSteps(evidence, place),
   ];
   if (steps.length > 0 || status === null) return steps;

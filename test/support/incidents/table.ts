@@ -77,6 +77,14 @@ export const incidents: readonly Incident[] = [
     nextStep: /see whether its volume data-shop-[01] is full/,
   },
   {
+    // Found while the one before was staged: the full volume left the leader with its key, and unable to promote.
+    name: 'leader-cannot-promote',
+    waitsFor: 'running',
+    cause: /shop-1 holds the leader key but is replica, running|shop-1: primary, start failed, .* → replica, running/,
+    object: /Pod\/shop-1/,
+    nextStep: /let another member take over: kubectl -n \S+ delete pod shop-1/,
+  },
+  {
     name: 'api-cut',
     waitsFor: 'running',
     cause: /nothing heard for 75 s/,
