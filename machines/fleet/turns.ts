@@ -11,6 +11,7 @@
  */
 import { phaseOf } from '../cluster/chart.ts';
 import type { Snapshot } from '../cluster/facts.ts';
+import { failedRolloutToken } from '../cluster/tables/blame.ts';
 import { isUnderWay, waitingTurn } from '../cluster/tables/turns.ts';
 
 /** What the fleet sees of one cluster. */
@@ -68,8 +69,9 @@ function turnOf({ state, facts }: Snapshot): FleetMember['turn'] {
 
 /** What was begun and is not over yet; whoever has lost the journal has to take for that what is not rolled out. */
 function isHalfDone({ state, facts: { memory } }: Snapshot): boolean {
-  const { turn, amnesia } = memory;
-  if (turn?.state === 'went-badly') return phaseOf(state) !== 'Running';
+  const { turn, amnesia, handled } = memory;
+  // Status tells of a rollout that failed, whoever was the operator then: until the cluster runs again it is being taken back.
+  if (turn?.state === 'went-badly' || failedRolloutToken in handled) return phaseOf(state) !== 'Running';
   return (turn?.state === 'granted' || amnesia) && isUnderWay(memory);
 }
 

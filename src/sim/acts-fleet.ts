@@ -72,7 +72,9 @@ export const badImageEverywhere = editAll(
     const fleet = fleetOf(world);
     const failed = fleet.filter((cluster) => valid(cluster) === 'RolloutFailed');
     const isBack = failed.every((cluster) => image(world, cluster) !== '');
-    return failed.length === 1 && isBack && fleet.filter(isStopped).length === names.length - 1;
+    // Who forgets how it went elsewhere lets another one go first.
+    const others = fleet.filter((cluster) => isStopped(cluster) && !failed.includes(cluster));
+    return failed.length > 0 && others.length > 0 && isBack && failed.length + others.length === names.length;
   },
 );
 

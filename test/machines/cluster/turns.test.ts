@@ -5,6 +5,7 @@ import { learn } from '#machines/cluster/learn.ts';
 import { nextAction } from '#machines/cluster/next-action.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import { settle } from '#machines/cluster/settle.ts';
+import { failedRolloutToken } from '#machines/cluster/tables/blame.ts';
 import { fleetMember } from '#machines/fleet/turns.ts';
 import { annotations } from '#machines/shared/names.ts';
 import { makeBuilders } from '#src/resources/plan.ts';
@@ -87,6 +88,15 @@ describe('a turn', () => {
     const seen = { ...cluster.seen, generation: 3 };
     const again = settle({ ...facts, world: { ...facts.world, cluster: { ...cluster, seen } } }, judge, 3);
     expect(again.memory.turn).toBeUndefined();
+  });
+
+  it('counts as under way for whoever lost the journal, while what status calls failed is being taken back', () => {
+    const facts = edited();
+    const { turn: _turn, ...rest } = facts.memory;
+    const memory = { ...rest, amnesia: true, held: null, handled: { ...rest.handled, [failedRolloutToken]: '2' } };
+    const at = (phase: string): boolean =>
+      fleetMember('a', { machine: 'cluster', state: phase, facts: { ...facts, memory } }).isAtWork;
+    expect([at('Alive.Recovering.electing'), at(state)]).toEqual([true, false]);
   });
 
   it('is told to nobody who asks for another one, or for none', () => {
