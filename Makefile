@@ -69,7 +69,7 @@ golden: setup ## rewrite golden files after a change that was meant
 
 .PHONY: test-integration test-e2e
 test-integration: setup ## against a real API server
-	@$(NPM) run -s test:integration
+	@$(NPM) run -s test:integration -- $(ARGS)
 test-e2e: setup ## against real PostgreSQL on the local cluster or KUBE_CONTEXT
 	@$(NPM) run -s test:e2e -- $(ARGS)
 

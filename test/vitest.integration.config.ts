@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. */
 const alone = 'test/integration/hundred.test.ts';
 
+/** No control plane, nothing that waits: it computes. CI runs it beside what waits, so that it is given time. */
+const power = 'test/integration/journal-power.test.ts';
+
 /**
  * Real control plane, fake kubelet at most: `npm run test:integration`. Each file has a control
  * plane of its own; three at a time, for most of their time is spent waiting: for a Lease, for a process, for silence.
@@ -16,13 +19,21 @@ export default defineConfig({
       {
         name: 'integration',
         include: ['test/integration/**/*.test.ts'],
-        exclude: [alone],
+        exclude: [alone, power],
         maxWorkers: 4,
         sequence: { groupOrder: 1 },
       },
+      {
+        name: 'power',
+        include: [power],
+        exclude: [],
+        maxWorkers: 1,
+        testTimeout: 900_000,
+        sequence: { groupOrder: 2 },
+      },
     ].map((test) => ({
       extends: true as const,
-      test: { ...test, pool: 'forks' as const, testTimeout: 180_000, hookTimeout: 180_000 },
+      test: { testTimeout: 180_000, ...test, pool: 'forks' as const, hookTimeout: 180_000 },
     })),
   },
 });
