@@ -8,7 +8,7 @@ const power = 'test/integration/journal-power.test.ts';
 
 /**
  * Real control plane, fake kubelet at most: `npm run test:integration`. Each file has a control
- * plane of its own; three at a time, for most of their time is spent waiting: for a Lease, for a process, for silence.
+ * plane of its own; four at a time, for most of their time is spent waiting: for a Lease, for a process, for silence.
  */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,

@@ -35,8 +35,8 @@ export interface LineWorld {
   readonly api: ApiWorld;
   readonly kubelet: FakeKubelet;
   readonly kubeconfig: string;
-  /** Starts an operator on a journal, and waits until it leads; a second start goes on with it. */
-  readonly operator: (journal: string, kubeconfig?: string) => Promise<Operator>;
+  /** Starts an operator on a journal, with more flags if any, and waits until it leads; a second start goes on with it. */
+  readonly operator: (journal: string, kubeconfig?: string, flags?: readonly string[]) => Promise<Operator>;
   /** Keeps a journal whose file a test is about to take away: what it says still counts. */
   readonly keep: (journal: string) => void;
   /**
@@ -119,7 +119,7 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
     api,
     kubelet,
     kubeconfig,
-    operator: async (journal, through = kubeconfig) => {
+    operator: async (journal, through = kubeconfig, flags = []) => {
       const started = await startOperator({
         config: readConfig(
           [
@@ -130,6 +130,7 @@ export async function startLineWorld(label: string): Promise<LineWorld> {
             '--identity=line-test',
             '--http-address=127.0.0.1:0',
             '--api-address=127.0.0.1:0',
+            ...flags,
           ],
           {},
         ),

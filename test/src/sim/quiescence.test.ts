@@ -1,6 +1,6 @@
 /**
  * Quiescence: once every cluster is Running, nothing is written any more, however long nothing happens.
- * `CLUSTERS` and `HOURS` say how many clusters and how many hours of virtual time; `docs/proof.md` has the figures of a day.
+ * `CLUSTERS` and `HOURS` say how many clusters and how many hours of virtual time.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { isChange, type Leaving } from '#src/sim/invariants/invariant.ts';
