@@ -54,6 +54,17 @@ export const stallMs = 90_000;
 export const silentMs = 240_000;
 /** Timer for that. */
 export const silentTimer = 'stall/silent';
+/** A rollout that ended in silence is tried again once the cluster has run for so long; each further time four times as long. */
+const rolloutAgainMsMin = 600_000;
+/** But once a day. */
+const rolloutAgainMsMax = 86_400_000;
+/** Timer for that. */
+export const rolloutAgainTimer = 'again/rollout';
+
+/** How long the cluster has to run before that, after the same rollout has ended in silence `tries` ≥ 1 times. */
+export function rolloutAgainMs(tries: number): number {
+  return Math.min(rolloutAgainMsMax, rolloutAgainMsMin * 4 ** Math.min(8, tries - 1));
+}
 
 /** Delay after `count` ≥ 1 failures in a row: 5 s, 10 s, 20 s … 300 s when the first delay is 5 s. */
 export function retryDelayMs(count: number, firstDelayMs: number = retryDelayMsMin): number {

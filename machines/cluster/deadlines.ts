@@ -10,6 +10,7 @@ import {
   recoverDeadlineMs,
   retryDelayMs,
   silentMs,
+  rolloutAgainTimer,
   silentTimer,
   stallMs,
 } from './backoff.ts';
@@ -28,7 +29,7 @@ import { rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { imageAfter } from './settle.ts';
 import type { View } from './view.ts';
-import { blamed, failedRolloutToken } from './tables/blame.ts';
+import { givenUp, rolloutAgainAfterMs } from './tables/taken-back.ts';
 import { silentObjects, withoutOldWarnings } from './tables/warnings.ts';
 
 interface Wanted {
@@ -39,7 +40,13 @@ interface Wanted {
 
 /** Timers that belong to a state rather than to a failed target. */
 function isStateTimer(id: string): boolean {
-  return id === 'hold' || id === 'recover' || id === askTimer || /^(deadline|stall|gone)\//.test(id);
+  return (
+    id === 'hold' ||
+    id === 'recover' ||
+    id === askTimer ||
+    id === rolloutAgainTimer ||
+    /^(deadline|stall|gone)\//.test(id)
+  );
 }
 
 function goodNews(view: View): boolean {
@@ -93,6 +100,9 @@ const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] 
       because: 'back-off before the next try',
     });
   }
+  const againMs = phase === 'Running' && !isHeld ? rolloutAgainAfterMs(facts) : null;
+  if (againMs !== null)
+    list.push({ id: rolloutAgainTimer, delayMs: againMs, because: 'what was taken back in silence is tried again' });
   const [silent] = phase === 'Pending' || phase === 'Deleting' ? [] : silentObjects(facts);
   if (silent !== undefined)
     list.push({
@@ -137,18 +147,13 @@ function withoutRefusals({ failures }: Memory): Memory['failures'] {
   return Object.fromEntries(Object.entries(failures).filter(([, { permanent }]) => !permanent));
 }
 
-/** Back to the spec that was true before; what failed is remembered with its reason, and not tried again. */
+/** Back to the spec that was true before; what failed is remembered with its reason. */
 function takenBack(memory: Memory, step: Step): Memory {
   const { accepted, rolledOut: before } = memory;
   if (accepted === null || before === null) return memory;
-  const because = step.answers.at(-1)?.because ?? 'a member does not become ready';
-  const problem = blamed(before.spec, accepted.spec, because);
-  const handled = { ...memory.handled, [failedRolloutToken]: String(accepted.generation) };
   return {
-    ...memory,
+    ...givenUp(memory, accepted, before, step.answers.at(-1)),
     accepted: before,
-    failedRollout: { generation: accepted.generation, problem },
-    handled,
     image: imageAfter(memory, accepted.spec, before.spec),
     verified: {},
     failures: withoutRefusals(memory),

@@ -62,6 +62,12 @@ export interface FailedRollout {
   readonly problem: Problem;
 }
 
+/** A rollout that was taken back while nothing spoke against its spec, and how often in a row that came of it. */
+export interface SilentRollout {
+  readonly generation: number;
+  readonly tries: number;
+}
+
 /** What was asked for once and is being done. Nothing is done for it before the API server has acknowledged its token. */
 export interface ActiveRequest {
   readonly kind: OneShot;
@@ -231,8 +237,10 @@ export interface Memory {
   readonly rolledOutGeneration: number | null;
   /** The last spec that was true of every member: where a rollout that fails goes back to. */
   readonly rolledOut: AcceptedSpec | null;
-  /** The newest rollout that failed; its generation is not tried again. */
+  /** The newest rollout that failed; its generation is not tried again, unless `silentRollout` has it too. */
   readonly failedRollout: FailedRollout | null;
+  /** Absent unless the newest generation once ended in silence: then it may be nobody's fault, and is tried again. */
+  readonly silentRollout?: SilentRollout;
   /** Parameters the cluster was made with: they stand in the pod template, and an edit of them must not make pods anew. */
   readonly bootstrapParameters: Readonly<Record<string, string>> | null;
   /** A configuration of Patroni's was written and not every member is known to follow it. */

@@ -28,6 +28,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   rolledOutGeneration: true,
   rolledOut: true,
   failedRollout: true,
+  silentRollout: true,
   bootstrapParameters: true,
   configuring: true,
   verified: true,

@@ -11,10 +11,10 @@ import { anythingCreated } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import { blamed, failedRolloutToken } from './tables/blame.ts';
 import { heldEdit, type EditJudge } from './tables/permission.ts';
 import { withRequests } from './tables/requests.ts';
 import { withRotation } from './tables/rotation.ts';
+import { beginning, isRolloutAgainDue, rememberedByToken, toldByToken } from './tables/taken-back.ts';
 import { withTurn } from './tables/turns.ts';
 import { armed, without } from './world.ts';
 
@@ -79,8 +79,7 @@ function withRolledOut(facts: Facts, accepted: AcceptedSpec | null, judge: SpecJ
 
 /** The generation whose rollout failed, or null; after the journal was lost the token in status still tells. */
 function failedGeneration({ memory }: Facts): number | null {
-  const token = memory.handled[failedRolloutToken];
-  return memory.failedRollout?.generation ?? (token === undefined ? null : Number(token));
+  return memory.failedRollout?.generation ?? toldByToken(memory)?.generation ?? null;
 }
 
 /** The spec to hold from now on, or the one held so far when the newest is not valid or not permitted. */
@@ -92,7 +91,8 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const created = anythingCreated(facts);
   const before = memory.accepted ?? (created ? acceptedBefore(facts, judge) : null);
   const failed = failedGeneration(facts);
-  if (before !== null && failed === seen.generation) return remembering(holding(facts, before), before, seen);
+  if (before !== null && failed === seen.generation && !isRolloutAgainDue(facts))
+    return remembering(holding(facts, before), before, seen);
   if (before !== null && before.generation === seen.generation) {
     return before === memory.accepted ? facts : { ...facts, memory: { ...memory, accepted: before } };
   }
@@ -106,9 +106,7 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
     return holding(facts, before);
   const forgiven = {
     // What was true before this edit is known here for the last time.
-    ...withRolledOut(facts, before, judge).memory,
-    failedRollout: null,
-    handled: without(memory.handled, failedRolloutToken),
+    ...beginning(withRolledOut(facts, before, judge).memory, seen.generation),
     image: imageAfter(memory, before.spec, seen.spec),
   };
   // Under way, also when only the StatefulSet still tells so, is what was accepted and not yet true.
@@ -146,8 +144,7 @@ export function imageAfter(memory: Memory, before: PostgresClusterSpec, wanted: 
 function remembering(facts: Facts, before: AcceptedSpec, seen: ClusterProjection): Facts {
   const { memory } = facts;
   if (memory.failedRollout !== null) return facts;
-  const problem = blamed(before.spec, seen.spec, 'the journal that told why is lost');
-  return { ...facts, memory: { ...memory, failedRollout: { generation: seen.generation, problem } } };
+  return { ...facts, memory: rememberedByToken(memory, before, { generation: seen.generation, spec: seen.spec }) };
 }
 
 function holding(facts: Facts, accepted: AcceptedSpec): Facts {

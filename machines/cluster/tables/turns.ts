@@ -9,13 +9,14 @@
  *                somewhere else
  *   granted      the fleet says begin         nothing is under way any more
  *   went-well    it is true of every member   another turn
- *   went-badly   it was taken back            the spec is edited
+ *   went-badly   it was taken back            the spec is edited, or it is to be tried again
  *
  * I1. A rollout that has begun keeps its turn, whatever is edited meanwhile: half of it is worse.
  */
 import { annotations } from '../../shared/names.ts';
 import type { Facts, HeldEdit, Memory, Turn, WaitingTurn } from '../facts.ts';
 import type { ClusterObservation } from '../observations.ts';
+import { isRolloutAgainDue } from './taken-back.ts';
 
 type TurnTold = Extract<ClusterObservation, { readonly type: 'TurnTold' }>;
 
@@ -99,7 +100,7 @@ function turnNow(facts: Facts, turn: Turn): Turn | null {
     case 'stopped':
       return waitingTurn(memory)?.subject === turn.subject ? turn : null;
     case 'went-badly':
-      return memory.failedRollout !== null && memory.failedRollout.generation === world.cluster?.seen.generation
+      return memory.failedRollout?.generation === world.cluster?.seen.generation && !isRolloutAgainDue(facts)
         ? turn
         : null;
     case 'went-well':
