@@ -1,6 +1,7 @@
 /** The line on a real control plane, with the fake kubelet: many clusters, restarts, lost journal, failure, deletion. */
 import { readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Decision } from '#src/decision/record.ts';
 import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { describeChange, orphans } from '#test/support/audit-join.ts';
@@ -21,6 +22,10 @@ import {
 const names = Array.from({ length: 20 }, (_, index) => `c${index}`);
 let world: LineWorld;
 let operator: Operator;
+/** Clusters that may be changed at a time, once the operator has been told so. */
+const atOnce = 2;
+/** Those that are given another image at once: of one, two and three members. */
+const edited = names.slice(0, 6);
 /** Epochs the clusters had reached when the operator was last stopped. */
 let lastEpochs: readonly number[] = [];
 
@@ -147,7 +152,7 @@ describe('twenty clusters at once', () => {
     await stopOperator();
     world.keep('journal.db');
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${world.api.dir}/journal.db${suffix}`, { force: true });
-    operator = await world.operator('journal.db');
+    operator = await world.operator('journal.db', world.kubeconfig, [`--max-disruptions=${atOnce}`]);
     await takenUp();
     await quiet();
     expect(operatorChanges(world.api).slice(before).map(describeChange)).toEqual([]);
@@ -156,6 +161,48 @@ describe('twenty clusters at once', () => {
       const gaps = [...operator.journal().reader.iterate({ uid })].filter(({ kind }) => kind === 'gap');
       expect(gaps.map(({ seq, type }) => `${seq} ${type}`)).toEqual(['1 JournalLost']);
     }
+  });
+});
+
+/** How many of these clusters were not Running at once, after each time that one left or came back, by the journal. */
+function awayAtOnce(clusterNames: readonly string[]): readonly number[] {
+  const { reader } = operator.journal();
+  const moves = clusterNames.flatMap((name) => {
+    const { uid = '' } = reader.clusters().find((each) => each.name === name) ?? {};
+    const decided = [...reader.iterate({ uid })].filter(({ kind }) => kind === 'observation');
+    const states = decided.map(({ at, body }) => ({
+      at,
+      isAway: (JSON.parse(body) as Decision).to !== 'Alive.Running',
+    }));
+    const since = states.slice(states.findIndex(({ isAway }) => !isAway));
+    return since.flatMap(({ at, isAway }, index) =>
+      index === 0 || isAway === since[index - 1]?.isAway ? [] : [{ at, by: isAway ? 1 : -1 }],
+    );
+  });
+  let away = 0;
+  return moves.toSorted((one, other) => one.at - other.at || one.by - other.by).map(({ by }) => (away += by));
+}
+
+describe('the same edit of six clusters', () => {
+  it('is rolled out on one first, then on at most two at a time', async () => {
+    const patch = '--patch={"spec":{"image":"spilo-next"}}';
+    for (const name of edited) await world.api.kubectl(['patch', 'postgrescluster', name, '--type=merge', patch]);
+    await waitFor(
+      'all on the other image',
+      async () => {
+        const found = await clusters(world.api);
+        return edited.every((name) => {
+          const status = found.get(name)?.['status'] as
+            | { readonly phase?: string; readonly image?: string }
+            | undefined;
+          return status?.phase === 'Running' && status.image === 'spilo-next';
+        });
+      },
+      120_000,
+    );
+    const away = awayAtOnce(edited);
+    expect(away.slice(0, 2)).toEqual([1, 0]);
+    expect(Math.max(...away)).toBe(atOnce);
   });
 });
 
