@@ -8,6 +8,7 @@ const longerOnly = [
   'test/e2e/day2-credentials.test.ts',
   'test/e2e/day2-synchronous.test.ts',
   'test/e2e/day2-volumes.test.ts',
+  'test/e2e/day2-wrong-edits.test.ts',
   'test/e2e/incidents-*.test.ts',
   'test/e2e/plan.test.ts',
 ];

@@ -11,6 +11,7 @@ import { openDayTwo } from './support/day-two.ts';
 import { serviceAddress, type Subject } from './support/database.ts';
 import { logIn, secretsNow, startLogins, type Logins, type Values } from './support/logins.ts';
 import { restAnswer } from './support/patroni.ts';
+import { killOperator, operatorReady } from './support/operator.ts';
 import {
   auditLog,
   containerLogs,
@@ -111,13 +112,9 @@ async function isInForce(now: Values, before: Values | null): Promise<void> {
   }
 }
 
-async function killOperator(): Promise<void> {
+async function killed(): Promise<void> {
   Object.assign(lastWords, containerLogs(shop));
-  await world.kubectl(...operator, 'delete', 'pod', ...operatorPods, '--grace-period=0', '--force');
-}
-
-async function operatorReady(): Promise<void> {
-  await world.kubectl(...operator, 'rollout', 'status', 'deployment/postgres-operator', '--timeout=180s');
+  await killOperator(world);
 }
 
 longerSuite('passwords', () => {
@@ -259,20 +256,20 @@ longerSuite('passwords', () => {
           'new values being published',
           async () => (await secretsNow(world, shop))[place] !== before[place],
         );
-        await killOperator();
+        await killed();
         const inForce = 'credentials-inforce/POSTGRES_PASSWORD';
         await eventually(
           'them being in force',
           async () => (await secretsNow(world, shop))[inForce] !== before[inForce],
         );
-        await killOperator();
+        await killed();
         await eventually(
           'the first pod being replaced',
           () => Promise.resolve(total(run.pods.recreations()) > recreated),
           300_000,
         );
-        await killOperator();
-        await operatorReady();
+        await killed();
+        await operatorReady(world);
         await eventually('the request being handled', async () => (await handled()) === 'second');
         await settled('the passwords being in force', (now) => now[place] !== before[place]);
       },
@@ -291,7 +288,7 @@ longerSuite('passwords', () => {
       await kubectl('delete', 'secret', 'shop-app');
       await patchSecret('app', foreign);
       await world.kubectl(...operator, 'scale', 'deployment/postgres-operator', '--replicas=1');
-      await operatorReady();
+      await operatorReady(world);
       await ask('third');
       await eventually('the status saying why it waits', async () => {
         const told = await kubectl('get', 'postgrescluster', shop.name, '--output', 'jsonpath={.status}');

@@ -9,7 +9,7 @@ import type { Subject } from './support/database.ts';
 import { total, type Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
 import { createShop, primaryPod, settingOfEnvironment } from './support/shop.ts';
-import { eventually, type World } from './world.ts';
+import { eventually, psql, type World } from './world.ts';
 
 const where = 'e2e-day2-volumes';
 
@@ -90,6 +90,21 @@ longerSuite('a cluster of two members', () => {
       '/home/postgres/pgdata/pgroot/data/pg_hba.conf',
     );
     expect(rules).toContain('hostssl all app 10.255.0.0/16 reject');
+  });
+
+  it('prints PostgreSQL’s log as its container’s output, when that is asked for, and pgc shows it without', async () => {
+    const measured = await run.measure({ name: 'log on the output', isPlanned: true }, () =>
+      change({ logs: { stdout: true } }),
+    );
+    expect(Object.values(measured.recreations)).toEqual([1, 1]);
+    const { name } = await primaryPod(world, shop);
+    // It stands in the log because it is refused, and nowhere else is such a table spoken of.
+    await expect(psql(world, where, name, 'select * from spoken_of_in_the_log')).rejects.toThrow('does not exist');
+    const spoken = /ERROR.*relation ""spoken_of_in_the_log"" does not exist/;
+    await eventually('the refusal in the container’s output', async () =>
+      spoken.test(await world.kubectl('--namespace', where, 'logs', name, '--container', 'postgres-log')),
+    );
+    expect(await world.pgc('logs', shop.name, '--namespace', where, '--member', name, '--postgres')).toMatch(spoken);
   });
 
   it('loses no row that was acknowledged, and has no two primaries', async () => {

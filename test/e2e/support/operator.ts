@@ -1,0 +1,16 @@
+/** Owns: the operator as tests treat it: killed without grace, and waited for. */
+import { operatorNamespace } from '#test/cluster/deploy.ts';
+import type { World } from '../world.ts';
+
+const place = ['--namespace', operatorNamespace] as const;
+const pods = ['--selector', 'app.kubernetes.io/name=postgres-operator'] as const;
+
+/** Ends its process at once; the Deployment makes another one. */
+export async function killOperator(world: World): Promise<void> {
+  await world.kubectl(...place, 'delete', 'pod', ...pods, '--grace-period=0', '--force');
+}
+
+/** Waits until an operator is there. */
+export async function operatorReady(world: World): Promise<void> {
+  await world.kubectl(...place, 'rollout', 'status', 'deployment/postgres-operator', '--timeout=180s');
+}
