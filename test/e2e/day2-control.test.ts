@@ -5,10 +5,10 @@ import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { eventually, phase, type World } from './world.ts';
 
-const where = 'e2e-day2-control';
+const where = placeOf('e2e-day2-control');
 
 let world: World;
 let shop: Subject;

@@ -25,10 +25,10 @@ import { podsOf } from './support/pods.ts';
 import type { Measured } from './support/report.ts';
 import { total, type Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
-import { allStreaming, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { eventually, phase, type World } from './world.ts';
 
-const where = 'e2e-day2-credentials';
+const where = placeOf('e2e-day2-credentials');
 const memberKeys = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'RESTAPI_PASSWORD'] as const;
 const operator = ['--namespace', operatorNamespace] as const;
 const operatorPods = ['--selector', 'app.kubernetes.io/name=postgres-operator'] as const;

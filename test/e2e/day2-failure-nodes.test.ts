@@ -8,10 +8,10 @@ import type { Subject } from './support/database.ts';
 import { cut, healAll, kill, lose, revive } from './support/nodes.ts';
 import { type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, operatorNode, primaryApartFromOperator, primaryPod } from './support/shop.ts';
+import { allStreaming, operatorNode, placeOf, primaryApartFromOperator, primaryPod } from './support/shop.ts';
 import { eventually, phase, shell, type World } from './world.ts';
 
-const where = 'e2e-day2-nodes';
+const where = placeOf('e2e-day2-nodes');
 let world: World;
 let shop: Subject;
 let run: Run;

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
-import { allStreaming, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { killPostgres, killProcesses } from './support/members.ts';
@@ -14,7 +14,7 @@ import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
 import { eventually, phase, statusOf, type World } from './world.ts';
 
-const where = 'e2e-day2';
+const where = placeOf('e2e-day2');
 /** Longer than Patroni's ttl of 30 s and a round of its loop: whoever would demote has done so. */
 const apiAwaySeconds = Number(process.env['API_AWAY_SECONDS'] ?? '45');
 const operatorAwaySeconds = Number(process.env['OPERATOR_AWAY_SECONDS'] ?? '0');

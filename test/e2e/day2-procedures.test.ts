@@ -17,10 +17,10 @@ import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { eventually, type World } from './world.ts';
 
-const where = 'e2e-day2-edits';
+const where = placeOf('e2e-day2-edits');
 const absent = 'postgres-operator.local/spilo:does-not-exist';
 
 let world: World;

@@ -9,10 +9,10 @@ import type { Subject } from './support/database.ts';
 import { healAll, kill, revive } from './support/nodes.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, primaryApartFromOperator, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryApartFromOperator, primaryPod } from './support/shop.ts';
 import { eventually, phase, psql, type World } from './world.ts';
 
-const where = 'e2e-day2-sync';
+const where = placeOf('e2e-day2-sync');
 const required = { mode: 'Required', count: 1 };
 
 let world: World;

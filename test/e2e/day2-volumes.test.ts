@@ -8,10 +8,10 @@ import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { total, type Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
-import { createShop, primaryPod, settingOfEnvironment } from './support/shop.ts';
+import { createShop, placeOf, primaryPod, settingOfEnvironment } from './support/shop.ts';
 import { eventually, psql, type World } from './world.ts';
 
-const where = 'e2e-day2-volumes';
+const where = placeOf('e2e-day2-volumes');
 
 let world: World;
 let shop: Subject;

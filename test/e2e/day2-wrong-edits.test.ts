@@ -9,10 +9,10 @@ import type { Subject } from './support/database.ts';
 import { killOperator } from './support/operator.ts';
 import type { Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
-import { allStreaming, primaryPod } from './support/shop.ts';
+import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { eventually, statusOf, type World } from './world.ts';
 
-const where = 'e2e-day2-wrong-edits';
+const where = placeOf('e2e-day2-wrong-edits');
 
 let world: World;
 let shop: Subject;

@@ -1,7 +1,8 @@
 /** Owns: which tests of day two CI runs: with E2E=core those declared by `it`, else all of them. */
 import { describe, it } from 'vitest';
 
-const isCore = process.env['E2E'] === 'core';
+/** Only what CI has time for. */
+export const isCore = process.env['E2E'] === 'core';
 
 /** Declares a test that CI leaves to the longer run. */
 export const longer: (name: string, work: () => Promise<void>) => void = isCore

@@ -13,6 +13,12 @@ export function settingOfEnvironment(): Setting {
   return { version: process.env['DAY2_VERSION'] ?? usual.version, dcs };
 }
 
+/** Namespace of a file of tests in the setting of the environment: no two settings share one. */
+export function placeOf(name: string): string {
+  const { version, dcs } = settingOfEnvironment();
+  return `${name}-${version}-${dcs.toLowerCase()}`;
+}
+
 /** A setting in the words of reports. */
 export function settingName({ version, dcs }: Setting, members: number): string {
   return `PostgreSQL ${version}, ${dcs}, ${members} members`;
