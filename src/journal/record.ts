@@ -35,6 +35,11 @@ export interface RecordRow {
 
 export type ChainedColumns = Omit<RecordRow, 'rowid' | 'hash'>;
 
+/** What a row says, before it has a place in its cluster's chain. */
+export interface PlacelessRecord extends Omit<ChainedColumns, 'seq' | 'prev'> {
+  readonly cluster: ClusterIdentity;
+}
+
 /** First `prev` of every chain. */
 export const genesis = '0'.repeat(64);
 
@@ -88,17 +93,7 @@ export interface Head {
  * Refuses what a row could not keep: it would fail every commit from then on, of all clusters.
  * @throws Error naming the field; only the caller's cluster is concerned
  */
-export function checkRecord(record: {
-  readonly cluster: ClusterIdentity;
-  readonly epoch: number;
-  readonly at: number;
-  readonly kind: string;
-  readonly type: string;
-  readonly typeVersion: number;
-  readonly maskVersion: number;
-  readonly causedBy: number | null;
-  readonly body: string;
-}): void {
+export function checkRecord(record: PlacelessRecord): void {
   const { cluster, epoch, at, kind, type, typeVersion, maskVersion, causedBy, body } = record;
   const refuse = (field: string, value: unknown): never => {
     throw new Error(

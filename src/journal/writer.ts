@@ -8,34 +8,15 @@
  * I4. `append` touches no disk: it works while the disk is full.
  * I5. Nothing is acknowledged that a restart could not find: a file that was moved or deleted under us is fatal too.
  */
-import type { ArmedTick, CrashPoints, Clock, Ticks } from '#src/ports.ts';
+import type { ArmedTick, CrashPoint, CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
+import { chainsOf, endOf } from './chains.ts';
 import { identityOf, isFull, JournalRefused, type Db } from './database.ts';
-import {
-  checkRecord,
-  genesis,
-  recordHash,
-  sealSnapshot,
-  sha256,
-  tickHash,
-  type ClusterIdentity,
-  type Head,
-  type Heads,
-  type RecordKind,
-  type RecordRow,
-} from './record.ts';
+import { emptyBatch, insertsOf, isEmptyBatch, type BufferedRow, type OperatorPlace } from './inserts.ts';
+import { checkRecord, genesis, recordHash, sha256, type Head, type Heads, type PlacelessRecord } from './record.ts';
 
 /** A row to be written; `body` is JSON text with blob references already in place. */
-export interface PendingRecord {
-  readonly cluster: ClusterIdentity;
-  readonly epoch: number;
-  readonly at: number;
-  readonly kind: RecordKind;
-  readonly type: string;
-  readonly typeVersion: number;
-  readonly maskVersion: number;
-  readonly causedBy: number | null;
-  readonly body: string;
+export interface PendingRecord extends PlacelessRecord {
   /** Runs once the row is durable. */
   readonly onDurable?: () => void;
 }
@@ -66,7 +47,7 @@ export interface JournalWriter {
   readonly saveSnapshot: (uid: string, seq: number, bytes: string) => void;
   /** Head of what is durable; null for a cluster without rows. */
   readonly head: (uid: string) => Head | null;
-  readonly operatorHead: () => { readonly seq: number; readonly head: string };
+  readonly operatorHead: () => OperatorPlace;
   /** Commits what is buffered now. @throws when the commit fails */
   readonly flush: () => void;
   /**
@@ -84,20 +65,10 @@ const retryMs = 1000;
 /** 4 MiB: moving them takes a few writes and one fsync, about as long as two commits. */
 const walPagesUsual = 256;
 
-interface Chain {
-  readonly buffered: Head;
-  readonly durable: Head | null;
-}
-
 /** What SQLite says of its log: pages in it, and how many of them are in the file. */
 interface LogState {
   readonly log: number;
   readonly checkpointed: number;
-}
-
-interface Buffered {
-  readonly record: PendingRecord;
-  readonly row: Omit<RecordRow, 'rowid'>;
 }
 
 /** What a human or time may put right while the process lives: no room, another lock, a volume mounted read-only. */
@@ -107,285 +78,212 @@ function isTransient(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED|CANTOPEN|NOMEM|READONLY)/.test(code) && code !== 'SQLITE_READONLY_DBMOVED';
 }
 
-/** Makes the writer over an open database. */
-export function makeWriter(options: WriterOptions): JournalWriter {
-  const { db, ports } = options;
-  const ballast = ballastOf(options.path);
-  const statements = {
-    cluster: db.prepare('SELECT id FROM cluster WHERE uid = ?').pluck(),
-    addCluster: db.prepare('INSERT OR IGNORE INTO cluster (uid, namespace, name) VALUES (?, ?, ?)'),
-    last: db.prepare('SELECT seq, epoch, hash FROM record WHERE cluster_id = ? ORDER BY seq DESC LIMIT 1'),
-    lastTick: db.prepare('SELECT seq, hash FROM tick ORDER BY seq DESC LIMIT 1'),
-    insert: db.prepare(
-      'INSERT INTO record (cluster_id, seq, epoch, at, kind, type, type_version, mask_version, caused_by, body, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ),
-    blob: db.prepare('INSERT OR IGNORE INTO blob (hash, bytes) VALUES (?, ?)'),
-    snapshot: db.prepare(
-      'INSERT INTO snapshot (cluster_id, seq, build, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (cluster_id) DO UPDATE SET seq = excluded.seq, build = excluded.build, bytes = excluded.bytes',
-    ),
-    tick: db.prepare('INSERT INTO tick (seq, at, heads, prev, hash) VALUES (?, ?, ?, ?, ?)'),
-    logState: db.prepare('PRAGMA wal_checkpoint(NOOP)'),
+/** Its public members are fields, since the line takes them off one by one. */
+class Writer implements JournalWriter {
+  readonly #options: WriterOptions;
+  readonly #chains: ReturnType<typeof chainsOf>;
+  readonly #inserts: ReturnType<typeof insertsOf>;
+  readonly #ballast: ReturnType<typeof ballastOf>;
+  /** Which file it was when it was opened. */
+  readonly #identity: string;
+  readonly #logState: () => LogState | undefined;
+  /** What is not committed yet. */
+  #batch = emptyBatch();
+  #operator: OperatorPlace;
+  /** The next commit, while one is due. */
+  #armed: ArmedTick | null = null;
+  #writable = true;
+  /** Why nothing is committed any more. */
+  #ended: Error | null = null;
+
+  constructor(options: WriterOptions) {
+    const { db, path, build, ports } = options;
+    this.#options = options;
+    this.#chains = chainsOf(db);
+    this.#inserts = insertsOf(db, { build, nowMs: ports.clock.nowMs });
+    this.#ballast = ballastOf(path);
+    this.#identity = identityOf(path);
+    const logState = db.prepare<[], LogState>('PRAGMA wal_checkpoint(NOOP)');
+    this.#logState = () => logState.get();
+    const last = db.prepare<[], OperatorPlace>('SELECT seq, hash AS head FROM tick ORDER BY seq DESC LIMIT 1').get();
+    this.#operator = last ?? { seq: 0, head: genesis };
+    if (this.#ballast.keep()) return;
+    this.#setWritable(false, 'the disk has no room for the ballast');
+    this.#retry();
+  }
+
+  readonly nextSeq = (uid: string): number => endOf(this.#chains.of(uid)).seq + 1;
+
+  readonly head = (uid: string): Head | null => this.#chains.of(uid)?.durable ?? null;
+
+  readonly operatorHead = (): OperatorPlace => this.#operator;
+
+  readonly isWritable = (): boolean => this.#writable;
+
+  readonly append = (record: PendingRecord): { readonly seq: number; readonly hash: string } => {
+    this.#hit('before-append');
+    checkRecord(record);
+    const { cluster, onDurable, ...said } = record;
+    const end = endOf(this.#chains.of(cluster.uid));
+    const columns = { ...said, seq: end.seq + 1, prev: end.head };
+    const row = { ...columns, hash: recordHash(cluster.uid, columns) };
+    this.#batch.rows.push({ cluster, row, onDurable });
+    this.#chains.append(cluster.uid, { epoch: row.epoch, seq: row.seq, head: row.hash });
+    this.#schedule();
+    return { seq: row.seq, hash: row.hash };
   };
-  const writeAll = db.transaction(write);
-  const chains = new Map<string, Chain>();
-  const lastTick = statements.lastTick.get() as { seq: number; hash: string } | undefined;
-  let operator = { seq: lastTick?.seq ?? 0, head: lastTick?.hash ?? genesis };
-  let rows: Buffered[] = [];
-  let blobs = new Map<string, string>();
-  let snapshots = new Map<string, { readonly seq: number; readonly bytes: string }>();
-  let armed: ArmedTick | null = null;
-  let writable = true;
-  let ended: Error | null = null;
-  const identity = identityOf(options.path);
 
-  function chainOf(uid: string): Chain | null {
-    const known = chains.get(uid);
-    if (known !== undefined) return known;
-    const id = statements.cluster.get(uid) as number | undefined;
-    if (id === undefined) return null;
-    const last = statements.last.get(id) as { seq: number; epoch: number; hash: string } | undefined;
-    const durable = last === undefined ? null : { seq: last.seq, epoch: last.epoch, head: last.hash };
-    const chain = { durable, buffered: durable ?? { seq: 0, epoch: 0, head: genesis } };
-    chains.set(uid, chain);
-    return chain;
-  }
+  readonly blob = (text: string): string => {
+    const hash = sha256(text);
+    this.#batch.blobs.set(hash, text);
+    this.#schedule();
+    return hash;
+  };
 
-  /** Row number of a cluster, made in the running transaction where it is new. */
-  function idOf({ uid, namespace, name }: ClusterIdentity): number {
-    statements.addCluster.run(uid, namespace, name);
-    return statements.cluster.get(uid) as number;
-  }
+  readonly saveSnapshot = (uid: string, seq: number, bytes: string): void => {
+    this.#hit('before-snapshot');
+    this.#batch.snapshots.set(uid, { seq, bytes });
+    this.#schedule();
+    this.#hit('after-snapshot');
+  };
 
-  function write(): { readonly seq: number; readonly head: string } | null {
-    for (const [hash, text] of blobs) statements.blob.run(hash, text);
-    const ids = new Map<string, number>();
-    for (const { record, row } of rows) {
-      const id = ids.get(record.cluster.uid) ?? idOf(record.cluster);
-      ids.set(record.cluster.uid, id);
-      statements.insert.run(
-        id,
-        row.seq,
-        row.epoch,
-        row.at,
-        row.kind,
-        row.type,
-        row.typeVersion,
-        row.maskVersion,
-        row.causedBy,
-        row.body,
-        row.prev,
-        row.hash,
-      );
-    }
-    for (const [uid, snapshot] of snapshots) {
-      const id = statements.cluster.get(uid) as number | undefined;
-      if (id !== undefined)
-        statements.snapshot.run(id, snapshot.seq, options.build, sealSnapshot(uid, snapshot.seq, snapshot.bytes));
-    }
-    if (rows.length === 0) return null;
-    const added = new Set(rows.filter(({ row }) => row.seq === 1).map(({ record }) => record.cluster.uid));
-    const heads = JSON.stringify(
-      Object.fromEntries(
-        rows.map(({ record: { cluster }, row }) => [
-          cluster.uid,
-          added.has(cluster.uid) ? [row.seq, row.hash, cluster.namespace, cluster.name] : [row.seq, row.hash],
-        ]),
-      ),
-    );
-    return addTick(heads);
-  }
+  readonly flush = (): void => this.#tell(this.#commit());
 
-  /** Adds a row to the operator's chain, in the running transaction. */
-  function addTick(heads: string): { readonly seq: number; readonly head: string } {
-    const tick = { seq: operator.seq + 1, at: ports.clock.nowMs(), heads, prev: operator.head };
-    const hash = tickHash(tick);
-    statements.tick.run(tick.seq, tick.at, tick.heads, tick.prev, hash);
-    return { seq: tick.seq, head: hash };
-  }
-
-  function amend(change: () => Heads | null): void {
-    if (ended !== null) throw ended;
-    const amended = db.transaction(() => {
-      const heads = change();
-      ports.crash.hit('mid-compaction');
-      return heads === null ? null : { heads, tick: addTick(JSON.stringify(heads)) };
-    });
-    let noted: ReturnType<typeof amended>;
+  readonly amend = (change: () => Heads | null): void => {
+    if (this.#ended !== null) throw this.#ended;
+    let amended: { readonly heads: Heads | null; readonly operator: OperatorPlace };
     try {
-      noted = amended.immediate();
-      checkFile();
+      amended = this.#transaction(() => {
+        const heads = change();
+        this.#hit('mid-compaction');
+        return { heads, operator: heads === null ? this.#operator : this.#inserts.tick(heads, this.#operator) };
+      });
     } catch (error) {
-      if (!(error instanceof JournalRefused) && !isTransient(error)) failed(error);
+      if (!(error instanceof JournalRefused) && !isTransient(error)) this.#failed(error);
       throw error;
     }
-    if (noted !== null) operator = noted.tick;
-    for (const [uid, head] of Object.entries(noted?.heads ?? {})) if (head === null) chains.delete(uid);
-    ports.crash.hit('after-commit');
-    moveLog();
-  }
+    this.#operator = amended.operator;
+    for (const [uid, head] of Object.entries(amended.heads ?? {})) if (head === null) this.#chains.drop(uid);
+    this.#hit('after-commit');
+    this.#moveLog();
+  };
 
-  function committed(batch: readonly Buffered[]): void {
-    for (const { record, row } of batch) {
-      const chain = chains.get(record.cluster.uid);
-      if (chain !== undefined)
-        chains.set(record.cluster.uid, { ...chain, durable: { epoch: row.epoch, seq: row.seq, head: row.hash } });
+  readonly close = (): void => {
+    const { db } = this.#options;
+    this.#armed?.cancel();
+    try {
+      this.#hit('before-checkpoint');
+      db.pragma('wal_checkpoint(TRUNCATE)');
+      this.#hit('after-checkpoint');
+    } catch (error) {
+      // On a full disk the rows stay in the log, where they are just as durable.
+      if (!isFull(error)) throw error;
+    } finally {
+      db.close();
     }
+  };
+
+  #hit(point: CrashPoint): void {
+    this.#options.ports.crash.hit(point);
   }
 
-  /** SQLite goes on writing a file that has lost its name; whoever starts next would not find what it was told. */
-  function checkFile(): void {
-    if (identityOf(options.path) !== identity)
-      throw new Error(
-        `${options.path} was moved, replaced or deleted while it was open; a restart opens what is there`,
-      );
+  /**
+   * Changes the file in one transaction. SQLite goes on writing a file that has lost its name, and whoever starts next would
+   * not find what it was told: that counts as failed.
+   */
+  #transaction<T>(change: () => T): T {
+    const { db, path } = this.#options;
+    const changed = db.transaction(change).immediate();
+    if (identityOf(path) !== this.#identity)
+      throw new Error(`${path} was moved, replaced or deleted while it was open; a restart opens what is there`);
+    return changed;
   }
 
-  /** Commits the batch. @returns what to tell now that it is durable */
-  function commit(): readonly Buffered[] {
-    if (ended !== null) throw ended;
-    if (rows.length === 0 && blobs.size === 0 && snapshots.size === 0) return [];
-    const started = ports.clock.monotonicMs();
-    ports.crash.hit('after-append-before-fsync');
-    const tick = writeAll.immediate();
-    checkFile();
-    if (tick !== null) operator = tick;
-    const batch = rows;
-    rows = [];
-    blobs = new Map();
-    snapshots = new Map();
-    committed(batch);
-    ports.crash.hit('after-commit');
-    options.onCommit(batch.length, ports.clock.monotonicMs() - started);
-    return batch;
+  #schedule(): void {
+    if (this.#ended === null) this.#armed ??= this.#options.ports.ticks.soon(() => this.#run());
   }
 
-  function tell(batch: readonly Buffered[]): void {
-    for (const { record } of batch) record.onDurable?.();
-  }
-
-  function setWritable(now: boolean, because: string): void {
-    if (writable === now) return;
-    writable = now;
-    options.onWritable(now, because);
-  }
-
-  function failed(error: unknown): void {
-    const cause = error instanceof Error ? error : new Error(String(error));
-    if (!isTransient(error)) {
-      ended = cause;
-      options.onFatal(cause);
-      return;
-    }
-    if (isFull(error)) ballast.free();
-    setWritable(false, cause.message);
-    retry();
+  #retry(): void {
+    this.#armed?.cancel();
+    this.#armed = this.#options.ports.ticks.after(retryMs, () => this.#run());
   }
 
   /** One commit. Commits count as working again only when the ballast stands too: else the next one may fail at once. */
-  function run(): void {
-    armed = null;
-    let batch: readonly Buffered[];
+  #run(): void {
+    this.#armed = null;
+    let rows: readonly BufferedRow[];
     try {
-      batch = commit();
+      rows = this.#commit();
     } catch (error) {
-      failed(error);
+      this.#failed(error);
       return;
     }
-    if (!writable) {
-      if (ballast.keep()) setWritable(true, 'commits work again');
-      else retry();
+    if (!this.#writable) {
+      if (this.#ballast.keep()) this.#setWritable(true, 'commits work again');
+      else this.#retry();
     }
-    tell(batch);
+    this.#tell(rows);
     try {
-      moveLog();
+      this.#moveLog();
     } catch (error) {
-      failed(error);
+      this.#failed(error);
     }
+  }
+
+  /** Commits the batch. @returns the rows to tell of, now that they are durable */
+  #commit(): readonly BufferedRow[] {
+    if (this.#ended !== null) throw this.#ended;
+    const batch = this.#batch;
+    if (isEmptyBatch(batch)) return [];
+    const { clock } = this.#options.ports;
+    const started = clock.monotonicMs();
+    this.#hit('after-append-before-fsync');
+    this.#operator = this.#transaction(() => this.#inserts.batch(batch, this.#operator));
+    this.#batch = emptyBatch();
+    for (const { cluster, row } of batch.rows)
+      this.#chains.commit(cluster.uid, { epoch: row.epoch, seq: row.seq, head: row.hash });
+    this.#hit('after-commit');
+    this.#options.onCommit(batch.rows.length, clock.monotonicMs() - started);
+    return batch.rows;
+  }
+
+  #tell(rows: readonly BufferedRow[]): void {
+    for (const { onDurable } of rows) onDurable?.();
+  }
+
+  #failed(error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    if (!isTransient(error)) {
+      this.#ended = cause;
+      this.#options.onFatal(cause);
+      return;
+    }
+    if (isFull(error)) this.#ballast.free();
+    this.#setWritable(false, cause.message);
+    this.#retry();
+  }
+
+  #setWritable(now: boolean, because: string): void {
+    if (this.#writable === now) return;
+    this.#writable = now;
+    this.#options.onWritable(now, because);
   }
 
   /**
    * Moves the log into the file where it has grown long: after the turn's rows were told, so that nobody waits for it. Not
    * left to SQLite, which does it inside a commit and keeps its fsync errors to itself.
    */
-  function moveLog(): void {
-    const state = statements.logState.get() as LogState | undefined;
-    if (state === undefined || state.log - state.checkpointed < (options.walPagesMax ?? walPagesUsual)) return;
-    ports.crash.hit('before-checkpoint');
+  #moveLog(): void {
+    const { db, walPagesMax = walPagesUsual } = this.#options;
+    const state = this.#logState();
+    if (state === undefined || state.log - state.checkpointed < walPagesMax) return;
+    this.#hit('before-checkpoint');
     db.pragma('wal_checkpoint(PASSIVE)');
-    ports.crash.hit('after-checkpoint');
+    this.#hit('after-checkpoint');
   }
+}
 
-  function retry(): void {
-    armed?.cancel();
-    armed = ports.ticks.after(retryMs, run);
-  }
-
-  function schedule(): void {
-    if (ended !== null) return;
-    armed ??= ports.ticks.soon(run);
-  }
-
-  if (!ballast.keep()) {
-    setWritable(false, 'the disk has no room for the ballast');
-    retry();
-  }
-  return {
-    nextSeq: (uid) => (chainOf(uid)?.buffered.seq ?? 0) + 1,
-    append: (record) => {
-      ports.crash.hit('before-append');
-      checkRecord(record);
-      const chain = chainOf(record.cluster.uid) ?? {
-        durable: null,
-        buffered: { seq: 0, epoch: 0, head: genesis },
-      };
-      const { epoch, at, kind, type, typeVersion, maskVersion, causedBy, body } = record;
-      const columns = {
-        seq: chain.buffered.seq + 1,
-        epoch,
-        at,
-        kind,
-        type,
-        typeVersion,
-        maskVersion,
-        causedBy,
-        body,
-        prev: chain.buffered.head,
-      };
-      const row = { ...columns, hash: recordHash(record.cluster.uid, columns) };
-      rows.push({ record, row });
-      chains.set(record.cluster.uid, { ...chain, buffered: { epoch, seq: row.seq, head: row.hash } });
-      schedule();
-      return { seq: row.seq, hash: row.hash };
-    },
-    blob: (text) => {
-      const hash = sha256(text);
-      if (!blobs.has(hash)) blobs.set(hash, text);
-      schedule();
-      return hash;
-    },
-    saveSnapshot: (uid, seq, bytes) => {
-      ports.crash.hit('before-snapshot');
-      snapshots.set(uid, { seq, bytes });
-      schedule();
-      ports.crash.hit('after-snapshot');
-    },
-    head: (uid) => chainOf(uid)?.durable ?? null,
-    operatorHead: () => operator,
-    flush: () => tell(commit()),
-    amend,
-    isWritable: () => writable,
-    close: () => {
-      armed?.cancel();
-      try {
-        ports.crash.hit('before-checkpoint');
-        db.pragma('wal_checkpoint(TRUNCATE)');
-        ports.crash.hit('after-checkpoint');
-      } catch (error) {
-        // On a full disk the rows stay in the log, where they are just as durable.
-        if (!isFull(error)) throw error;
-      } finally {
-        db.close();
-      }
-    },
-  };
+/** Makes the writer over an open database. */
+export function makeWriter(options: WriterOptions): JournalWriter {
+  return new Writer(options);
 }
