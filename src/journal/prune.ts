@@ -4,7 +4,6 @@
  *
  * I1. A step is whole or has not happened.
  * I2. A cluster that goes as a whole is named in the operator's chain as dropped, in the same commit.
- * I3. A text goes only after every row that there is has been asked, those written meanwhile too.
  */
 import type { Db } from './database.ts';
 import {
@@ -16,6 +15,8 @@ import {
   type KeepPolicy,
   type PrunePlan,
 } from './retention.ts';
+import { noteTexts, sweepTexts } from './texts.ts';
+import type { Heads } from './record.ts';
 import type { JournalWriter } from './writer.ts';
 
 /** What went. */
@@ -42,151 +43,108 @@ export interface Pruner {
   readonly release: (id: number) => boolean;
 }
 
-/** Rows asked for texts in one turn: some milliseconds. */
-const scanRows = 2000;
-const mention = /"\$blob":"([0-9a-f]{64})"/g;
+/** What a pruner works with: the writer's own connection, and the writer, which opens the transactions on it. */
+interface Hands {
+  readonly db: Db;
+  readonly amend: JournalWriter['amend'];
+}
 
-function deleting(db: Db, change: () => void): void {
+/** One commit of which the operator's chain says nothing. @returns what the change returned */
+function quietly<T>({ amend }: Hands, change: () => T): T {
+  let changed!: T;
+  amend(() => {
+    changed = change();
+    return null;
+  });
+  return changed;
+}
+
+/** Lets records and ticks go, in the running transaction: the schema refuses any other deletion of them. */
+function deleting<T>(db: Db, change: () => T): T {
   db.prepare("INSERT INTO meta (key, value) VALUES ('compacting', '1')").run();
-  change();
+  const changed = change();
   db.prepare("DELETE FROM meta WHERE key = 'compacting'").run();
+  return changed;
+}
+
+function idOf(db: Db, uid: string): number | undefined {
+  return db.prepare<[uid: string], number>('SELECT id FROM cluster WHERE uid = ?').pluck().get(uid);
+}
+
+/** Removes a cluster's rows below a seq, in the running transaction. @returns how many */
+function removeBelow(db: Db, id: number, seq: number): number {
+  // Read first: a connection that is reading cannot write.
+  const bodies = db.prepare('SELECT body FROM record WHERE cluster_id = ? AND seq < ?').pluck().all(id, seq);
+  noteTexts(db, bodies.map(String));
+  return deleting(db, () => db.prepare('DELETE FROM record WHERE cluster_id = ? AND seq < ?').run(id, seq).changes);
+}
+
+/** Removes a cluster with all that is its own. @returns rows that went */
+function drop({ db, amend }: Hands, uid: string, id: number): number {
+  let rows = 0;
+  amend(() => {
+    rows = removeBelow(db, id, Number.MAX_SAFE_INTEGER);
+    db.prepare('DELETE FROM snapshot WHERE cluster_id = ?').run(id);
+    db.prepare('DELETE FROM hold WHERE cluster_id = ?').run(id);
+    db.prepare('DELETE FROM cluster WHERE id = ?').run(id);
+    return { [uid]: null };
+  });
+  return rows;
+}
+
+function* cut(hands: Hands, { uid, keepFrom, steps }: ClusterCut): Generator<void, number> {
+  const id = idOf(hands.db, uid) as number;
+  let rows = 0;
+  for (const seq of steps) {
+    rows += quietly(hands, () => removeBelow(hands.db, id, seq));
+    yield;
+  }
+  if (keepFrom !== null) return rows;
+  rows += drop(hands, uid, id);
+  yield;
+  return rows;
+}
+
+function* prune(hands: Hands, { cuts, ticksFrom }: PrunePlan): Generator<void, Pruned> {
+  const { db } = hands;
+  let rows = 0;
+  for (const each of cuts) rows += yield* cut(hands, each);
+  const removeTicks = (seq: number): number => db.prepare('DELETE FROM tick WHERE seq < ?').run(seq).changes;
+  const ticks = ticksFrom === null ? 0 : quietly(hands, () => deleting(db, () => removeTicks(ticksFrom)));
+  yield;
+  const blobs = yield* sweepTexts(db, (change) => quietly(hands, change));
+  return { rows, clusters: cuts.filter(({ keepFrom }) => keepFrom === null).length, ticks, blobs };
+}
+
+/** Where every cluster stands, with its name, as the operator's chain says it where it can begin. */
+function everyHead(db: Db): Heads {
+  const heads = db
+    .prepare(
+      'SELECT c.uid, c.namespace, c.name, r.seq, r.hash FROM cluster c JOIN record r ON r.cluster_id = c.id WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.id',
+    )
+    .all() as { uid: string; namespace: string; name: string; seq: number; hash: string }[];
+  const named = heads.map(({ uid, namespace, name, seq, hash }) => [uid, [seq, hash, namespace, name]] as const);
+  return { [allKey]: [0, ''], ...Object.fromEntries(named) };
 }
 
 /** Makes the pruner of an open journal. @param db the writer's own connection */
 export function makePruner(db: Db, writer: Pick<JournalWriter, 'amend'>): Pruner {
-  const idOf = db.prepare('SELECT id FROM cluster WHERE uid = ?').pluck();
-  const bodies = db.prepare('SELECT body FROM record WHERE cluster_id = ? AND seq < ?').pluck();
-  const removeRows = db.prepare('DELETE FROM record WHERE cluster_id = ? AND seq < ?');
-  const note = db.prepare('INSERT OR IGNORE INTO unmentioned (hash) VALUES (?)');
-  const unnote = db.prepare('DELETE FROM unmentioned WHERE hash = ?');
-
-  function removeBelow(id: number, seq: number): number {
-    // Read first: a connection that is reading cannot write.
-    for (const body of bodies.all(id, seq)) for (const [, hash] of String(body).matchAll(mention)) note.run(hash);
-    return removeRows.run(id, seq).changes;
-  }
-
-  function cutTo(id: number, seq: number): number {
-    let rows = 0;
-    writer.amend(() => {
-      deleting(db, () => (rows = removeBelow(id, seq)));
-      return null;
-    });
-    return rows;
-  }
-
-  function drop(uid: string, id: number): number {
-    let rows = 0;
-    writer.amend(() => {
-      deleting(db, () => (rows = removeBelow(id, Number.MAX_SAFE_INTEGER)));
-      db.prepare('DELETE FROM snapshot WHERE cluster_id = ?').run(id);
-      db.prepare('DELETE FROM hold WHERE cluster_id = ?').run(id);
-      db.prepare('DELETE FROM cluster WHERE id = ?').run(id);
-      return { [uid]: null };
-    });
-    return rows;
-  }
-
-  function* cut({ uid, keepFrom, steps }: ClusterCut): Generator<void, number> {
-    const id = idOf.get(uid) as number;
-    let rows = 0;
-    for (const seq of steps) {
-      rows += cutTo(id, seq);
-      yield;
-    }
-    if (keepFrom !== null) return rows;
-    rows += drop(uid, id);
-    yield;
-    return rows;
-  }
-
-  function cutTicks(seq: number): number {
-    let ticks = 0;
-    writer.amend(() => {
-      deleting(db, () => (ticks = db.prepare('DELETE FROM tick WHERE seq < ?').run(seq).changes));
-      return null;
-    });
-    return ticks;
-  }
-
-  /** Takes out of `left` what rows after `rowid` mention. @returns the last rowid that was asked */
-  function ask(left: Set<string>, rowid: number, limit: number): number {
-    let last = rowid;
-    const rows = db
-      .prepare('SELECT rowid, body FROM record WHERE rowid > ? ORDER BY rowid LIMIT ?')
-      .iterate(rowid, limit);
-    for (const row of rows as IterableIterator<{ readonly rowid: number; readonly body: string }>) {
-      for (const [, hash = ''] of row.body.matchAll(mention)) left.delete(hash);
-      last = row.rowid;
-    }
-    return last;
-  }
-
-  function* sweep(): Generator<void, number> {
-    const noted = db.prepare('SELECT hash FROM unmentioned').pluck().all() as string[];
-    if (noted.length === 0) return 0;
-    const left = new Set(noted);
-    let asked = 0;
-    for (let last = ask(left, 0, scanRows); last > asked; last = ask(left, asked, scanRows)) {
-      asked = last;
-      yield;
-    }
-    // In the turn in which nothing new was found: no row can come between.
-    const remove = db.prepare('DELETE FROM blob WHERE hash = ?');
-    writer.amend(() => {
-      for (const hash of left) remove.run(hash);
-      for (const hash of noted) unnote.run(hash);
-      return null;
-    });
-    yield;
-    return left.size;
-  }
-
+  const hands: Hands = { db, amend: writer.amend };
   return {
     plan: (policy, nowMs) => planPrune(db, policy, nowMs),
     *steps(policy, nowMs) {
-      const { cuts, ticksFrom } = planPrune(db, policy, nowMs);
-      let rows = 0;
-      for (const each of cuts) rows += yield* cut(each);
-      const ticks = ticksFrom === null ? 0 : cutTicks(ticksFrom);
-      yield;
-      const blobs = yield* sweep();
-      return { rows, clusters: cuts.filter(({ keepFrom }) => keepFrom === null).length, ticks, blobs };
+      return yield* prune(hands, planPrune(db, policy, nowMs));
     },
     nameAll: (nowMs) => {
-      if (!isNamingDue(db, nowMs)) return;
-      writer.amend(() => {
-        const heads = db
-          .prepare(
-            'SELECT c.uid, c.namespace, c.name, r.seq, r.hash FROM cluster c JOIN record r ON r.cluster_id = c.id WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.id',
-          )
-          .all() as { uid: string; namespace: string; name: string; seq: number; hash: string }[];
-        const named = heads.map(({ uid, namespace, name, seq, hash }) => [uid, [seq, hash, namespace, name]] as const);
-        return { [allKey]: [0, ''], ...Object.fromEntries(named) };
-      });
+      if (isNamingDue(db, nowMs)) writer.amend(() => everyHead(db));
     },
     holds: () => holdsOf(db),
     hold: (uid, { fromMs, untilMs, because }) => {
-      const id = idOf.get(uid) as number | undefined;
+      const id = idOf(db, uid);
       if (id === undefined) return null;
-      let hold = 0;
-      writer.amend(() => {
-        hold = Number(
-          db
-            .prepare('INSERT INTO hold (cluster_id, from_at, until_at, because) VALUES (?, ?, ?, ?)')
-            .run(id, fromMs, untilMs, because).lastInsertRowid,
-        );
-        return null;
-      });
-      return hold;
+      const add = db.prepare('INSERT INTO hold (cluster_id, from_at, until_at, because) VALUES (?, ?, ?, ?)');
+      return quietly(hands, () => Number(add.run(id, fromMs, untilMs, because).lastInsertRowid));
     },
-    release: (id) => {
-      let changes = 0;
-      writer.amend(() => {
-        changes = db.prepare('DELETE FROM hold WHERE id = ?').run(id).changes;
-        return null;
-      });
-      return changes > 0;
-    },
+    release: (id) => quietly(hands, () => db.prepare('DELETE FROM hold WHERE id = ?').run(id).changes > 0),
   };
 }

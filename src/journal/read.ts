@@ -89,110 +89,115 @@ function rowOf(stored: StoredRow): RecordRow {
 
 const columns =
   'r.rowid, r.seq, r.epoch, r.at, r.kind, r.type, r.type_version, r.mask_version, r.caused_by, r.body, r.prev, r.hash';
+const recordOfCluster = 'record r JOIN cluster c ON c.id = r.cluster_id';
 
-const select = `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id
-  WHERE c.uid = @uid AND r.seq > @afterSeq AND r.seq <= @untilSeq AND r.at >= @fromMs AND r.at <= @untilMs
-  ORDER BY r.seq LIMIT @limit`;
-
-/** Makes the reader over an open database. */
-export function makeReader(db: Db): JournalReader {
-  const list = db.prepare(
-    `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq FROM cluster c JOIN record r ON r.cluster_id = c.id GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
-  );
-  const lasts = db.prepare(
-    `SELECT c.uid, r.epoch, r.seq, r.hash AS head FROM cluster c JOIN record r ON r.cluster_id = c.id
-      WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.namespace, c.name, c.id`,
-  );
-  const one = db.prepare(
-    `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.seq = ?`,
-  );
-  const many = db.prepare(select);
-  const gaps = db.prepare(
-    `SELECT ${columns} FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.kind = 'gap' ORDER BY r.seq`,
-  );
-  const first = db
-    .prepare('SELECT min(r.seq) FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ?')
-    .pluck();
-  const sealed = db.prepare(
-    `WITH c AS (SELECT id FROM cluster WHERE uid = @uid),
+/** Every question that is put to the file. */
+const sql = {
+  clusters: `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq
+    FROM ${recordOfCluster} GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
+  heads: `SELECT c.uid, r.epoch, r.seq, r.hash AS head FROM ${recordOfCluster}
+    WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.namespace, c.name, c.id`,
+  row: `SELECT ${columns} FROM ${recordOfCluster} WHERE c.uid = ? AND r.seq = ?`,
+  rows: `SELECT ${columns} FROM ${recordOfCluster}
+    WHERE c.uid = @uid AND r.seq > @afterSeq AND r.seq <= @untilSeq AND r.at >= @fromMs AND r.at <= @untilMs
+    ORDER BY r.seq LIMIT @limit`,
+  gaps: `SELECT ${columns} FROM ${recordOfCluster} WHERE c.uid = ? AND r.kind = 'gap' ORDER BY r.seq`,
+  firstSeq: `SELECT min(r.seq) FROM ${recordOfCluster} WHERE c.uid = ?`,
+  unsealed: `WITH c AS (SELECT id FROM cluster WHERE uid = ?),
       base AS (SELECT seq, at FROM record WHERE cluster_id = (SELECT id FROM c) AND kind = 'base' ORDER BY seq DESC LIMIT 1),
       head AS (SELECT seq FROM record WHERE cluster_id = (SELECT id FROM c) ORDER BY seq DESC LIMIT 1),
       first AS (SELECT seq, at FROM record WHERE cluster_id = (SELECT id FROM c) ORDER BY seq LIMIT 1)
     SELECT (SELECT seq FROM head) - coalesce((SELECT seq FROM base), (SELECT seq - 1 FROM first)) AS rows,
       coalesce((SELECT at FROM base), (SELECT at FROM first)) AS sinceMs`,
-  );
-  const bases = db
-    .prepare(
-      "SELECT r.body FROM record r JOIN cluster c ON c.id = r.cluster_id WHERE c.uid = ? AND r.kind = 'base' ORDER BY r.seq DESC",
-    )
-    .pluck();
-  const tick = db.prepare('SELECT hash FROM tick WHERE seq = ?').pluck();
-  const blob = db.prepare('SELECT bytes FROM blob WHERE hash = ?').pluck();
-  const snapshot = db.prepare(
-    'SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?',
-  );
+  bases: `SELECT r.body FROM ${recordOfCluster} WHERE c.uid = ? AND r.kind = 'base' ORDER BY r.seq DESC`,
+  tick: 'SELECT hash FROM tick WHERE seq = ?',
+  blob: 'SELECT bytes FROM blob WHERE hash = ?',
+  snapshot: 'SELECT s.seq, s.build, s.bytes FROM snapshot s JOIN cluster c ON c.id = s.cluster_id WHERE c.uid = ?',
+} as const;
 
-  const bound = (filter: RowFilter): Record<string, string | number> => ({
-    uid: filter.uid,
-    afterSeq: filter.afterSeq ?? 0,
-    untilSeq: filter.untilSeq ?? Number.MAX_SAFE_INTEGER,
-    fromMs: filter.fromMs ?? 0,
-    untilMs: filter.untilMs ?? Number.MAX_SAFE_INTEGER,
-    limit: filter.limit ?? -1,
-  });
+/** Values of the filter's question; what is not said bounds nothing. */
+function bound({ uid, afterSeq, untilSeq, fromMs, untilMs, limit }: RowFilter): Record<string, string | number> {
+  return {
+    uid,
+    afterSeq: afterSeq ?? 0,
+    untilSeq: untilSeq ?? Number.MAX_SAFE_INTEGER,
+    fromMs: fromMs ?? 0,
+    untilMs: untilMs ?? Number.MAX_SAFE_INTEGER,
+    limit: limit ?? -1,
+  };
+}
+
+interface ListedCluster extends ClusterIdentity {
+  readonly rows: number;
+  readonly firstSeq: number;
+  readonly seq: number;
+}
+
+function prepared(db: Db) {
+  return {
+    clusters: db.prepare<[], ListedCluster>(sql.clusters),
+    heads: db.prepare<[], Head & { readonly uid: string }>(sql.heads),
+    row: db.prepare<[uid: string, seq: number], StoredRow>(sql.row),
+    rows: db.prepare<[ReturnType<typeof bound>], StoredRow>(sql.rows),
+    gaps: db.prepare<[uid: string], StoredRow>(sql.gaps),
+    firstSeq: db.prepare<[uid: string], number | null>(sql.firstSeq).pluck(),
+    unsealed: db.prepare<[uid: string], Unsealed | { readonly rows: null }>(sql.unsealed),
+    bases: db.prepare<[uid: string], string>(sql.bases).pluck(),
+    tick: db.prepare<[seq: number], string>(sql.tick).pluck(),
+    blob: db.prepare<[hash: string], string>(sql.blob).pluck(),
+    snapshot: db.prepare<[uid: string], StoredSnapshot>(sql.snapshot),
+  } as const;
+}
+
+/** Makes the reader over an open database. */
+export function makeReader(db: Db): JournalReader {
+  const ask = prepared(db);
   const row = (uid: string, seq: number): RecordRow | null => {
-    const stored = one.get(uid, seq) as StoredRow | undefined;
+    const stored = ask.row.get(uid, seq);
     return stored === undefined ? null : rowOf(stored);
   };
-  function* iterate(filter: RowFilter): IterableIterator<RecordRow> {
-    for (const stored of many.iterate(bound(filter))) yield rowOf(stored as StoredRow);
-  }
   return {
     clusters: () =>
-      (list.all() as (ClusterIdentity & { rows: number; firstSeq: number; seq: number })[]).map(
-        ({ uid, namespace, name, rows, firstSeq, seq }) => {
-          const last = row(uid, seq);
-          return {
-            uid,
-            namespace,
-            name,
-            rows,
-            firstSeq,
-            head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' },
-            lastAt: last?.at ?? 0,
-          };
-        },
-      ),
-    heads: () => lasts.all() as (Head & { readonly uid: string })[],
-    rows: (filter) => (many.all(bound(filter)) as StoredRow[]).map(rowOf),
-    iterate,
+      ask.clusters.all().map(({ seq, ...listed }) => {
+        const last = row(listed.uid, seq);
+        return {
+          ...listed,
+          head: { epoch: last?.epoch ?? 0, seq, head: last?.hash ?? '' },
+          lastAt: last?.at ?? 0,
+        };
+      }),
+    heads: () => ask.heads.all(),
+    rows: (filter) => ask.rows.all(bound(filter)).map(rowOf),
+    *iterate(filter) {
+      for (const stored of ask.rows.iterate(bound(filter))) yield rowOf(stored);
+    },
     row,
-    firstSeq: (uid) => (first.get(uid) as number | null) ?? null,
+    firstSeq: (uid) => ask.firstSeq.get(uid) ?? null,
     unsealed: (uid) => {
-      const { rows, sinceMs } = sealed.get({ uid }) as { readonly rows: number | null; readonly sinceMs: number };
-      return rows === null ? null : { rows, sinceMs };
+      const found = ask.unsealed.get(uid);
+      return found === undefined || found.rows === null ? null : found;
     },
     remembers: ({ uid, epoch, seq, head }) => {
-      for (const body of bases.iterate(uid)) {
-        const told = anchorOfBase(String(body));
+      for (const body of ask.bases.iterate(uid)) {
+        const told = anchorOfBase(body);
         if (told !== null && told.epoch === epoch && told.seq === seq && told.head === head) return true;
       }
       return false;
     },
-    gaps: (uid) => (gaps.all(uid) as StoredRow[]).map(rowOf),
-    operatorHeadAt: (seq) => (tick.get(seq) as string | undefined) ?? null,
+    gaps: (uid) => ask.gaps.all(uid).map(rowOf),
+    operatorHeadAt: (seq) => ask.tick.get(seq) ?? null,
     blob: (hash) => {
-      const bytes = blob.get(hash) as string | undefined;
-      if (bytes === undefined)
+      const text = ask.blob.get(hash);
+      if (text === undefined)
         throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
-      return bytes;
+      return text;
     },
     snapshot: (uid) => {
-      const stored = snapshot.get(uid) as StoredSnapshot | undefined;
+      const stored = ask.snapshot.get(uid);
       if (stored === undefined) return null;
       const bytes = unsealSnapshot(uid, stored.seq, stored.bytes);
       return bytes === null ? null : { ...stored, bytes };
     },
-    close: () => db.close(),
+    close: () => void db.close(),
   };
 }
