@@ -6,7 +6,7 @@
  * I2. The epoch never goes back: it is one above all that are known anywhere.
  */
 import { isObject } from '#machines/shared/json.ts';
-import type { CrashPoints, Clock, Ticks } from '#src/ports.ts';
+import type { ArmedTick, CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import type { Answer } from './request.ts';
 import type { WireRequest } from './api.ts';
 import { actingMs, leaseDurationMs, leaseRetryMs } from './deadlines.ts';
@@ -92,139 +92,181 @@ function seenLease(body: unknown): Seen {
   };
 }
 
+function collectionOf(namespace: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+}
+
 /** MicroTime wants six digits; three are refused. */
 function microTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '000Z');
 }
 
-/** Begins to compete for the Lease; never gives up. */
-export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle {
-  const collection = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
-  const path = `${collection}/${options.name}`;
-  let epoch = 0;
+function because(answer: Exclude<Answer, { readonly type: 'ok' }>): string {
+  return answer.type === 'refused' ? answer.message : answer.because;
+}
+
+/** The Lease as it is written: to create it where `seen` is null, else over exactly what was seen. */
+function writing(
+  { namespace, name }: Pick<LeaseOptions, 'namespace' | 'name'>,
+  seen: Seen | null,
+  by: { readonly epoch: number; readonly holder: string; readonly head: OperatorHead; readonly nowMs: number },
+): WireRequest {
+  const collection = collectionOf(namespace);
+  const now = microTime(by.nowMs);
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name,
+      namespace,
+      ...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),
+      annotations: { [epochAnnotation]: String(by.epoch), [headAnnotation]: `${by.head.seq}/${by.head.head}` },
+    },
+    spec: {
+      holderIdentity: by.holder,
+      leaseDurationSeconds: leaseDurationMs / 1000,
+      renewTime: now,
+      acquireTime: now,
+      leaseTransitions: seen === null ? 0 : seen.transitions + (seen.holder === by.holder ? 0 : 1),
+    },
+  };
+  return {
+    method: seen === null ? 'POST' : 'PUT',
+    path: seen === null ? collection : `${collection}/${name}`,
+    query: {},
+    contentType: 'application/json',
+    body: JSON.stringify(lease),
+    auditId: null,
+  };
+}
+
+/** Its public members are fields, since the line takes them off one by one. */
+class Lease implements LeaseHandle {
+  readonly #ports: LeasePorts;
+  readonly #options: LeaseOptions;
+  /** Term in force; 0 before the first. */
+  #epoch = 0;
   /** Highest epoch known, ours or not: a Lease that somebody deleted has forgotten it. */
-  let highest = options.epochAtLeast;
-  let running: Promise<void> = Promise.resolve();
-  let renewedAt: number | null = null;
-  let watched: { readonly mark: string; readonly since: number } | null = null;
-  let stopped = false;
-  let tick = ports.ticks.soon(() => undefined);
-  const holds = (): boolean => renewedAt !== null && ports.clock.monotonicMs() - renewedAt < actingMs;
+  #highest: number;
+  /** When the last renewal was begun that succeeded; null while somebody else has the Lease. */
+  #renewedAt: number | null = null;
+  /** Somebody else's renewal, and since when nothing came after it. */
+  #watched: { readonly mark: string; readonly since: number } | null = null;
+  #stopped = false;
+  #tick: ArmedTick;
+  #running: Promise<void> = Promise.resolve();
 
-  function body(term: number, seen: Seen | null, holder: string): string {
-    // Whoever takes over must still find there how far the one before had come.
-    const head = options.operatorHead() ?? seen?.head ?? { seq: 0, head: '' };
-    const now = microTime(ports.clock.nowMs());
-    return JSON.stringify({
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: {
-        name: options.name,
-        namespace: options.namespace,
-        ...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),
-        annotations: { [epochAnnotation]: String(term), [headAnnotation]: `${head.seq}/${head.head}` },
-      },
-      spec: {
-        holderIdentity: holder,
-        leaseDurationSeconds: leaseDurationMs / 1000,
-        renewTime: now,
-        acquireTime: now,
-        leaseTransitions: seen === null ? 0 : seen.transitions + (seen.holder === holder ? 0 : 1),
-      },
-    });
+  constructor(ports: LeasePorts, options: LeaseOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#highest = options.epochAtLeast;
+    this.#tick = ports.ticks.soon(() => this.#again());
   }
 
-  async function write(term: number, seen: Seen | null, holder: string): Promise<Answer> {
-    const method = seen === null ? 'POST' : 'PUT';
-    return ports.send({
-      method,
-      path: seen === null ? collection : path,
-      query: {},
-      contentType: 'application/json',
-      body: body(term, seen, holder),
-      auditId: null,
-    });
+  readonly mayAct = (): boolean => !this.#stopped && this.#holds();
+
+  readonly epoch = (): number => this.#epoch;
+
+  readonly release = async (): Promise<void> => {
+    this.#stopped = true;
+    this.#tick.cancel();
+    // A renewal on its way would be written over what is given back.
+    await this.#running;
+    if (!this.#holds()) return;
+    this.#renewedAt = null;
+    const answer = await this.#read();
+    if (answer.type !== 'ok') return;
+    const seen = seenLease(answer.body);
+    if (seen.holder === this.#options.holder && seen.epoch === this.#epoch) await this.#write(this.#epoch, seen, '');
+  };
+
+  #holds(): boolean {
+    return this.#renewedAt !== null && this.#ports.clock.monotonicMs() - this.#renewedAt < actingMs;
   }
 
-  /** May the Lease be taken now, seen as it is? A foreign one only after it stood still for its duration by our clock. */
-  function isFree(seen: Seen): boolean {
-    if (seen.holder === '' || seen.holder === options.holder) return true;
-    const now = ports.clock.monotonicMs();
-    if (watched === null || watched.mark !== seen.mark) watched = { mark: seen.mark, since: now };
-    return now - watched.since >= seen.durationMs;
-  }
-
-  async function compete(): Promise<void> {
-    ports.crash.hit('before-lease-renew');
-    const began = ports.clock.monotonicMs();
-    const answer = await ports.get(path);
-    const absent = answer.type === 'refused' && answer.status === 404;
-    if (answer.type !== 'ok' && !absent) {
-      options.onChange(
-        holds() ? 'held' : 'waiting',
-        `the Lease could not be read: ${answer.type === 'refused' ? answer.message : answer.because}`,
-      );
-      return;
-    }
-    const seen = absent || answer.type !== 'ok' ? null : seenLease(answer.body);
-    highest = Math.max(highest, seen?.epoch ?? 0);
-    if (stopped) return;
-    if (seen !== null && !isFree(seen)) {
-      if (renewedAt !== null) {
-        options.onChange('lost', `${seen.holder} holds the Lease`);
-        options.onOver(`${seen.holder} holds the Lease since term ${seen.epoch}`);
-      }
-      renewedAt = null;
-      options.onChange('waiting', `${seen.holder} holds the Lease`);
-      return;
-    }
-    const goesOn = seen !== null && seen.holder === options.holder && seen.epoch === epoch && epoch > 0;
-    const term = goesOn ? epoch : Math.max(highest, epoch) + 1;
-    const written = await write(term, seen, options.holder);
-    if (written.type !== 'ok') {
-      options.onChange(
-        holds() ? 'held' : 'waiting',
-        `the Lease could not be written: ${written.type === 'refused' ? written.message : written.because}`,
-      );
-      return;
-    }
-    ports.crash.hit('after-lease-renew');
-    const before = { epoch, held: holds() };
-    epoch = term;
-    highest = Math.max(highest, term);
-    renewedAt = began;
-    if (term === before.epoch) {
-      if (!before.held) options.onChange('held', `term ${term} goes on`);
-      return;
-    }
-    options.onChange('held', `term ${term} begins`);
-    options.onTerm({ epoch: term, previous: seen });
-  }
-
-  function again(): void {
-    if (stopped) return;
-    running = compete()
-      .catch((error: unknown) => options.onChange('waiting', error instanceof Error ? error.message : String(error)))
+  #again(): void {
+    if (this.#stopped) return;
+    const { onChange } = this.#options;
+    this.#running = this.#compete()
+      .catch((error: unknown) => onChange('waiting', error instanceof Error ? error.message : String(error)))
       .finally(() => {
-        if (!stopped) tick = ports.ticks.after(leaseRetryMs, again);
+        if (!this.#stopped) this.#tick = this.#ports.ticks.after(leaseRetryMs, () => this.#again());
       });
   }
 
-  tick = ports.ticks.soon(again);
-  return {
-    mayAct: () => !stopped && holds(),
-    epoch: () => epoch,
-    release: async () => {
-      stopped = true;
-      tick.cancel();
-      // A renewal on its way would be written over what is given back.
-      await running;
-      if (!holds()) return;
-      renewedAt = null;
-      const answer = await ports.get(path);
-      if (answer.type !== 'ok') return;
-      const seen = seenLease(answer.body);
-      if (seen.holder === options.holder && seen.epoch === epoch) await write(epoch, seen, '');
-    },
-  };
+  async #compete(): Promise<void> {
+    this.#ports.crash.hit('before-lease-renew');
+    const began = this.#ports.clock.monotonicMs();
+    const answer = await this.#read();
+    const isAbsent = answer.type === 'refused' && answer.status === 404;
+    if (answer.type !== 'ok' && !isAbsent) return this.#failed(`the Lease could not be read: ${because(answer)}`);
+    const seen = answer.type === 'ok' ? seenLease(answer.body) : null;
+    this.#highest = Math.max(this.#highest, seen?.epoch ?? 0);
+    if (this.#stopped) return;
+    if (seen !== null && !this.#isFree(seen)) return this.#isOver(seen);
+    const term = this.#termAfter(seen);
+    const written = await this.#write(term, seen, this.#options.holder);
+    if (written.type !== 'ok') return this.#failed(`the Lease could not be written: ${because(written)}`);
+    this.#ports.crash.hit('after-lease-renew');
+    this.#renewed(term, began, seen);
+  }
+
+  /** May the Lease be taken now, seen as it is? A foreign one only after it stood still for its duration by our clock. */
+  #isFree(seen: Seen): boolean {
+    if (seen.holder === '' || seen.holder === this.#options.holder) return true;
+    const now = this.#ports.clock.monotonicMs();
+    if (this.#watched === null || this.#watched.mark !== seen.mark) this.#watched = { mark: seen.mark, since: now };
+    return now - this.#watched.since >= seen.durationMs;
+  }
+
+  /** The term of who takes the Lease seen as it is: the running one where it is still ours, else a new one. */
+  #termAfter(seen: Seen | null): number {
+    const goesOn =
+      seen !== null && seen.holder === this.#options.holder && seen.epoch === this.#epoch && this.#epoch > 0;
+    return goesOn ? this.#epoch : Math.max(this.#highest, this.#epoch) + 1;
+  }
+
+  #renewed(term: number, began: number, seen: Seen | null): void {
+    const before = { epoch: this.#epoch, held: this.#holds() };
+    this.#epoch = term;
+    this.#highest = Math.max(this.#highest, term);
+    this.#renewedAt = began;
+    if (term !== before.epoch) {
+      this.#options.onChange('held', `term ${term} begins`);
+      this.#options.onTerm({ epoch: term, previous: seen });
+    } else if (!before.held) this.#options.onChange('held', `term ${term} goes on`);
+  }
+
+  /** Nothing was learnt: what was held is held until it runs out. */
+  #failed(why: string): void {
+    this.#options.onChange(this.#holds() ? 'held' : 'waiting', why);
+  }
+
+  #isOver(seen: Seen): void {
+    const { onChange, onOver } = this.#options;
+    const why = `${seen.holder} holds the Lease`;
+    if (this.#renewedAt !== null) {
+      onChange('lost', why);
+      onOver(`${why} since term ${seen.epoch}`);
+    }
+    this.#renewedAt = null;
+    onChange('waiting', why);
+  }
+
+  #read(): Promise<Answer> {
+    const { namespace, name } = this.#options;
+    return this.#ports.get(`${collectionOf(namespace)}/${name}`);
+  }
+
+  #write(epoch: number, seen: Seen | null, holder: string): Promise<Answer> {
+    // Whoever takes over must still find there how far the one before had come.
+    const head = this.#options.operatorHead() ?? seen?.head ?? { seq: 0, head: '' };
+    const nowMs = this.#ports.clock.nowMs();
+    return this.#ports.send(writing(this.#options, seen, { epoch, holder, head, nowMs }));
+  }
+}
+
+/** Begins to compete for the Lease; never gives up. */
+export function holdLease(ports: LeasePorts, options: LeaseOptions): LeaseHandle {
+  return new Lease(ports, options);
 }
