@@ -77,7 +77,11 @@ export function retryAfterMs(header: string | readonly string[] | undefined, now
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 
-function refusal(status: number, header: string | readonly string[] | undefined, body: unknown, nowMs: number): Answer {
+function refusal(
+  { statusCode: status, headers }: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>,
+  body: unknown,
+  nowMs: number,
+): Extract<Answer, { type: 'refused' }> {
   const object = isObject(body) ? body : {};
   const details = isObject(object['details']) ? object['details'] : {};
   const seconds = details['retryAfterSeconds'];
@@ -86,7 +90,7 @@ function refusal(status: number, header: string | readonly string[] | undefined,
     status,
     reason: typeof object['reason'] === 'string' && object['reason'] !== '' ? object['reason'] : `Http${status}`,
     message: typeof object['message'] === 'string' ? object['message'] : `the API server answered ${status}`,
-    retryAfterMs: retryAfterMs(header, nowMs) ?? (typeof seconds === 'number' ? seconds * 1000 : null),
+    retryAfterMs: retryAfterMs(headers['retry-after'], nowMs) ?? (typeof seconds === 'number' ? seconds * 1000 : null),
     body,
   };
 }
@@ -114,44 +118,72 @@ function inTime(response: Promise<Dispatcher.ResponseData>, signal: AbortSignal)
   });
 }
 
-/** Makes the HTTP door over a connection. */
-export function makeHttp(connection: Connection, nowMs: () => number): Http {
-  const makeAgent = (connections: number | null): Agent =>
-    new Agent({
+/** Sockets to one server: some that requests share, and one of its own for each stream. */
+class Agents {
+  readonly #tls: Connection['tls'];
+  readonly streams: Agent;
+  #requests: Agent;
+  /** Replaced, with requests still under way. */
+  readonly #retired = new Set<Agent>();
+  /** Since the last answer. */
+  #timeouts = 0;
+
+  constructor(tls: Connection['tls']) {
+    this.#tls = tls;
+    this.streams = this.#make(null);
+    this.#requests = this.#make(requestsAtOnce);
+  }
+
+  get requests(): Agent {
+    return this.#requests;
+  }
+
+  noteAnswer(): void {
+    this.#timeouts = 0;
+  }
+
+  noteFailure(error: unknown): void {
+    this.#timeouts = isTimeout(error) ? this.#timeouts + 1 : 0;
+    if (this.#timeouts < timeoutsMax) return;
+    this.#timeouts = 0;
+    this.#replace();
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([this.#requests, this.streams, ...this.#retired].map((each) => each.destroy()));
+  }
+
+  /** Each request has a deadline of its own. Cut here, a slow server's answers would all be lost, and all asked for again. */
+  #replace(): void {
+    const old = this.#requests;
+    this.#requests = this.#make(requestsAtOnce);
+    this.#retired.add(old);
+    old
+      .close()
+      .catch(() => undefined)
+      .finally(() => this.#retired.delete(old));
+  }
+
+  #make(connections: number | null): Agent {
+    return new Agent({
       allowH2: false,
-      connect: { ...connection.tls, timeout: 5000 },
+      connect: { ...this.#tls, timeout: 5000 },
       keepAliveTimeout: 30_000,
       connections,
       bodyTimeout: 0,
     });
-  let agent = makeAgent(requestsAtOnce);
-  const streams = makeAgent(null);
-  /** Replaced, with requests still under way. */
-  const retired = new Set<Agent>();
-  let timeouts = 0;
-
-  function noteTimeout(error: unknown): void {
-    timeouts = isTimeout(error) ? timeouts + 1 : 0;
-    if (timeouts < timeoutsMax) return;
-    timeouts = 0;
-    const old = agent;
-    agent = makeAgent(requestsAtOnce);
-    // Each request has a deadline of its own. Cut here, a slow server's answers would all be lost, and all asked for again.
-    retired.add(old);
-    old
-      .close()
-      .catch(() => undefined)
-      .finally(() => retired.delete(old));
   }
+}
+
+/** Makes the HTTP door over a connection. */
+export function makeHttp(connection: Connection, nowMs: () => number): Http {
+  const agents = new Agents(connection.tls);
 
   async function dispatch(
     raw: RawRequest,
-    {
-      fresh,
-      dispatcher,
-      signal,
-    }: { readonly fresh: boolean; readonly dispatcher: Agent; readonly signal: AbortSignal },
+    by: { readonly fresh: boolean; readonly dispatcher: Agent; readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
+    const { fresh, dispatcher, signal } = by;
     const url = new URL(raw.path, connection.server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
     const authorization = connection.authorization(fresh);
@@ -173,42 +205,30 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     return dispatch(raw, { fresh: true, dispatcher, signal });
   }
 
-  async function send(raw: RawRequest): Promise<Answer> {
-    try {
-      const response = await authorized(raw, agent);
-      const body = parsed(await response.body.text());
-      timeouts = 0;
-      if (response.statusCode >= 200 && response.statusCode < 300) return { type: 'ok', body };
-      return refusal(response.statusCode, response.headers['retry-after'], body, nowMs());
-    } catch (error) {
-      noteTimeout(error);
-      return failure(error);
-    }
-  }
-
   return {
-    send,
+    send: async (raw) => {
+      try {
+        const response = await authorized(raw, agents.requests);
+        const body = parsed(await response.body.text());
+        agents.noteAnswer();
+        if (response.statusCode >= 200 && response.statusCode < 300) return { type: 'ok', body };
+        return refusal(response, body, nowMs());
+      } catch (error) {
+        agents.noteFailure(error);
+        return failure(error);
+      }
+    },
     open: async (raw) => {
       try {
-        const response = await authorized(raw, streams);
-        if (response.statusCode === 200) {
-          const { body } = response;
-          body.on('error', () => undefined);
-          return { type: 'stream', body, destroy: () => body.destroy() };
-        }
-        const answer = refusal(
-          response.statusCode,
-          response.headers['retry-after'],
-          parsed(await response.body.text()),
-          nowMs(),
-        );
-        return answer.type === 'ok' ? { type: 'unknown', because: 'an empty answer' } : answer;
+        const response = await authorized(raw, agents.streams);
+        const { body } = response;
+        if (response.statusCode !== 200) return refusal(response, parsed(await body.text()), nowMs());
+        body.on('error', () => undefined);
+        return { type: 'stream', body, destroy: () => body.destroy() };
       } catch (error) {
         return failure(error);
       }
     },
-    close: async () => {
-      await Promise.all([agent, streams, ...retired].map((each) => each.destroy()));
-    },
+    close: () => agents.destroy(),
   };
 }
