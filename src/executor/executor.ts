@@ -43,6 +43,37 @@ interface Queue {
   running: number;
 }
 
+/**
+ * Carries one intent out. `whyNot` is asked before, and again at the very send: what an effect reads first may take longer than
+ * the Lease lasts.
+ */
+async function outcomeOf(work: IntentOf, ports: ExecutorPorts, whyNot: () => string | null): Promise<Outcome> {
+  const before = whyNot();
+  if (before !== null) return { type: 'withheld', reason: before };
+  const { cluster, stamp, intent } = work;
+  const anchor = ports.head(cluster.uid) ?? { epoch: stamp.epoch, seq: stamp.seq, head: '' };
+  const fillings = { effectKey: effectKey(cluster.uid, stamp, intent.ordinal), anchor };
+  const withheld: string[] = [];
+  const guarded =
+    <Request, Reply>(send: (request: Request) => Promise<Reply>) =>
+    (request: Request): Promise<Reply> => {
+      const reason = whyNot();
+      if (reason !== null) {
+        withheld.push(reason);
+        return Promise.reject(new Error(reason));
+      }
+      ports.crash.hit('before-send');
+      return send(request);
+    };
+  const runInPod: RunInPod = (request) => ports.runInPod({ ...request, auditId: fillings.effectKey });
+  const guardedPorts = { ...ports, send: guarded(ports.send), runInPod: guarded(runInPod) };
+  const outcome = await effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, guardedPorts).catch(
+    (error: unknown): Outcome => ({ type: 'unknown', reason: messageOf(error) }),
+  );
+  const [reason] = withheld;
+  return reason === undefined ? outcome : { type: 'withheld', reason };
+}
+
 /** Makes the executor. `onEnd` must not throw. */
 export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (ended: Ended) => void): Executor {
   const queues = new Map<string, Queue>();
@@ -56,37 +87,9 @@ export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (
     return ports.epoch() === work.stamp.epoch ? null : `term ${work.stamp.epoch} is over`;
   }
 
-  async function outcomeOf(work: IntentOf): Promise<Outcome> {
-    const before = whyNot(work);
-    if (before !== null) return { type: 'withheld', reason: before };
-    const { cluster, stamp, intent } = work;
-    const anchor = ports.head(cluster.uid) ?? { epoch: stamp.epoch, seq: stamp.seq, head: '' };
-    const fillings = { effectKey: effectKey(cluster.uid, stamp, intent.ordinal), anchor };
-    const withheld: string[] = [];
-    /** Asked again at the very send: what an effect reads first may take longer than the Lease lasts. */
-    const guarded =
-      <Request, Reply>(send: (request: Request) => Promise<Reply>) =>
-      (request: Request): Promise<Reply> => {
-        const reason = whyNot(work);
-        if (reason !== null) {
-          withheld.push(reason);
-          return Promise.reject(new Error(reason));
-        }
-        ports.crash.hit('before-send');
-        return send(request);
-      };
-    const runInPod: RunInPod = (request) => ports.runInPod({ ...request, auditId: fillings.effectKey });
-    const guardedPorts = { ...ports, send: guarded(ports.send), runInPod: guarded(runInPod) };
-    const outcome = await effects[intent.type]({ namespace: cluster.namespace, intent, fillings }, guardedPorts).catch(
-      (error: unknown): Outcome => ({ type: 'unknown', reason: messageOf(error) }),
-    );
-    const [reason] = withheld;
-    return reason === undefined ? outcome : { type: 'withheld', reason };
-  }
-
   async function run(work: IntentOf, queue: Queue): Promise<void> {
     const started = nowMs();
-    const outcome = await outcomeOf(work);
+    const outcome = await outcomeOf(work, ports, () => whyNot(work));
     running -= 1;
     queue.running -= 1;
     onEnd({ ...work, outcome, ms: nowMs() - started });
