@@ -60,14 +60,16 @@ export interface StatelyFeed {
   readonly row: (each: DecidedRow) => readonly StatelyMessage[];
 }
 
-/** The feed of one cluster. */
-export function statelyFeed(cluster: ClusterIdentity): StatelyFeed {
-  const root = `${cluster.namespace}/${cluster.name}`;
-  const message = (
-    type: StatelyMessage['type'],
-    place: { readonly at: number; readonly id: string; readonly sessionId?: string },
-    rest: object,
-  ): StatelyMessage => ({
+/** Where a message stands: its time, its own id, and the actor whose it is; the cluster itself when none is named. */
+interface Place {
+  readonly at: number;
+  readonly id: string;
+  readonly sessionId?: string;
+}
+
+/** Makes a message of the actor `root` and of those below it. */
+function messageOf(root: string, type: StatelyMessage['type'], place: Place, rest: object): StatelyMessage {
+  return {
     type,
     _version: protocolVersion,
     createdAt: String(place.at),
@@ -75,10 +77,49 @@ export function statelyFeed(cluster: ClusterIdentity): StatelyFeed {
     rootId: root,
     sessionId: place.sessionId ?? root,
     ...rest,
+  };
+}
+
+/** An actor that only sends: it has neither arrows nor context. */
+function sourceActor(root: string, name: string, at: number): StatelyMessage {
+  return messageOf(
+    root,
+    '@xstate.actor',
+    { at, id: name, sessionId: `${root}/${name}` },
+    {
+      name,
+      parentId: root,
+      definition: JSON.stringify({ id: name }),
+      snapshot: { status: 'active', context: {}, children: {} },
+    },
+  );
+}
+
+/** What a row saw, then every move it made with the state after it; without a move, the state in which it stayed. */
+function rowMessages(root: string, { row: { seq, at }, decision }: DecidedRow): readonly StatelyMessage[] {
+  const { observation, moves, intents, to } = decision;
+  const context = { row: seq, effects: intents.map(({ type, target }) => `${type} ${target.kind}/${target.name}`) };
+  const seen = { type: observation.type, row: seq, saw: observationWords(observation) };
+  const heard = (id: string, event: object, sourceId: string): StatelyMessage =>
+    messageOf(root, '@xstate.event', { at, id }, { event, sourceId });
+  const stands = (id: string, event: object, state: string): StatelyMessage =>
+    messageOf(root, '@xstate.snapshot', { at, id }, { event, snapshot: snapshotOf(state, context) });
+  const came = heard(`${seq}.e`, seen, `${root}/${sources[observation.type] ?? 'operator'}`);
+  if (moves.length === 0) return [came, stands(`${seq}.n`, seen, to)];
+  const moved = moves.flatMap(({ signal, to: target, answers }, index) => {
+    const event = { type: signal, because: answers.at(-1)?.because ?? '', asked: answers };
+    return [heard(`${seq}.${index}.e`, event, root), stands(`${seq}.${index}.n`, event, target)];
   });
+  return [came, ...moved];
+}
+
+/** The feed of one cluster. */
+export function statelyFeed(cluster: ClusterIdentity): StatelyFeed {
+  const root = `${cluster.namespace}/${cluster.name}`;
   return {
     actors: ({ at, state }) => [
-      message(
+      messageOf(
+        root,
         '@xstate.actor',
         { at, id: 'cluster' },
         {
@@ -87,57 +128,8 @@ export function statelyFeed(cluster: ClusterIdentity): StatelyFeed {
           snapshot: snapshotOf(state, { cluster: cluster.uid }),
         },
       ),
-      ...[...new Set(Object.values(sources))].map((name) =>
-        message(
-          '@xstate.actor',
-          { at, id: name, sessionId: `${root}/${name}` },
-          {
-            name,
-            parentId: root,
-            definition: JSON.stringify({ id: name }),
-            snapshot: { status: 'active', context: {}, children: {} },
-          },
-        ),
-      ),
+      ...[...new Set(Object.values(sources))].map((name) => sourceActor(root, name, at)),
     ],
-    row: ({ row, decision }) => {
-      const { seq, at } = row;
-      const { observation, moves, intents, to } = decision;
-      const seen = { type: observation.type, row: seq, saw: observationWords(observation) };
-      const effects = intents.map(({ type, target }) => `${type} ${target.kind}/${target.name}`);
-      return [
-        message(
-          '@xstate.event',
-          { at, id: `${seq}.e` },
-          {
-            event: seen,
-            sourceId: `${root}/${sources[observation.type] ?? 'operator'}`,
-          },
-        ),
-        ...moves.flatMap(({ signal, to: target, answers }, index) => {
-          const event = { type: signal, because: answers.at(-1)?.because ?? '', asked: answers };
-          return [
-            message('@xstate.event', { at, id: `${seq}.${index}.e` }, { event, sourceId: root }),
-            message(
-              '@xstate.snapshot',
-              { at, id: `${seq}.${index}.n` },
-              {
-                event,
-                snapshot: snapshotOf(target, { row: seq, effects }),
-              },
-            ),
-          ];
-        }),
-        ...(moves.length > 0
-          ? []
-          : [
-              message(
-                '@xstate.snapshot',
-                { at, id: `${seq}.n` },
-                { event: seen, snapshot: snapshotOf(to, { row: seq, effects }) },
-              ),
-            ]),
-      ];
-    },
+    row: (each) => rowMessages(root, each),
   };
 }
