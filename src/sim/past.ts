@@ -37,6 +37,63 @@ function keyOf({ kind, object }: Pick<Entry, 'kind' | 'object'>): string {
   return `${kind.kind}/${namespaceOf(object)}/${nameOf(object)}`;
 }
 
+/** A store of these entries that is only read. */
+function storeOf(all: readonly Entry[], version: number): Store {
+  const never = (): never => {
+    throw new Error('nothing is written into the past');
+  };
+  return {
+    get: (kind, namespace, name) =>
+      all.find(
+        ({ kind: each, object }) =>
+          each.kind === kind.kind && namespaceOf(object) === namespace && nameOf(object) === name,
+      ) ?? null,
+    list: (kind, namespace) =>
+      all.filter(
+        (each) => each.kind.kind === kind.kind && (namespace ?? namespaceOf(each.object)) === namespaceOf(each.object),
+      ),
+    version: () => version,
+    since: () => [],
+    put: never,
+    remove: never,
+    rewind: never,
+    compact: never,
+    onChange: never,
+  };
+}
+
+/** A view of the API server as it answers over a store of the past. */
+function frozenView(api: ApiServer, store: Store, resources: readonly string[]): ReturnType<Past['freeze']> {
+  const version = store.version();
+  const answer = api.over(store);
+  let waiting: (() => void)[] | null = [];
+  const view: View = {
+    version,
+    covers: (path) => {
+      const place = addressed(api.kinds, path);
+      return place !== null && (resources.length === 0 || resources.includes(place.kind.resource));
+    },
+    answer: (request) => {
+      const since = Number(request.query['resourceVersion'] ?? '0');
+      return since > version
+        ? statusReply(504, 'Timeout', `Too large resource version: ${since}, current: ${version}`, 1_000)
+        : answer(request);
+    },
+    onThaw: (run) => {
+      if (waiting === null) run();
+      else waiting.push(run);
+    },
+  };
+  return {
+    view,
+    thaw: () => {
+      const all = waiting ?? [];
+      waiting = null;
+      for (const run of all) run();
+    },
+  };
+}
+
 /** Begins to record a store. */
 export function recordPast(api: ApiServer): Past {
   const { store } = api;
@@ -57,63 +114,8 @@ export function recordPast(api: ApiServer): Past {
     return [...found.entries()].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, entry]) => entry);
   }
 
-  /** A store that is only read. */
-  function storeAt(version: number): Store {
-    const all = entries(version);
-    const never = (): never => {
-      throw new Error('nothing is written into the past');
-    };
-    return {
-      get: (kind, namespace, name) =>
-        all.find(
-          ({ kind: each, object }) =>
-            each.kind === kind.kind && namespaceOf(object) === namespace && nameOf(object) === name,
-        ) ?? null,
-      list: (kind, namespace) =>
-        all.filter(
-          (each) =>
-            each.kind.kind === kind.kind && (namespace ?? namespaceOf(each.object)) === namespaceOf(each.object),
-        ),
-      version: () => version,
-      since: () => [],
-      put: never,
-      remove: never,
-      rewind: never,
-      compact: never,
-      onChange: never,
-    };
-  }
-
   return {
     entries,
-    freeze: (version, resources) => {
-      const frozen = api.over(storeAt(version));
-      let waiting: (() => void)[] | null = [];
-      const view: View = {
-        version,
-        covers: (path) => {
-          const place = addressed(api.kinds, path);
-          return place !== null && (resources.length === 0 || resources.includes(place.kind.resource));
-        },
-        answer: (request) => {
-          const since = Number(request.query['resourceVersion'] ?? '0');
-          return since > version
-            ? statusReply(504, 'Timeout', `Too large resource version: ${since}, current: ${version}`, 1_000)
-            : frozen(request);
-        },
-        onThaw: (run) => {
-          if (waiting === null) run();
-          else waiting.push(run);
-        },
-      };
-      return {
-        view,
-        thaw: () => {
-          const all = waiting ?? [];
-          waiting = null;
-          for (const run of all) run();
-        },
-      };
-    },
+    freeze: (version, resources) => frozenView(api, storeOf(entries(version), version), resources),
   };
 }

@@ -57,6 +57,26 @@ function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
+function keyOfObject(object: Json): string {
+  return keyOf(namespaceOf(object), nameOf(object));
+}
+
+/** What is different between two sets of entries, as changes from the first to the second. */
+function differences(before: readonly Entry[], after: readonly Entry[]): readonly Omit<Change, 'version'>[] {
+  const keyed = (entries: readonly Entry[]): ReadonlyMap<string, Json> =>
+    new Map(entries.map(({ kind, object }) => [`${kind.kind}/${keyOfObject(object)}`, object]));
+  const [old, now] = [keyed(before), keyed(after)];
+  const goneOrChanged = before.flatMap(({ kind, object }): Omit<Change, 'version'>[] => {
+    const found = now.get(`${kind.kind}/${keyOfObject(object)}`);
+    if (found === undefined) return [{ type: 'DELETED', kind, object, before: object }];
+    return found === object ? [] : [{ type: 'MODIFIED', kind, object: found, before: object }];
+  });
+  const added = after
+    .filter(({ kind, object }) => !old.has(`${kind.kind}/${keyOfObject(object)}`))
+    .map(({ kind, object }) => ({ type: 'ADDED', kind, object, before: null }) as const);
+  return [...goneOrChanged, ...added];
+}
+
 /** An empty store. */
 export function makeStore(): Store {
   const kinds = new Map<string, Map<string, Entry>>();
@@ -101,7 +121,7 @@ export function makeStore(): Store {
     },
     put: (entry) => {
       const { kind } = entry;
-      const key = keyOf(namespaceOf(entry.object), nameOf(entry.object));
+      const key = keyOfObject(entry.object);
       const before = of(kind).get(key)?.object ?? null;
       const object = versioned(entry.object);
       of(kind).set(key, { ...entry, object });
@@ -109,7 +129,7 @@ export function makeStore(): Store {
       return tell({ type: before === null ? 'ADDED' : 'MODIFIED', kind, object, before });
     },
     remove: ({ kind, object: before }) => {
-      of(kind).delete(keyOf(namespaceOf(before), nameOf(before)));
+      of(kind).delete(keyOfObject(before));
       ordered.delete(kind.kind);
       return tell({ type: 'DELETED', kind, object: versioned(before), before });
     },
@@ -123,21 +143,11 @@ export function makeStore(): Store {
       const before = [...kinds.values()].flatMap((each) => [...each.values()]);
       kinds.clear();
       ordered.clear();
-      for (const entry of entries) of(entry.kind).set(keyOf(namespaceOf(entry.object), nameOf(entry.object)), entry);
+      for (const entry of entries) of(entry.kind).set(keyOfObject(entry.object), entry);
       version = to;
       compacted = to;
       // Whoever acts on the store is told what is different; nobody hears of it through a watch.
-      for (const { kind, object } of before) {
-        const now = of(kind).get(keyOf(namespaceOf(object), nameOf(object)))?.object ?? null;
-        if (now === null) tell({ type: 'DELETED', kind, object, before: object });
-        else if (now !== object) tell({ type: 'MODIFIED', kind, object: now, before: object });
-      }
-      const known = new Set(
-        before.map(({ kind, object }) => `${kind.kind}/${keyOf(namespaceOf(object), nameOf(object))}`),
-      );
-      for (const { kind, object } of entries)
-        if (!known.has(`${kind.kind}/${keyOf(namespaceOf(object), nameOf(object))}`))
-          tell({ type: 'ADDED', kind, object, before: null });
+      for (const change of differences(before, entries)) tell(change);
       changes = [];
     },
     onChange: (listener) => void listeners.push(listener),
