@@ -7,12 +7,12 @@
 import type { ArmedTick } from '#src/ports.ts';
 import { text, type Json } from '../json.ts';
 import type { Client, Habitat } from '../controllers/client.ts';
-import { accepts, copy, initialize, replicationRole, type DataDirectory, type Passwords } from './data-directory.ts';
+import { copy, initialize, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
-import { makeParameters } from './parameters.ts';
+import { Postgres } from './postgres.ts';
 import { report, reportDown } from './report.ts';
-import { makeLeaderKey, ttlMs } from './leader-key.ts';
-import { readConfig, readLeader, write, type LeaderKey, type ScopeSettings } from './scope.ts';
+import { makeLeaderKey, ttlMs, type KeyHandling } from './leader-key.ts';
+import { readConfig, readLeader, write, type LeaderKey, type ScopeConfig, type ScopeSettings } from './scope.ts';
 import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
 
 const loopMs = 10_000;
@@ -23,8 +23,6 @@ const idleWalBytes = 56;
 
 /** What a member does because somebody asked for it. */
 export type Deed = 'restart' | 'pending restart' | 'reinit' | 'switchover';
-
-export type Role = 'primary' | 'replica';
 
 export interface Member extends Standby, Pick<SynchronousReplication, 'commit' | 'settle' | 'leave'> {
   /** Whether PostgreSQL answers; readiness follows it. */
@@ -68,333 +66,332 @@ export interface MemberPorts {
   readonly onDeed: (deed: Deed) => void;
 }
 
-interface State {
-  role: Role | null;
-  busy: boolean;
-  dead: boolean;
-  renewedMs: number;
+class PatroniMember implements Member {
+  readonly name: string;
+  readonly directory: DataDirectory;
+  readonly passwords: Passwords;
+  readonly #ports: MemberPorts;
+  readonly #postgres: Postgres;
+  readonly #synchrony: SynchronousReplication;
+  readonly #leaderKey: KeyHandling;
+  #isDead = false;
+  /** Something takes its time; loops rest meanwhile. */
+  #isBusy = false;
+  /** When the key was taken or renewed last. */
+  #renewedMs = 0;
   /** The foreign key as it was last seen to change. */
-  seen: { readonly version: string; readonly sinceMs: number } | null;
-  tick: ArmedTick | null;
-  woken: boolean;
+  #seen: { readonly version: string; readonly sinceMs: number } | null = null;
+  /** The next loop. */
+  #tick: ArmedTick | null = null;
+  #isWoken = false;
   /** This loop is one that it was woken for. */
-  isEarly: boolean;
+  #isEarly = false;
   /** PostgreSQL could not be started in the last loop. */
-  hasFailed: boolean;
-  /** It runs with parameters that it read once. */
-  started: boolean;
-  startedAt: string;
-  /** The leader that a replica has a connection to; null while it has none. */
-  streamsFrom: string | null;
-  /** Which life of whom that is: a connection that stands is not asked for its password again. */
-  stream: string | null;
-}
+  #hasFailed = false;
 
-/** Starts a member. Its pod runs already. */
-export function startMember(ports: MemberPorts): Member {
-  const { habitat, client, settings, directory, podName } = ports;
-  const { schedule, chance, nowMs } = habitat;
-  const state: State = {
-    role: null,
-    busy: false,
-    dead: false,
-    renewedMs: 0,
-    seen: null,
-    tick: null,
-    woken: false,
-    isEarly: false,
-    hasFailed: false,
-    started: false,
-    startedAt: '',
-    streamsFrom: null,
-    stream: null,
+  constructor(ports: MemberPorts) {
+    const { habitat, client, settings, directory, passwords, podName } = ports;
+    const { schedule, nowMs, chance } = habitat;
+    this.name = podName;
+    this.directory = directory;
+    this.passwords = passwords;
+    this.#ports = ports;
+    const onRole = (): void => {
+      this.#synchrony.settle();
+      ports.onRole();
+    };
+    this.#postgres = new Postgres({ major: settings.major, directory, passwords, nowMs, onRole });
+    this.#synchrony = makeSynchrony({
+      client,
+      settings,
+      schedule,
+      podName,
+      directory,
+      others: ports.others,
+      isWritable: this.isWritable,
+      isDead: () => this.#isDead,
+      again: (ms) => this.#again(ms),
+      tell: () => this.#tell(),
+    });
+    const pod = (): Json | null => this.#pod();
+    this.#leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow: () => this.#isoNow() });
+    this.#tick = schedule.after(chance.between(300, 1500), () => this.#loop());
+  }
+
+  readonly isUp = (): boolean => !this.#isDead && this.#postgres.role !== null;
+
+  readonly isWritable = (): boolean => !this.#isDead && this.#postgres.role === 'primary';
+
+  readonly streamsFrom = (): string | null => (this.#isDead ? null : this.#postgres.streamsFrom);
+
+  readonly startedAt = (): string => this.#postgres.startedAt;
+
+  readonly shownSettings = (names: readonly string[]): string => this.#postgres.shownSettings(names);
+
+  readonly commit = (id: number, told: () => void): boolean => this.#synchrony.commit(id, told);
+
+  readonly settle = (): void => this.#synchrony.settle();
+
+  readonly isLeaving = (): boolean => this.#synchrony.isLeaving();
+
+  readonly leave = (then: () => void): void => this.#synchrony.leave(then);
+
+  readonly panic = (): void => this.#postgres.become(null);
+
+  readonly wake = (): void => {
+    if (this.#isDead || this.#isWoken) return;
+    this.#isWoken = true;
+    this.#again(this.#ports.habitat.chance.between(20, 200));
   };
-  const parameters = makeParameters(String(settings.major));
-  const isoNow = (): string => new Date(nowMs()).toISOString();
 
-  function become(role: Role | null): void {
-    if (state.role === role) return;
-    state.role = role;
-    if (role !== 'replica') [state.streamsFrom, state.stream] = [null, null];
-    synchrony.settle();
-    ports.onRole();
+  readonly restart = (onlyPending: boolean): void => {
+    const { onDeed } = this.#ports;
+    if (this.#isBusy || this.#postgres.role === null) return;
+    if (onlyPending && !this.#postgres.isRestartPending) return;
+    if (this.#synchrony.isLeaving()) return;
+    if (!onlyPending) onDeed('restart');
+    this.#synchrony.leave(() => {
+      const { role } = this.#postgres;
+      if (this.#isDead || this.#isBusy || role === null) return;
+      this.#postgres.end();
+      this.#takes(500, 2500, () => {
+        if (!this.#configured()) return;
+        this.#postgres.become(role);
+        if (onlyPending) onDeed('pending restart');
+      });
+    });
+  };
+
+  readonly reinitialize = (): void => {
+    if (this.#isBusy || this.#postgres.role === 'primary' || this.#synchrony.isLeaving()) return;
+    this.#ports.onDeed('reinit');
+    this.#synchrony.leave(() => {
+      if (this.#isDead || this.#postgres.role === 'primary') return;
+      this.directory.systemIdentifier = null;
+      this.#postgres.end();
+      this.#reportDown('creating replica');
+      this.#loop();
+    });
+  };
+
+  readonly kill = (): void => {
+    this.#isDead = true;
+    this.#tick?.cancel();
+    this.#ports.onRole();
+  };
+
+  readonly stop = (): void => {
+    this.#isDead = true;
+    this.#tick?.cancel();
+    const key = this.#readKey();
+    if (key.holder === this.name && this.#ports.reachesApi()) this.#leaderKey.give(key);
+    this.#ports.onRole();
+  };
+
+  #again(ms: number): void {
+    this.#tick?.cancel();
+    if (!this.#isDead) this.#tick = this.#ports.habitat.schedule.after(ms, () => this.#loop());
   }
 
-  function again(ms: number): void {
-    state.tick?.cancel();
-    if (!state.dead) state.tick = schedule.after(ms, loop);
+  #loop(): void {
+    this.#isEarly = this.#isWoken;
+    this.#isWoken = false;
+    this.#again(loopMs);
+    if (this.#isDead || this.#isBusy) return;
+    if (!this.#ports.reachesApi()) return this.#demoteInTime();
+    if (this.directory.isFull) return this.#failToStart();
+    if (this.directory.systemIdentifier !== null && !this.#configured()) return this.#failToStart();
+    this.#hasFailed = false;
+    this.#decide();
+    this.#tell();
   }
 
-  const isWritable = (): boolean => !state.dead && state.role === 'primary';
-  const synchrony = makeSynchrony({
-    client,
-    settings,
-    schedule,
-    podName,
-    directory,
-    others: ports.others,
-    isWritable,
-    isDead: () => state.dead,
-    again,
-    tell,
-  });
-
-  function pod(): Json | null {
-    const object = client.get('Pod', settings.namespace, podName);
-    return object !== null && text(object, 'metadata', 'uid') === ports.podUid ? object : null;
+  /** Whoever cannot renew its key is a replica before another one may be a primary. */
+  #demoteInTime(): void {
+    const sinceMs = this.#elapsedMs() - this.#renewedMs;
+    if (this.#postgres.role === 'primary' && sinceMs >= demoteAfterMs) this.#postgres.become('replica');
   }
 
-  const leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow });
+  /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
+  #failToStart(): void {
+    const key = this.#readKey();
+    if (key.holder === this.name && this.#hasFailed) this.#leaderKey.give(key);
+    this.#hasFailed = true;
+    this.#reportDown('start failed');
+  }
 
-  /** Work that takes time, such as a base backup; loops rest meanwhile. */
-  function takes(least: number, most: number, then: () => void): void {
-    state.busy = true;
-    schedule.after(chance.between(least, most), () => {
-      state.busy = false;
-      if (state.dead) return;
-      then();
-      loop();
+  /** What a loop does of the leader key, with data or without. */
+  #decide(): void {
+    const key = this.#readKey();
+    const { systemIdentifier } = this.directory;
+    if (systemIdentifier === null) {
+      if (key.holder === '') this.#bootstrap();
+      else this.#cloneFrom(key.holder);
+      return;
+    }
+    const { initialize: stated, object } = this.#readConfig();
+    const isStated = stated !== null && stated !== '';
+    if (isStated && stated !== systemIdentifier) return this.#postgres.become(null);
+    if (!isStated) this.#writeConfig(object, { initialize: systemIdentifier });
+    if (key.holder === this.name) this.#renew(key);
+    else if (this.#isExpired(key)) this.#race(key);
+    else this.#postgres.follow(this.#other(key.holder));
+  }
+
+  #bootstrap(): void {
+    const { settings, volumeUid, passwords } = this.#ports;
+    const { initialize: begun, object } = this.#readConfig();
+    if (begun !== null || !this.#writeConfig(object, { initialize: '' })) return;
+    this.#takes(2000, 8000, () => {
+      initialize(this.directory, volumeUid, passwords);
+      const config = JSON.stringify(settings.bootstrap);
+      this.#writeConfig(this.#readConfig().object, { initialize: this.directory.systemIdentifier, config });
     });
   }
 
-  function bootstrap(): void {
-    const config = readConfig(client, settings);
-    if (config.initialize !== null) return;
-    const name = `${settings.scope}-config`;
-    if (!write(client, settings, { name, live: config.object, annotations: { initialize: '' } })) return;
-    takes(2000, 8000, () => {
-      initialize(directory, ports.volumeUid, ports.passwords);
-      const { object } = readConfig(client, settings);
-      const annotations = { initialize: directory.systemIdentifier, config: JSON.stringify(settings.bootstrap) };
-      write(client, settings, { name, live: object, annotations });
+  #cloneFrom(holder: string): void {
+    const leader = this.#other(holder);
+    if (leader === undefined || !leader.isWritable() || !this.#postgres.isLetIn(leader)) return;
+    this.#takes(2000, 12_000, () => {
+      if (leader.isWritable()) copy(leader.directory, this.directory);
     });
   }
 
-  /** Whether the leader's PostgreSQL takes the password that this container was started with. */
-  function isLetIn(leader: Member): boolean {
-    return accepts(leader.directory, replicationRole, ports.passwords.replication);
-  }
-
-  function cloneFrom(holder: string): void {
-    const leader = ports.others().find((other) => other.name === holder && other.isWritable());
-    if (leader === undefined || !isLetIn(leader)) return;
-    takes(2000, 12_000, () => {
-      if (leader.isWritable()) copy(leader.directory, directory);
-    });
+  #renew(key: LeaderKey): void {
+    if (this.#handedOver(key)) return;
+    this.directory.position += idleWalBytes;
+    if (!this.#leaderKey.take(key, true)) return;
+    this.#renewedMs = this.#elapsedMs();
+    if (this.#postgres.role !== 'primary' && !this.#synchrony.promote()) return;
+    this.#postgres.become('primary');
+    // What others are told at once this one sees to in a loop of its own.
+    if (!this.#isEarly) this.#synchrony.lead();
   }
 
   /** A healthy candidate gets all WAL, and the key is given up for it; any other request is dropped. */
-  function handedOver(key: LeaderKey): boolean {
-    const request = requested(client, settings);
+  #handedOver(key: LeaderKey): boolean {
+    const request = requested(this.#ports.client, this.#ports.settings);
     if (request === null) return false;
-    const candidate = ports.others().find(({ name }) => name === request.candidate);
-    const isMine = request.leader === '' || request.leader === podName;
-    const isFit = candidate?.isUp() === true && !candidate.directory.isFull && synchrony.mayLead(candidate.name);
+    const candidate = this.#other(request.candidate);
+    const isMine = request.leader === '' || request.leader === this.name;
+    const isFit = candidate?.isUp() === true && !candidate.directory.isFull && this.#synchrony.mayLead(candidate.name);
     if (!isMine || candidate === undefined || !isFit) {
       request.clear();
       return false;
     }
-    if (!leaderKey.give(key)) return false;
-    copy(directory, candidate.directory);
-    ports.onDeed('switchover');
-    become('replica');
+    if (!this.#leaderKey.give(key)) return false;
+    copy(this.directory, candidate.directory);
+    this.#ports.onDeed('switchover');
+    this.#postgres.become('replica');
     return true;
   }
 
-  function renew(key: LeaderKey): void {
-    if (handedOver(key)) return;
-    directory.position += idleWalBytes;
-    if (!leaderKey.take(key, true)) return;
-    state.renewedMs = schedule.elapsedMs();
-    if (state.role !== 'primary' && !synchrony.promote()) return;
-    become('primary');
-    // What others are told at once this one sees to in a loop of its own.
-    if (!state.isEarly) synchrony.lead();
-  }
-
-  function follow(holder: string): void {
-    const leader = ports.others().find((other) => other.name === holder);
-    become('replica');
-    if (leader === undefined || !leader.isWritable()) return;
-    const life = `${holder} ${leader.startedAt()} ${state.startedAt}`;
-    if (state.stream !== life && !isLetIn(leader)) {
-      [state.streamsFrom, state.stream] = [null, null];
-      return;
-    }
-    state.stream = life;
-    const isNew = state.streamsFrom !== holder;
-    if (directory.timeline < leader.directory.timeline || directory.position <= leader.directory.position)
-      copy(leader.directory, directory);
-    state.streamsFrom = holder;
-    if (isNew) leader.settle();
-  }
-
-  function isExpired(key: LeaderKey): boolean {
+  #isExpired(key: LeaderKey): boolean {
     if (key.holder === '') return true;
-    if (state.seen === null || state.seen.version !== key.version)
-      state.seen = { version: key.version, sinceMs: schedule.elapsedMs() };
-    return schedule.elapsedMs() - state.seen.sinceMs >= ttlMs;
+    if (this.#seen === null || this.#seen.version !== key.version)
+      this.#seen = { version: key.version, sinceMs: this.#elapsedMs() };
+    return this.#elapsedMs() - this.#seen.sinceMs >= ttlMs;
   }
 
-  function race(key: LeaderKey): void {
-    const rivals = ports.others().filter((other) => synchrony.mayLead(other.name));
-    const ahead = rivals.some(
-      ({ directory: other }) => other.systemIdentifier !== null && !other.isFull && other.position > directory.position,
-    );
-    const request = requested(client, settings);
-    const favoured = ports.others().some((other) => other.name === request?.candidate && other.isUp());
-    if (ahead || favoured || !synchrony.mayLead(podName)) return become('replica');
-    const config = readConfig(client, settings);
-    if (config.dynamic['pause'] === true) return become('replica');
-    const name = `${settings.scope}-config`;
-    if (!leaderKey.take(key, false) || !synchrony.promote()) return;
+  #race(key: LeaderKey): void {
+    const request = requested(this.#ports.client, this.#ports.settings);
+    const favoured = this.#ports.others().some((other) => other.name === request?.candidate && other.isUp());
+    if (favoured || this.#isBehind() || !this.#synchrony.mayLead(this.name)) return this.#postgres.become('replica');
+    const config = this.#readConfig();
+    if (config.dynamic['pause'] === true) return this.#postgres.become('replica');
+    if (!this.#leaderKey.take(key, false) || !this.#synchrony.promote()) return;
     request?.clear();
-    state.renewedMs = schedule.elapsedMs();
+    this.#renewedMs = this.#elapsedMs();
     const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
-    if (!isFirst || config.history.length > 0) {
-      const history = [
-        ...config.history,
-        [directory.timeline, directory.position, 'no recovery target', isoNow(), podName],
-      ];
-      directory.timeline += 1;
-      write(client, settings, {
-        name,
-        live: readConfig(client, settings).object,
-        annotations: { history: JSON.stringify(history) },
-      });
-    }
-    become('primary');
+    if (!isFirst || config.history.length > 0) this.#beginTimeline(config.history);
+    this.#postgres.become('primary');
   }
 
-  function haLoop(): void {
-    const key = readLeader(client, settings);
-    if (directory.systemIdentifier === null) {
-      if (key.holder === '') bootstrap();
-      else cloneFrom(key.holder);
-      return;
-    }
-    const { initialize: stated, object } = readConfig(client, settings);
-    if (stated !== null && stated !== '' && stated !== directory.systemIdentifier) return become(null);
-    if (stated === null || stated === '') {
-      const name = `${settings.scope}-config`;
-      write(client, settings, { name, live: object, annotations: { initialize: directory.systemIdentifier } });
-    }
-    if (key.holder === podName) renew(key);
-    else if (isExpired(key)) race(key);
-    else follow(key.holder);
+  /** Whether another one that may lead has more WAL. */
+  #isBehind(): boolean {
+    return this.#ports
+      .others()
+      .filter((other) => this.#synchrony.mayLead(other.name))
+      .some(
+        ({ directory: { systemIdentifier, isFull, position } }) =>
+          systemIdentifier !== null && !isFull && position > this.directory.position,
+      );
   }
 
-  /** Follows the configuration; false while PostgreSQL cannot start with it. */
-  function configured(): boolean {
-    const { dynamic } = readConfig(client, settings);
-    if (state.started) parameters.reload(dynamic);
-    else {
-      state.started = parameters.start(dynamic);
-      state.startedAt = String(nowMs() / 1000);
-    }
-    return state.started;
+  #beginTimeline(history: readonly unknown[]): void {
+    const { timeline, position } = this.directory;
+    const next = [...history, [timeline, position, 'no recovery target', this.#isoNow(), this.name]];
+    this.directory.timeline += 1;
+    this.#writeConfig(this.#readConfig().object, { history: JSON.stringify(next) });
   }
 
-  function reinitialize(): void {
-    if (state.busy || state.role === 'primary' || synchrony.isLeaving()) return;
-    ports.onDeed('reinit');
-    synchrony.leave(emptied);
-  }
-
-  function emptied(): void {
-    if (state.dead || state.role === 'primary') return;
-    state.started = false;
-    directory.systemIdentifier = null;
-    become(null);
-    reportDown(client, settings, pod(), 'creating replica');
-    loop();
-  }
-
-  function restart(onlyPending: boolean): void {
-    if (state.busy || state.role === null || (onlyPending && !parameters.isRestartPending())) return;
-    if (synchrony.isLeaving()) return;
-    if (!onlyPending) ports.onDeed('restart');
-    synchrony.leave(() => {
-      if (state.dead || state.busy || state.role === null) return;
-      const { role } = state;
-      state.started = false;
-      become(null);
-      takes(500, 2500, () => {
-        if (!configured()) return;
-        become(role);
-        if (onlyPending) ports.onDeed('pending restart');
-      });
+  /** Work that takes time, such as a base backup; loops rest meanwhile. */
+  #takes(least: number, most: number, then: () => void): void {
+    const { schedule, chance } = this.#ports.habitat;
+    this.#isBusy = true;
+    schedule.after(chance.between(least, most), () => {
+      this.#isBusy = false;
+      if (this.#isDead) return;
+      then();
+      this.#loop();
     });
   }
 
-  /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
-  function failToStart(): void {
-    const key = readLeader(client, settings);
-    if (key.holder === podName && state.hasFailed) leaderKey.give(key);
-    state.hasFailed = true;
-    reportDown(client, settings, pod(), 'start failed');
+  /** What Patroni writes onto its pod. */
+  #tell(): void {
+    if (this.#postgres.role === null) return;
+    const account = {
+      leads: this.#postgres.role === 'primary',
+      directory: this.directory,
+      isStreaming: this.#postgres.streamsFrom !== null,
+      isRestartPending: this.#postgres.isRestartPending,
+      isLeaving: this.#synchrony.isLeaving(),
+    };
+    report(this.#ports.client, this.#ports.settings, this.#pod(), account);
   }
 
-  function tell(): void {
-    if (state.role === null) return;
-    const isRestartPending = parameters.isRestartPending();
-    const isStreaming = state.streamsFrom !== null;
-    const isLeaving = synchrony.isLeaving();
-    const account = { leads: state.role === 'primary', directory, isStreaming, isRestartPending, isLeaving };
-    report(client, settings, pod(), account);
+  #reportDown(state: Parameters<typeof reportDown>[3]): void {
+    reportDown(this.#ports.client, this.#ports.settings, this.#pod(), state);
   }
 
-  function loop(): void {
-    state.isEarly = state.woken;
-    state.woken = false;
-    again(loopMs);
-    if (state.dead) return;
-    if (state.busy) return;
-    if (!ports.reachesApi()) {
-      if (state.role === 'primary' && schedule.elapsedMs() - state.renewedMs >= demoteAfterMs) become('replica');
-      return;
-    }
-    if (directory.isFull) return failToStart();
-    if (directory.systemIdentifier !== null && !configured()) return failToStart();
-    state.hasFailed = false;
-    haLoop();
-    tell();
-    return undefined;
+  #configured(): boolean {
+    return this.#postgres.configure(this.#readConfig().dynamic);
   }
 
-  state.tick = schedule.after(chance.between(300, 1500), loop);
-  return {
-    name: podName,
-    directory,
-    passwords: ports.passwords,
-    isUp: () => !state.dead && state.role !== null,
-    isWritable,
-    commit: synchrony.commit,
-    settle: synchrony.settle,
-    streamsFrom: () => (state.dead ? null : state.streamsFrom),
-    isLeaving: synchrony.isLeaving,
-    leave: synchrony.leave,
-    panic: () => become(null),
-    restart,
-    reinitialize,
-    startedAt: () => state.startedAt,
-    shownSettings: parameters.shown,
-    wake: () => {
-      if (state.dead || state.woken) return;
-      state.woken = true;
-      again(chance.between(20, 200));
-    },
-    kill: () => {
-      state.dead = true;
-      state.tick?.cancel();
-      ports.onRole();
-    },
-    stop: () => {
-      state.dead = true;
-      state.tick?.cancel();
-      const key = readLeader(client, settings);
-      if (key.holder === podName && ports.reachesApi()) leaderKey.give(key);
-      ports.onRole();
-    },
-  };
+  #other(name: string): Member | undefined {
+    return this.#ports.others().find((other) => other.name === name);
+  }
+
+  #pod(): Json | null {
+    const { client, settings, podUid } = this.#ports;
+    const object = client.get('Pod', settings.namespace, this.name);
+    return object !== null && text(object, 'metadata', 'uid') === podUid ? object : null;
+  }
+
+  #readKey(): LeaderKey {
+    return readLeader(this.#ports.client, this.#ports.settings);
+  }
+
+  #readConfig(): ScopeConfig {
+    return readConfig(this.#ports.client, this.#ports.settings);
+  }
+
+  /** @returns false when somebody was faster since `live` was read */
+  #writeConfig(live: Json | null, annotations: Json): boolean {
+    const { client, settings } = this.#ports;
+    return write(client, settings, { name: `${settings.scope}-config`, live, annotations });
+  }
+
+  #elapsedMs(): number {
+    return this.#ports.habitat.schedule.elapsedMs();
+  }
+
+  #isoNow(): string {
+    return new Date(this.#ports.habitat.nowMs()).toISOString();
+  }
+}
+
+/** Starts a member. Its pod runs already. */
+export function startMember(ports: MemberPorts): Member {
+  return new PatroniMember(ports);
 }

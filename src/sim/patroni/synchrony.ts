@@ -70,137 +70,168 @@ function isSame(one: Names, other: Names): boolean {
   return String(one) === String(other) && (one === '*') === (other === '*');
 }
 
-/** Nothing is confirmed yet. */
-export function makeSynchrony(ports: SynchronyPorts): SynchronousReplication {
-  const { client, settings, schedule, podName, directory } = ports;
-  const name = `${settings.scope}-sync`;
-  let names: Names = [];
-  let isLeaving = false;
-  let waiting: (() => void)[] = [];
+/** What the cluster's configuration asks for. */
+interface Wanted {
+  readonly isOn: boolean;
+  /** Rather no commit than one that nobody else has. */
+  readonly isStrict: boolean;
+  readonly count: number;
+}
 
-  function read(): SyncKey {
-    const object = client.get(settings.kind, settings.namespace, name);
-    const { annotations } = at(object, 'metadata');
-    const standbys = text(annotations, 'sync_standby').split(',');
-    return { object, leader: text(annotations, 'leader'), standbys: standbys.filter((each) => each !== '') };
+function wanted({ client, settings }: SynchronyPorts): Wanted {
+  const { dynamic } = readConfig(client, settings);
+  const isOn = dynamic['synchronous_mode'] === true;
+  return {
+    isOn,
+    isStrict: isOn && dynamic['synchronous_mode_strict'] === true,
+    count: number(dynamic, 1, 'synchronous_node_count'),
+  };
+}
+
+function syncObject({ scope }: ScopeSettings): string {
+  return `${scope}-sync`;
+}
+
+function readSync({ client, settings }: SynchronyPorts): SyncKey {
+  const object = client.get(settings.kind, settings.namespace, syncObject(settings));
+  const { annotations } = at(object, 'metadata');
+  const standbys = text(annotations, 'sync_standby').split(',');
+  return { object, leader: text(annotations, 'leader'), standbys: standbys.filter((each) => each !== '') };
+}
+
+/** @returns false when somebody else was faster */
+function writeSync(ports: SynchronyPorts, leader: string | null, standbys: readonly string[]): boolean {
+  const { client, settings } = ports;
+  const annotations = { leader, sync_standby: standbys.length === 0 ? null : standbys.join(',') };
+  return write(client, settings, { name: syncObject(settings), live: readSync(ports).object, annotations });
+}
+
+class Synchrony implements SynchronousReplication {
+  readonly #ports: SynchronyPorts;
+  /** Whom PostgreSQL waits for. */
+  #names: Names = [];
+  /** Commits that nobody was told of yet. */
+  #waiting: (() => void)[] = [];
+  #isLeaving = false;
+
+  constructor(ports: SynchronyPorts) {
+    this.#ports = ports;
   }
 
-  function put(leader: string | null, standbys: readonly string[]): boolean {
-    const annotations = { leader, sync_standby: standbys.length === 0 ? null : standbys.join(',') };
-    return write(client, settings, { name, live: read().object, annotations });
-  }
+  readonly commit = (id: number, told: () => void): boolean => {
+    const { directory, isWritable } = this.#ports;
+    if (!isWritable()) return false;
+    directory.log = { id, before: directory.log };
+    directory.position += rowBytes;
+    this.#waiting.push(told);
+    this.settle();
+    return true;
+  };
 
-  function wanted(): { readonly isOn: boolean; readonly isStrict: boolean; readonly count: number } {
-    const { dynamic } = readConfig(client, settings);
-    const isOn = dynamic['synchronous_mode'] === true;
-    return {
-      isOn,
-      isStrict: isOn && dynamic['synchronous_mode_strict'] === true,
-      count: number(dynamic, 1, 'synchronous_node_count'),
+  readonly settle = (): void => {
+    // Sessions of a PostgreSQL that ended never hear what became of their rows.
+    if (!this.#ports.isWritable()) this.#waiting = [];
+    const standbys = this.#waiting.length === 0 ? null : this.#awaited();
+    if (standbys === null) return;
+    this.#deliver(standbys);
+    const told = this.#waiting;
+    this.#waiting = [];
+    for (const each of told) each();
+  };
+
+  readonly lead = (): void => {
+    const { isOn, isStrict, count } = wanted(this.#ports);
+    if (isOn) this.#choose(count, isStrict);
+    else {
+      if (readSync(this.#ports).leader !== '') writeSync(this.#ports, null, []);
+      this.#waitFor([]);
+    }
+    this.settle();
+  };
+
+  readonly promote = (): boolean => {
+    const { isOn, isStrict } = wanted(this.#ports);
+    if (isOn && !writeSync(this.#ports, this.#ports.podName, [])) return false;
+    this.#names = isStrict ? '*' : [];
+    return true;
+  };
+
+  readonly mayLead = (member: string): boolean => {
+    const { leader, standbys } = readSync(this.#ports);
+    return !wanted(this.#ports).isOn || leader === '' || leader === member || standbys.includes(member);
+  };
+
+  readonly isLeaving = (): boolean => this.#isLeaving;
+
+  readonly leave = (then: () => void): void => {
+    const { schedule, isDead, tell } = this.#ports;
+    if (!this.#isRelied()) return then();
+    this.#isLeaving = true;
+    tell();
+    const sinceMs = schedule.elapsedMs();
+    const look = (): void => {
+      if (!isDead() && this.#isRelied() && schedule.elapsedMs() - sinceMs < patienceMs)
+        return void schedule.after(lookMs, look);
+      this.#isLeaving = false;
+      then();
     };
+    schedule.after(lookMs, look);
+  };
+
+  /** Whether somebody else's commits wait for this one. */
+  #isRelied(): boolean {
+    const { standbys, leader } = readSync(this.#ports);
+    const { podName } = this.#ports;
+    return leader !== podName && wanted(this.#ports).isOn && standbys.includes(podName);
   }
 
-  function connected(): readonly Standby[] {
-    return ports.others().filter((other) => other.streamsFrom() === podName);
+  #connected(): readonly Standby[] {
+    return this.#ports.others().filter((other) => other.streamsFrom() === this.#ports.podName);
   }
 
   /** Members that have to have all there is before a commit is told; null while one of them does not stream. */
-  function awaited(): readonly Standby[] | null {
-    const all = connected();
+  #awaited(): readonly Standby[] | null {
+    const all = this.#connected();
+    const names = this.#names;
     if (names === '*') return all.length === 0 ? null : all.slice(0, 1);
     const found = names.flatMap((each) => all.filter((other) => other.name === each));
     return found.length === names.length ? found : null;
   }
 
-  function deliver(standbys: readonly Standby[]): void {
-    for (const { directory: theirs } of standbys) {
-      theirs.position = directory.position;
-      theirs.log = directory.log;
+  #deliver(standbys: readonly Standby[]): void {
+    const { position, log } = this.#ports.directory;
+    for (const { directory } of standbys) {
+      directory.position = position;
+      directory.log = log;
     }
   }
 
-  function settle(): void {
-    // Sessions of a PostgreSQL that ended never hear what became of their rows.
-    if (!ports.isWritable()) waiting = [];
-    const standbys = waiting.length === 0 ? null : awaited();
-    if (standbys === null) return;
-    deliver(standbys);
-    const told = waiting;
-    waiting = [];
-    for (const each of told) each();
+  #waitFor(next: Names): void {
+    if (isSame(this.#names, next)) return;
+    this.#names = next;
+    if (next !== '*' && next.length > 0) this.#ports.again(lookMs);
+    this.settle();
   }
 
-  function wait(next: Names): void {
-    if (isSame(names, next)) return;
-    names = next;
-    if (next !== '*' && next.length > 0) ports.again(lookMs);
-    settle();
-  }
-
-  function choose(count: number, isStrict: boolean): void {
-    const standing = read();
-    if (standing.leader !== podName && !put(podName, [])) return;
-    const { standbys } = read();
-    const able = connected().filter((other) => !other.isLeaving());
+  /** One step towards `count` standbys that can be relied on; the next loop goes on (I1). */
+  #choose(count: number, isStrict: boolean): void {
+    const { podName } = this.#ports;
+    if (readSync(this.#ports).leader !== podName && !writeSync(this.#ports, podName, [])) return;
+    const { standbys } = readSync(this.#ports);
+    const able = this.#connected().filter((other) => !other.isLeaving());
     const ableNames = able.map((each) => each.name);
     const kept = standbys.filter((each) => ableNames.includes(each));
     const picked = [...kept, ...ableNames.filter((each) => !kept.includes(each))].slice(0, count);
-    const confirming = picked.filter((each) => names !== '*' && names.includes(each));
+    const confirming = picked.filter((each) => this.#names !== '*' && this.#names.includes(each));
     const common = standbys.filter((each) => confirming.includes(each));
-    if (common.length < standbys.length && !put(podName, common)) return;
-    wait(picked.length === 0 && isStrict ? '*' : picked);
-    deliver(able.filter((each) => confirming.includes(each.name)));
-    if (confirming.length > common.length) put(podName, confirming);
+    if (common.length < standbys.length && !writeSync(this.#ports, podName, common)) return;
+    this.#waitFor(picked.length === 0 && isStrict ? '*' : picked);
+    this.#deliver(able.filter((each) => confirming.includes(each.name)));
+    if (confirming.length > common.length) writeSync(this.#ports, podName, confirming);
   }
+}
 
-  function leave(then: () => void): void {
-    const isRelied = (): boolean => {
-      const { standbys, leader } = read();
-      return leader !== podName && wanted().isOn && standbys.includes(podName);
-    };
-    if (!isRelied()) return then();
-    isLeaving = true;
-    ports.tell();
-    const sinceMs = schedule.elapsedMs();
-    const look = (): void => {
-      if (!ports.isDead() && isRelied() && schedule.elapsedMs() - sinceMs < patienceMs)
-        return void schedule.after(lookMs, look);
-      isLeaving = false;
-      then();
-    };
-    schedule.after(lookMs, look);
-  }
-
-  return {
-    commit: (id, told) => {
-      if (!ports.isWritable()) return false;
-      directory.log = { id, before: directory.log };
-      directory.position += rowBytes;
-      waiting.push(told);
-      settle();
-      return true;
-    },
-    settle,
-    lead: () => {
-      const { isOn, isStrict, count } = wanted();
-      if (isOn) choose(count, isStrict);
-      else {
-        if (read().leader !== '') put(null, []);
-        wait([]);
-      }
-      settle();
-    },
-    promote: () => {
-      const { isOn, isStrict } = wanted();
-      if (isOn && !put(podName, [])) return false;
-      names = isStrict ? '*' : [];
-      return true;
-    },
-    mayLead: (member) => {
-      const { leader, standbys } = read();
-      return !wanted().isOn || leader === '' || leader === member || standbys.includes(member);
-    },
-    isLeaving: () => isLeaving,
-    leave,
-  };
+/** Nothing is confirmed yet. */
+export function makeSynchrony(ports: SynchronyPorts): SynchronousReplication {
+  return new Synchrony(ports);
 }
