@@ -10,7 +10,7 @@ import type { CrashPoint } from '#src/ports.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { cuts } from './disk.ts';
 import { isChange, type Invariant } from './invariants/invariant.ts';
-import type { Fate } from './network.ts';
+import type { Fate } from './fate.ts';
 import { crashModes, type CrashMode, type Plan, type PlanStep } from './plan.ts';
 import { leftBehind } from './standing.ts';
 

@@ -1,7 +1,7 @@
 /** Owns: which plans are run: every single crash of a scenario, and random faults from seeds. */
 import type { CrashMode, Plan, PlanStep } from './plan.ts';
 import { chanceOf, type SimChance } from './chance.ts';
-import type { Fate } from './network.ts';
+import type { Fate } from './fate.ts';
 import type { RunResult } from './run.ts';
 import { namespace } from './acts.ts';
 import { scenarioNames, scenarioOf } from './scenarios.ts';

@@ -5,7 +5,7 @@ import type { ApiServer } from './api/server.ts';
 import { namespaceOf } from './api/store.ts';
 import type { Watches } from './api/watches.ts';
 import type { Kubelets } from './controllers/kubelet.ts';
-import type { Fate } from './network.ts';
+import type { Fate } from './fate.ts';
 import type { Seat } from './operators.ts';
 import type { Past, View } from './past.ts';
 import type { PlanStep } from './plan.ts';

@@ -11,16 +11,17 @@ import type { Metrics } from '#src/status/metrics.ts';
 import { readConfig } from '#src/config.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
-import { startOperator, type Operator } from '#src/operator/operator.ts';
+import { startOperator } from '#src/operator/operator.ts';
 import type { OperatorOptions, Skipped } from '#src/operator/options.ts';
-import type { CrashPoint, Ports } from '#src/ports.ts';
+import type { CrashPoint } from '#src/ports.ts';
 import type { SimChance } from './chance.ts';
 import { makeDisk, type Ending } from './disk.ts';
+import { Life } from './life.ts';
 import type { LineFate } from './lines.ts';
-import { makeNetwork, type Fate, type Network, type NetworkPorts, type Sender } from './network.ts';
+import type { Fate } from './fate.ts';
+import { makeNetwork, type Network, type NetworkPorts } from './network.ts';
 import type { View } from './past.ts';
 import type { ApiRequest } from './api/server.ts';
-import type { Schedule } from './schedule.ts';
 
 /** Thrown through the code of a process that was killed. */
 export class Killed extends Error {}
@@ -94,212 +95,191 @@ export interface Seat {
   readonly lines: () => Readonly<Record<string, number>>;
 }
 
-interface Life {
-  operator: Operator | null;
-  actors: () => Actors | null;
-  dead: boolean;
-  /** Its files are being closed: what the dead still says is not listened to. */
-  buried: boolean;
-  held: (() => void)[] | null;
-  readonly lanes: Network[];
-}
-
-function portsOf(
-  life: Life,
-  schedule: Schedule,
-  gate: Sender['gate'],
-  rest: Pick<Ports, 'chance' | 'crash'> & { readonly skewMs: () => number },
-): Ports {
-  const { chance, crash, skewMs } = rest;
-  return {
-    chance,
-    crash,
-    clock: { nowMs: () => schedule.nowMs() + skewMs(), monotonicMs: schedule.elapsedMs },
-    ticks: {
-      after: (delayMs, run) =>
-        life.dead ? { cancel: () => undefined } : schedule.after(delayMs, () => gate(run), true),
-      soon: (run) => (life.dead ? { cancel: () => undefined } : schedule.after(0, () => gate(run), true)),
-    },
-  };
-}
-
 function config(name: string, journal: string, flags: readonly string[]): ReturnType<typeof readConfig> {
   return readConfig(['--journal', journal, '--identity', name, '--lease-namespace', 'operators', ...flags], {});
 }
 
-/** A seat in which nothing runs yet. */
-export function makeSeat(ports: SeatPorts): Seat {
-  const { schedule } = ports.network;
-  const passages: CrashPoint[] = [];
-  const lines = new Map<string, number>();
-  let requests = 0;
-  let skewMs = 0;
-  let lives = 0;
-  let life: Life | null = null;
+/** How an operator is watched while nobody asks it anything. */
+const nobody = { httpPort: 0, apiPort: 0, close: () => Promise.resolve() };
 
-  const disk = makeDisk(ports.folder);
+class SimulatedSeat implements Seat {
+  readonly name: string;
+  readonly passages: CrashPoint[] = [];
+  readonly #ports: SeatPorts;
+  readonly #disk: ReturnType<typeof makeDisk>;
+  readonly #lines = new Map<string, number>();
+  #requests = 0;
+  #skewMs = 0;
+  /** How many began, the one that runs among them. */
+  #lives = 0;
+  #life: Life | null = null;
 
-  function journalOf(of: Life | null): Journal | null {
-    try {
-      return of?.operator?.journal() ?? null;
-    } catch {
-      return null;
+  constructor(ports: SeatPorts) {
+    this.name = ports.name;
+    this.#ports = ports;
+    this.#disk = makeDisk(ports.folder);
+  }
+
+  readonly start = (): void => {
+    if (this.#life !== null) return;
+    if (this.#lives === 0) this.#disk.pass(0, 'amnesia');
+    this.#lives += 1;
+    const life = new Life(this.#ports.network.schedule);
+    this.#life = life;
+    startOperator(this.#optionsOf(life)).then(
+      (operator) => {
+        life.operator = operator;
+      },
+      (error: unknown) => {
+        if (life.isDead || error instanceof Killed) return;
+        this.#ports.onFatal(String(error));
+        this.#bury(life);
+      },
+    );
+  };
+
+  readonly kill = (ending?: Ending): void => {
+    if (this.#life !== null) this.#bury(this.#life, ending);
+  };
+
+  readonly pause = (ms: number): void => {
+    if (this.#life?.isHeld === false) this.#life.hold(ms);
+  };
+
+  readonly jump = (byMs: number): void => {
+    this.#skewMs += byMs;
+  };
+
+  readonly disconnect = (): void => {
+    for (const lane of this.#life?.lanes ?? []) lane.reset();
+  };
+
+  readonly stop = async (): Promise<void> => {
+    const life = this.#life;
+    if (life === null) return;
+    await life.operator?.stop();
+    life.die();
+    this.#disk.pass(this.#lives, 'kill');
+    this.#life = null;
+  };
+
+  readonly isAlive = (): boolean => this.#life !== null;
+
+  readonly journal = (): Journal | null => this.#life?.journal() ?? null;
+
+  readonly actors = (): Actors | null => this.#life?.actors() ?? null;
+
+  readonly metrics = (): Metrics | null => this.#life?.operator?.metrics ?? null;
+
+  readonly underway = (): readonly string[] => (this.#life?.lanes ?? []).flatMap((lane) => lane.underway()).sort();
+
+  readonly path = (): string => this.#disk.pathOf(this.#life === null ? this.#lives + 1 : this.#lives);
+
+  readonly requests = (): number => this.#requests;
+
+  readonly lines = (): Readonly<Record<string, number>> => Object.fromEntries(this.#lines);
+
+  #bury(life: Life, ending: Ending = 'kill', cut = 0): void {
+    life.die();
+    const isPowerCut = ending === 'power' || ending === 'torn';
+    // Only the commit whose end is being reported is not synced yet.
+    const unfinished = isPowerCut && this.passages.at(-1) === 'after-commit';
+    this.#disk.pass(this.#lives, isPowerCut && !unfinished ? 'kill' : ending, cut);
+    const journal = life.journal();
+    this.#ports.onDeath(journal, unfinished);
+    life.bury();
+    journal?.close();
+    for (const lane of life.lanes) void lane.close();
+    this.#life = null;
+  }
+
+  #passed(life: Life, point: CrashPoint): void {
+    if (life.isBuried) return;
+    if (life.isDead) throw new Killed(point);
+    this.passages.push(point);
+    const verdict = this.#ports.onPassage(point, this.passages.length - 1);
+    switch (verdict.type) {
+      case 'go':
+        return;
+      case 'keep':
+        return this.#disk.keep(this.#lives);
+      case 'pause':
+        return life.hold(verdict.ms);
+      case 'end':
+        this.#bury(life, verdict.ending, verdict.cut);
+        throw new Killed(point);
     }
   }
 
-  function bury(of: Life, ending: Ending = 'kill', cut = 0): void {
-    of.dead = true;
-    // Only the commit whose end is being reported is not synced yet.
-    const unfinished = (ending === 'power' || ending === 'torn') && passages.at(-1) === 'after-commit';
-    disk.pass(lives, ending === 'power' || ending === 'torn' ? (unfinished ? ending : 'kill') : ending, cut);
-    const journal = journalOf(of);
-    ports.onDeath(journal, unfinished);
-    of.buried = true;
-    journal?.close();
-    for (const lane of of.lanes) void lane.close();
-    life = null;
-  }
-
-  function gateOf(of: Life): Sender['gate'] {
-    return (run) => {
-      if (of.dead) return;
-      if (of.held === null) run();
-      else of.held.push(run);
+  #optionsOf(life: Life): OperatorOptions {
+    const ports = this.#ports;
+    return {
+      config: config(ports.name, this.#disk.pathOf(this.#lives), ports.flags ?? []),
+      ports: {
+        ...life.time(() => this.#skewMs),
+        chance: ports.chance.stream(`life-${this.#lives}`),
+        crash: { hit: (point) => this.#passed(life, point) },
+      },
+      log: this.#logOf(life),
+      build: ports.buildOf?.(this.#lives) ?? 'simulated',
+      onFatal: (because) => {
+        if (life.isDead) return;
+        ports.onFatal(because);
+        this.#bury(life);
+      },
+      runInPod: (request) => this.#runInPod(life, request),
+      onSkipped: (skipped) => (life.isDead ? undefined : ports.onSkipped(skipped)),
+      openLane: () => this.#openLane(life),
+      serve: (given, addresses) => {
+        life.actors = given.actors;
+        return ports.serve?.(given, addresses) ?? Promise.resolve(nobody);
+      },
     };
   }
 
-  function pause(of: Life, ms: number): void {
-    of.held = [];
-    schedule.after(
-      ms,
-      () => {
-        const waiting = of.held ?? [];
-        of.held = null;
-        for (const run of waiting) gateOf(of)(run);
-      },
-      true,
-    );
+  #logOf(life: Life): OperatorOptions['log'] {
+    const { name, log, network } = this.#ports;
+    const timestamp = (): string => `,"time":"${new Date(network.schedule.nowMs()).toISOString()}"`;
+    return pino({ base: null, timestamp }, { write: (line) => (life.isDead ? undefined : log(`${name} ${line}`)) });
   }
 
-  function passed(of: Life, point: CrashPoint): void {
-    if (of.buried) return;
-    if (of.dead) throw new Killed(point);
-    passages.push(point);
-    const verdict = ports.onPassage(point, passages.length - 1);
-    if (verdict.type === 'go') return;
-    if (verdict.type === 'keep') return disk.keep(lives);
-    if (verdict.type === 'pause') return pause(of, verdict.ms);
-    bury(of, verdict.ending, verdict.cut);
-    throw new Killed(point);
+  /** It takes as long to get there as to come back; who died meanwhile hears nothing. */
+  #runInPod(life: Life, request: Parameters<RunInPod>[0]): ReturnType<RunInPod> {
+    const { chance, network, runInPod } = this.#ports;
+    return new Promise((resolve, reject) => {
+      const ms = chance.between(20, 400);
+      network.schedule.after(ms, () => {
+        const result = runInPod(request);
+        network.schedule.after(ms, () => life.gate(() => void result.then(resolve, reject)), true);
+        result.catch(() => undefined);
+      });
+    });
   }
 
-  function laneOf(of: Life): Network {
-    const gate = gateOf(of);
+  #openLane(life: Life): Network {
+    const ports = this.#ports;
     const lane = makeNetwork(ports.network, {
       name: ports.name,
-      gate,
+      gate: life.gate,
       fateOf: (request) => {
-        requests += 1;
-        return ports.fateOf(request, requests - 1);
+        this.#requests += 1;
+        return ports.fateOf(request, this.#requests - 1);
       },
       lineFateOf: (path) => {
         const resource = path.slice(path.lastIndexOf('/') + 1);
-        const nth = lines.get(resource) ?? 0;
-        lines.set(resource, nth + 1);
+        const nth = this.#lines.get(resource) ?? 0;
+        this.#lines.set(resource, nth + 1);
         return ports.lineFateOf(resource, nth);
       },
       view: ports.view,
-      onLeaving: (request, auditId) => ports.onLeaving(request, auditId, journalOf(of)),
+      onLeaving: (request, auditId) => ports.onLeaving(request, auditId, life.journal()),
     });
-    of.lanes.push(lane);
+    life.lanes.push(lane);
     return lane;
   }
+}
 
-  function start(): void {
-    if (life !== null) return;
-    if (lives === 0) disk.pass(0, 'amnesia');
-    lives += 1;
-    const mine: Life = { operator: null, actors: () => null, dead: false, buried: false, held: null, lanes: [] };
-    life = mine;
-    const crash = { hit: (point: CrashPoint) => passed(mine, point) };
-    const timestamp = (): string => `,"time":"${new Date(schedule.nowMs()).toISOString()}"`;
-    startOperator({
-      config: config(ports.name, disk.pathOf(lives), ports.flags ?? []),
-      ports: portsOf(mine, schedule, gateOf(mine), {
-        chance: ports.chance.stream(`life-${lives}`),
-        crash,
-        skewMs: () => skewMs,
-      }),
-      log: pino(
-        { base: null, timestamp },
-        { write: (line) => (mine.dead ? undefined : ports.log(`${ports.name} ${line}`)) },
-      ),
-      build: ports.buildOf?.(lives) ?? 'simulated',
-      onFatal: (because) => {
-        if (mine.dead) return;
-        ports.onFatal(because);
-        bury(mine);
-      },
-      runInPod: (request) =>
-        new Promise((resolve, reject) => {
-          const ms = ports.chance.between(20, 400);
-          schedule.after(ms, () => {
-            const result = ports.runInPod(request);
-            schedule.after(ms, () => gateOf(mine)(() => void result.then(resolve, reject)), true);
-            result.catch(() => undefined);
-          });
-        }),
-      onSkipped: (skipped) => (mine.dead ? undefined : ports.onSkipped(skipped)),
-      openLane: () => laneOf(mine),
-      serve: (given, addresses) => {
-        mine.actors = given.actors;
-        const nobody = { httpPort: 0, apiPort: 0, close: () => Promise.resolve() };
-        return ports.serve?.(given, addresses) ?? Promise.resolve(nobody);
-      },
-    }).then(
-      (operator) => {
-        mine.operator = operator;
-      },
-      (error: unknown) => {
-        if (!mine.dead && !(error instanceof Killed)) {
-          ports.onFatal(String(error));
-          bury(mine);
-        }
-      },
-    );
-  }
-
-  return {
-    name: ports.name,
-    start,
-    kill: (ending) => {
-      if (life !== null) bury(life, ending);
-    },
-    pause: (ms) => {
-      if (life !== null && life.held === null) pause(life, ms);
-    },
-    jump: (byMs) => {
-      skewMs += byMs;
-    },
-    disconnect: () => {
-      for (const lane of life?.lanes ?? []) lane.reset();
-    },
-    stop: async () => {
-      const mine = life;
-      if (mine === null) return;
-      await mine.operator?.stop();
-      mine.dead = true;
-      disk.pass(lives, 'kill');
-      life = null;
-    },
-    isAlive: () => life !== null,
-    journal: () => journalOf(life),
-    actors: () => life?.actors() ?? null,
-    metrics: () => life?.operator?.metrics ?? null,
-    underway: () => (life?.lanes ?? []).flatMap((lane) => lane.underway()).sort(),
-    path: () => disk.pathOf(life === null ? lives + 1 : lives),
-    passages,
-    requests: () => requests,
-    lines: () => Object.fromEntries(lines),
-  };
+/** A seat in which nothing runs yet. */
+export function makeSeat(ports: SeatPorts): Seat {
+  return new SimulatedSeat(ports);
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Ending } from './disk.ts';
 import { isJson, list, number, parsed, text } from './json.ts';
 import type { LineFate } from './lines.ts';
-import type { Fate } from './network.ts';
+import type { Fate } from './fate.ts';
 
 /** How a process ends (`disk.ts`), or stands still (SIGSTOP, and SIGCONT after a while), at a passage of a crash point. */
 export type CrashMode = Ending | 'pause';

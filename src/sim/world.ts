@@ -26,7 +26,8 @@ import {
   type Trouble,
 } from './happenings.ts';
 import type { LineFate } from './lines.ts';
-import type { Fate, Handled } from './network.ts';
+import type { Fate } from './fate.ts';
+import type { Handled } from './network.ts';
 import { makeSeat, type Seat, type Verdict } from './operators.ts';
 import { recordPast } from './past.ts';
 import type { Plan } from './plan.ts';
@@ -100,40 +101,56 @@ interface Shared {
   readonly folder: string;
 }
 
+type StepOf<Type extends Plan['steps'][number]['type']> = Extract<Plan['steps'][number], { readonly type: Type }>;
+
+/** What the plan does to one operator's process. */
+interface Faults {
+  readonly crashAt: (passage: number) => StepOf<'crash'> | undefined;
+  /** Whether the journal is put aside there: what a rollback brings back is the journal as it stood half way. */
+  readonly isKeptAt: (passage: number) => boolean;
+  readonly requestFate: (nth: number) => Fate | undefined;
+  readonly lineFate: (resource: string, nth: number) => LineFate | undefined;
+}
+
+function faultsOf({ steps }: Plan, operator: string): Faults {
+  const crashes = new Map<number, StepOf<'crash'>>();
+  const requests = new Map<number, Fate>();
+  const lines = new Map<string, LineFate>();
+  for (const step of steps) {
+    if (step.type === 'crash' && step.operator === operator) crashes.set(step.passage, step);
+    if (step.type === 'request' && step.operator === operator) requests.set(step.nth, step.fate);
+    if (step.type === 'line' && step.operator === operator) lines.set(`${step.resource}/${step.nth}`, step.fate);
+  }
+  const rollbacks = [...crashes.values()].filter(({ mode }) => mode === 'rollback');
+  const kept = new Set(rollbacks.map(({ passage }) => passage >> 1));
+  return {
+    crashAt: (passage) => crashes.get(passage),
+    isKeptAt: (passage) => kept.has(passage),
+    requestFate: (nth) => requests.get(nth),
+    lineFate: (resource, nth) => lines.get(`${resource}/${nth}`),
+  };
+}
+
+function verdictOn(step: StepOf<'crash'>): Verdict {
+  if (step.mode === 'pause') return { type: 'pause', ms: step.ms };
+  return { type: 'end', ending: step.mode, cut: step.cut ?? 0 };
+}
+
 /** One operator's process, with what the plan does to it. */
 function seatOf(shared: Shared, name: string): Seat {
   const { options, habitat, watches, kubelets, trouble, folder } = shared;
-  const { plan, events } = options;
+  const { plan, events, serve, flags = [], buildOf } = options;
   const { api, schedule } = habitat;
-  const crashes = new Map(
-    plan.steps.flatMap((step) =>
-      step.type === 'crash' && step.operator === name ? [[step.passage, step] as const] : [],
-    ),
-  );
-  const fates = new Map(
-    plan.steps.flatMap((step) =>
-      step.type === 'request' && step.operator === name ? [[step.nth, step.fate] as const] : [],
-    ),
-  );
-  const lineFates = new Map(
-    plan.steps.flatMap((step) =>
-      step.type === 'line' && step.operator === name ? [[`${step.resource}/${step.nth}`, step.fate] as const] : [],
-    ),
-  );
+  const faults = faultsOf(plan, name);
   const chance = habitat.chance.stream(name);
   const again = (): void => void schedule.after(restartMs, () => seat.start(), true);
-  // What a rollback brings back is the journal as it stood half way.
-  const kept = new Set(
-    [...crashes.values()].flatMap(({ mode, passage }) => (mode === 'rollback' ? [passage >> 1] : [])),
-  );
   const verdictAt = (passage: number): Verdict => {
-    const step = crashes.get(passage);
-    if (kept.has(passage)) return { type: 'keep' };
-    if (step === undefined || trouble.disarmed) return { type: 'go' };
-    crashes.delete(passage);
-    if (step.mode === 'pause') return { type: 'pause', ms: step.ms };
-    again();
-    return { type: 'end', ending: step.mode, cut: step.cut ?? 0 };
+    if (faults.isKeptAt(passage)) return { type: 'keep' };
+    const crash = trouble.disarmed ? undefined : faults.crashAt(passage);
+    if (crash === undefined) return { type: 'go' };
+    const verdict = verdictOn(crash);
+    if (verdict.type === 'end') again();
+    return verdict;
   };
   const seat: Seat = makeSeat({
     name,
@@ -153,16 +170,12 @@ function seatOf(shared: Shared, name: string): Seat {
       return verdictAt(passage);
     },
     fateOf: ({ method, path }, nth): Fate => {
-      const fate = fates.get(nth);
       if (trouble.apiDown > 0) return { type: 'lost-request', silent: false };
       const ruled = ruledFate(trouble, name, `${method} ${path}`);
-      if (ruled !== null) return ruled;
-      return fate === undefined || trouble.disarmed ? { type: 'none' } : fate;
+      return ruled ?? (trouble.disarmed ? undefined : faults.requestFate(nth)) ?? { type: 'none' };
     },
-    lineFateOf: (resource, nth): LineFate => {
-      const fate = lineFates.get(`${resource}/${nth}`);
-      return fate === undefined || trouble.disarmed ? { type: 'none' } : fate;
-    },
+    lineFateOf: (resource, nth): LineFate =>
+      (trouble.disarmed ? undefined : faults.lineFate(resource, nth)) ?? { type: 'none' },
     view: () => trouble.views.get(name) ?? null,
     onLeaving: (request, auditId, journal) => events.onLeaving(name, request, auditId, journal),
     onFatal: (because) => {
@@ -172,9 +185,9 @@ function seatOf(shared: Shared, name: string): Seat {
     onDeath: (journal, unfinished) => events.onDeath(name, journal, unfinished),
     onSkipped: (skipped) => events.onSkipped?.(name, skipped),
     log: events.log,
-    serve: options.serve,
-    flags: options.flags ?? [],
-    buildOf: options.buildOf,
+    serve,
+    flags,
+    buildOf,
   });
   schedule.after(0, () => seat.start(), true);
   return seat;

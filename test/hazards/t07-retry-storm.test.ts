@@ -4,7 +4,7 @@
  * Switches: `test/mutants/t07-no-backoff.patch`, `t07-asked-again-at-once.patch`.
  */
 import { describe, expect, it } from 'vitest';
-import type { Fate } from '#src/sim/network.ts';
+import type { Fate } from '#src/sim/fate.ts';
 import type { Plan } from '#src/sim/plan.ts';
 import { namespace, operator, planOf, violated } from './hazard.ts';
 import { counting } from './laws.ts';

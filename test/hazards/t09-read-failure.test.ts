@@ -5,7 +5,7 @@
  * Switch: `test/mutants/t09-failed-list-is-empty.patch`.
  */
 import { describe, expect, it } from 'vitest';
-import type { Fate } from '#src/sim/network.ts';
+import type { Fate } from '#src/sim/fate.ts';
 import { namespace, operator, planOf, slice, violated } from './hazard.ts';
 import { noPodGoes, nothingFollows, secretsMadeOnce } from './laws.ts';
 

@@ -4,7 +4,7 @@
  * Switch: `test/mutants/t12-retry-after-ignored.patch`.
  */
 import { describe, expect, it } from 'vitest';
-import type { Fate } from '#src/sim/network.ts';
+import type { Fate } from '#src/sim/fate.ts';
 import { namespace, operator, planOf, violated } from './hazard.ts';
 import { counting } from './laws.ts';
 

@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { singleFaults } from '#src/sim/exploration.ts';
-import type { Fate } from '#src/sim/network.ts';
+import type { Fate } from '#src/sim/fate.ts';
 import type { Plan } from '#src/sim/plan.ts';
 import { calm, namespace, operator, planOf, slice, violated } from './hazard.ts';
 import { secretsMadeOnce } from './laws.ts';
