@@ -86,7 +86,9 @@ export async function programBundle(entry: string, out: string, buildName: strin
     ...common,
     entryPoints: [entry],
     outfile: out,
-    minify: false,
+    // Half of what Node reads before a verb begins is white space; names stay, and so does what a stack trace says.
+    minifyWhitespace: true,
+    lineLimit: 160,
     loader: { '.node': 'copy' },
     // The prebuilt binary of the platform the image runs on; the package's own loader would look for node_modules.
     alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },

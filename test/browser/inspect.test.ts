@@ -9,14 +9,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { programBundle } from '#src/dev/bundle.ts';
 import { decodeBody } from '#src/decision/codec.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader } from '#src/journal/read.ts';
 import { pathOf } from '#machines/cluster/fixpoint.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
+import { pgcProgram } from '#test/support/pgc-program.ts';
 import { openBrowser } from './browser.ts';
 import { serveFakeInspector, type FakeInspector } from './fake-inspector.ts';
 
@@ -32,7 +31,6 @@ let lastId: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'browser-'));
   await runPlan(quiet('lose-leader', 1), { scratch: dir, expected: null, keep: dir });
-  await programBundle('src/cli/main.ts', join(dir, 'pgc.cjs'), buildId());
   const reader = makeReader(openForReading(join(dir, 'operator-0.db')));
   const [cluster] = reader.clusters();
   const rows = reader.rows({ uid: cluster?.uid ?? '' });
@@ -63,7 +61,7 @@ let origins: Set<string>;
 
 /** Runs pgc, and reads the addresses that it prints. */
 async function started(): Promise<Told> {
-  const args = [join(dir, 'pgc.cjs'), 'inspect', 'shop', '--file', join(dir, 'operator-0.db')];
+  const args = [await pgcProgram(), 'inspect', 'shop', '--file', join(dir, 'operator-0.db')];
   pgc = spawn(process.execPath, [...args, '--inspector', inspector.address], { stdio: ['ignore', 'pipe', 'inherit'] });
   const found: Record<string, string> = {};
   for await (const line of createInterface({ input: pgc.stdout as NonNullable<typeof pgc.stdout> })) {

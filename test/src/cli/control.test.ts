@@ -1,14 +1,12 @@
 /** The verbs of pgc that tell a cluster what to do, as processes against the sandbox: a real operator in a simulated world. */
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { programBundle } from '#src/dev/bundle.ts';
 import { list, number, text, type Json } from '#src/sim/json.ts';
 import { isPhase, openSandbox, type Sandbox } from '#src/sim/sandbox/sandbox.ts';
 import { makeScratch, type Scratch } from '#src/sim/scratch.ts';
+import { runPgc } from '#test/support/pgc-program.ts';
 
 // Each is a process of its own.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -16,19 +14,12 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const root = new URL('../../../', import.meta.url);
 let scratch: Scratch;
 let folder: string;
-let program: string;
 let sandbox: Sandbox;
 
 /** Runs pgc. @returns what it said and its exit code, as one text */
-function pgc(...args: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [program, ...args],
-      { env: { ...process.env, KUBECONFIG: sandbox.kubeconfig } },
-      (error, out, err) => resolve(`${out}${err}exit ${error === null ? 0 : String(error.code)}`),
-    );
-  });
+async function pgc(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runPgc(args, folder, { KUBECONFIG: sandbox.kubeconfig });
+  return `${stdout.toString()}${stderr.toString()}exit ${code}`;
 }
 
 const cluster = (): unknown => sandbox.world.user.get('PostgresCluster', 'default', 'shop');
@@ -39,8 +30,6 @@ const startTimes = (): string =>
 beforeAll(async () => {
   scratch = makeScratch();
   folder = mkdtempSync(join(tmpdir(), 'control-'));
-  program = join(folder, 'pgc.cjs');
-  await programBundle('src/cli/main.ts', program, buildId());
   sandbox = await openSandbox({
     scratch: scratch.folder,
     folder,

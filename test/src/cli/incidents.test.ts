@@ -2,40 +2,35 @@
  * What pgc answers about incidents that were recorded on a real cluster, word for word: `test/golden/incidents`. Each answer
  * names cause, object and next step, by the same table that the live cluster was held to. UPDATE_GOLDEN=1 writes the answers.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { programBundle } from '#src/dev/bundle.ts';
 import { incidents, unnamed, verbs, type Questions, type Verb } from '#test/support/incidents/table.ts';
+import { runPgc } from '#test/support/pgc-program.ts';
 
 const golden = new URL('../../golden/incidents/', import.meta.url).pathname;
 let dir: string;
 
-beforeAll(async () => {
+beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'incidents-'));
-  await programBundle('src/cli/main.ts', join(dir, 'bin/pgc.cjs'), buildId());
   for (const { name } of incidents)
     writeFileSync(join(dir, `${name}.ndjson`), gunzipSync(readFileSync(`${golden}${name}.ndjson.gz`)));
-}, 60_000);
+});
 
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** The answer, without its last lines on who answered: they are of the build, not of the incident. */
-function ask(name: string, verb: Verb): Promise<string> {
+async function ask(name: string, verb: Verb): Promise<string> {
   const questions = JSON.parse(readFileSync(`${golden}${name}.json`, 'utf8')) as Questions;
   const args = [...questions[verb], '--file', `${name}.ndjson`];
-  return new Promise((resolve) => {
-    execFile(process.execPath, [join(dir, 'bin/pgc.cjs'), ...args], { cwd: dir }, (error, stdout, stderr) => {
-      const answer = stdout
-        .replace(/^ *asked {5}by build [\s\S]*/m, '')
-        .replaceAll(/build [0-9a-f]{16}/g, 'build BUILD');
-      resolve(`$ pgc ${args.join(' ')}\n${answer}${stderr}exit ${error === null ? 0 : String(error.code)}\n`);
-    });
-  });
+  const { code, stdout, stderr } = await runPgc(args, dir);
+  const answer = stdout
+    .toString()
+    .replace(/^ *asked {5}by build [\s\S]*/m, '')
+    .replaceAll(/build [0-9a-f]{16}/g, 'build BUILD');
+  return `$ pgc ${args.join(' ')}\n${answer}${stderr.toString()}exit ${code}\n`;
 }
 
 describe.each(incidents)('$name', (incident) => {

@@ -2,16 +2,16 @@
  * What pgc says about a journal, word for word: `test/golden/cli/*.txt`, each with its command and exit code. The journal is
  * that of a simulated fail-over, so every time and hash is the same each time. UPDATE_GOLDEN=1 writes.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { coreBundle, programBundle } from '#src/dev/bundle.ts';
+import { coreBundle } from '#src/dev/bundle.ts';
 import { openForWriting } from '#src/journal/database.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { quiet } from '#src/sim/plan.ts';
+import { runPgc } from '#test/support/pgc-program.ts';
 import { sealedJournal } from './sealed-journal.ts';
 import { mutants, openMutation } from '../replay/mutants.ts';
 
@@ -60,21 +60,17 @@ metadata: { name: shop }
 };
 
 /** Runs pgc in the test's folder. @returns both outputs and the exit code, with the folder and the build masked */
-function pgc(args: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [join(dir, 'bin/pgc.cjs'), ...args], { cwd: dir }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : (error.code ?? 'none');
-      const text = `${stdout}${stderr === '' ? '' : `--- error output\n${stderr}`}`;
-      const masked = text
-        .replaceAll(dir, '.')
-        .replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => `${hash.slice(0, 4)}…`)
-        .replaceAll(/build (?:[0-9a-f]{16}|simulated)/g, 'build BUILD')
-        .replaceAll(/(Build )`[0-9a-f]{16}`/g, '$1`BUILD`')
-        .replaceAll(/("build": ?)"[0-9a-f]{16}"/g, '$1"BUILD"')
-        .replaceAll(/(head \d+\.\d+ )[0-9a-f]{12}/g, '$1HASH');
-      resolve(`$ pgc ${args.join(' ')}\n${masked}exit ${code}\n`);
-    });
-  });
+async function pgc(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runPgc(args, dir);
+  const text = `${stdout.toString()}${stderr.length === 0 ? '' : `--- error output\n${stderr.toString()}`}`;
+  const masked = text
+    .replaceAll(dir, '.')
+    .replaceAll(/\b[0-9a-f]{64}\b/g, (hash) => `${hash.slice(0, 4)}…`)
+    .replaceAll(/build (?:[0-9a-f]{16}|simulated)/g, 'build BUILD')
+    .replaceAll(/(Build )`[0-9a-f]{16}`/g, '$1`BUILD`')
+    .replaceAll(/("build": ?)"[0-9a-f]{16}"/g, '$1"BUILD"')
+    .replaceAll(/(head \d+\.\d+ )[0-9a-f]{12}/g, '$1HASH');
+  return `$ pgc ${args.join(' ')}\n${masked}exit ${code}\n`;
 }
 
 function compare(name: string, text: string): void {
@@ -90,7 +86,6 @@ function compare(name: string, text: string): void {
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'pgc-'));
-  await programBundle('src/cli/main.ts', join(dir, 'bin/pgc.cjs'), buildId());
   writeFileSync(join(dir, 'core.cjs'), await coreBundle());
   const mutation = await openMutation();
   for (const [name, change] of [

@@ -8,16 +8,15 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { coreBundle, programBundle } from '#src/dev/bundle.ts';
+import { coreBundle } from '#src/dev/bundle.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
+import { pgcProgram, runPgc } from '#test/support/pgc-program.ts';
 
 // Processes of their own, hundreds of them.
 vi.setConfig({ testTimeout: 300_000 });
 
 let dir: string;
-let program: string;
 
 /** Verbs that read a journal or an export, before the file is named. */
 const verbs: readonly (readonly string[])[] = [
@@ -83,8 +82,6 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'unusable-'));
   const made = join(dir, 'made');
   mkdirSync(made);
-  program = join(made, 'pgc.cjs');
-  await programBundle('src/cli/main.ts', program, buildId());
   const folder = join(dir, 'files');
   mkdirSync(folder);
   writeFileSync(join(folder, 'core.cjs'), await coreBundle());
@@ -122,12 +119,9 @@ interface Ended {
   readonly said: string;
 }
 
-function pgc(args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { cwd: join(dir, 'files') }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : (error.code ?? 'none'), said: `${stdout}${stderr}` }),
-    );
-  });
+async function pgc(args: readonly string[]): Promise<Ended> {
+  const { code, stdout, stderr } = await runPgc(args, join(dir, 'files'));
+  return { code, said: `${stdout.toString()}${stderr.toString()}` };
 }
 
 /**
@@ -170,6 +164,7 @@ describe.each(Object.entries(files).map(([file, expected], index) => ({ file, ex
 describe('pgc under a Node that is too old', () => {
   it('says so, and does not die by a signal in what was built for another one', async () => {
     writeFileSync(join(dir, 'old.cjs'), "Object.defineProperty(process.versions, 'node', { value: '20.11.1' });\n");
+    const program = await pgcProgram();
     const { code, said } = await new Promise<Ended>((resolve) => {
       execFile(process.execPath, ['--require', join(dir, 'old.cjs'), program, 'top'], (error, stdout, stderr) =>
         resolve({ code: error?.code ?? 0, said: `${stdout}${stderr}` }),

@@ -2,23 +2,20 @@
  * Hazard: a password leaves with an incident. Every value that any Secret of a simulated world ever held is looked for in everything
  * that pgc makes of the journals of clusters whose passwords are made, rotated, chosen by hand and lost.
  */
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { buildId } from '#src/build-id.ts';
-import { programBundle } from '#src/dev/bundle.ts';
 import type { Invariant } from '#src/sim/invariants/invariant.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
+import { runPgc } from '#test/support/pgc-program.ts';
 import { journalBytes, leaks, secretValues, type SecretValue } from '#test/support/canary.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const scenarios = ['rotate', 'rotate-by-hand', 'lose-secrets', 'lose-leader'] as const;
 let dir: string;
-let program: string;
 const held = new Map<string, readonly SecretValue[]>();
 
 /** Notes every value that a Secret gets, whoever writes it and however soon it is replaced. */
@@ -41,8 +38,6 @@ function folderOf(scenario: string): string {
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'canary-'));
-  program = join(dir, 'pgc.cjs');
-  await programBundle('src/cli/main.ts', program, buildId());
   for (const scenario of scenarios) {
     const values: SecretValue[] = [];
     mkdirSync(folderOf(scenario));
@@ -58,13 +53,9 @@ interface Said {
   readonly bytes: Buffer;
 }
 
-function pgc(scenario: string, args: readonly string[]): Promise<Said> {
-  const options = { cwd: folderOf(scenario), maxBuffer: 64 * 1024 * 1024 };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : (error.code ?? 'none'), bytes: Buffer.from(`${stdout}${stderr}`) }),
-    );
-  });
+async function pgc(scenario: string, args: readonly string[]): Promise<Said> {
+  const { code, stdout, stderr } = await runPgc(args, folderOf(scenario));
+  return { code, bytes: Buffer.concat([stdout, stderr]) };
 }
 
 /** Every file of a folder, at any depth. */
