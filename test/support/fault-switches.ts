@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { faultGroups, type FaultRow } from './fault-rows.ts';
+import type { FaultRow } from './fault-row.ts';
+import { faultGroups } from './fault-rows.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
