@@ -50,101 +50,128 @@ const auditPolicy = {
   ],
 };
 
+function auditPolicyPath(dir: string): string {
+  return join(dir, 'audit-policy.json');
+}
+
 /** Path of the audit log of a control plane in `dir`. */
 export function auditLogPath(dir: string): string {
   return join(dir, 'audit.log');
 }
 
-/** The commands of a control plane, in the order of their start. */
-export function controlPlaneCommands({
-  dir,
-  bed,
-  address,
-  ports,
-  services,
-  nodeGraceSeconds = 50,
-}: ControlPlaneOptions): Readonly<Record<'etcd' | 'apiserver' | 'controllers' | 'scheduler', readonly string[]>> {
-  const pki = (file: string): string => join(dir, 'pki', file);
-  const etcd = `http://127.0.0.1:${ports.etcd}`;
+type Command = readonly string[];
+
+function pkiFile(dir: string, file: string): string {
+  return join(dir, 'pki', file);
+}
+
+/** How a part of the control plane presents itself to the API server, and asks it about others. */
+function clientFlags(dir: string, name: string): Command {
+  return ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
+    (flag) => `--${flag}=${kubeconfigPath(dir, name)}`,
+  );
+}
+
+/** Nothing of a test is throttled by its clients. */
+const unthrottled: Command = ['--kube-api-qps=500', '--kube-api-burst=1000'];
+
+function etcdUrl({ etcd }: Ports): string {
+  return `http://127.0.0.1:${etcd}`;
+}
+
+function etcdCommand({ dir, bed, ports }: ControlPlaneOptions): Command {
   const peer = `http://127.0.0.1:${ports.etcdPeer}`;
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, 'audit-policy.json'), JSON.stringify(auditPolicy));
-  const client = (name: string): readonly string[] =>
-    ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
-      (flag) => `--${flag}=${kubeconfigPath(dir, name)}`,
-    );
+  return [
+    bed,
+    'etcd',
+    `--data-dir=${join(dir, 'etcd')}`,
+    `--listen-client-urls=${etcdUrl(ports)}`,
+    `--advertise-client-urls=${etcdUrl(ports)}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ];
+}
+
+function apiServerCommand({ dir, bed, address, ports, services }: ControlPlaneOptions): Command {
+  return [
+    bed,
+    'kube-apiserver',
+    `--etcd-servers=${etcdUrl(ports)}`,
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
+    `--secure-port=${ports.api}`,
+    `--service-cluster-ip-range=${services}`,
+    `--tls-cert-file=${pkiFile(dir, 'apiserver.crt')}`,
+    `--tls-private-key-file=${pkiFile(dir, 'apiserver.key')}`,
+    `--client-ca-file=${pkiFile(dir, 'ca.crt')}`,
+    '--authorization-mode=Node,RBAC',
+    '--allow-privileged=true',
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-signing-key-file=${pkiFile(dir, 'sa.key')}`,
+    `--service-account-key-file=${pkiFile(dir, 'sa.key')}`,
+    `--kubelet-client-certificate=${pkiFile(dir, 'admin.crt')}`,
+    `--kubelet-client-key=${pkiFile(dir, 'admin.key')}`,
+    '--kubelet-preferred-address-types=InternalIP',
+    '--profiling=false',
+    `--audit-policy-file=${auditPolicyPath(dir)}`,
+    `--audit-log-path=${auditLogPath(dir)}`,
+    '--audit-log-maxsize=2000',
+  ];
+}
+
+function controllersCommand({ dir, bed, ports, nodeGraceSeconds = 50 }: ControlPlaneOptions): Command {
+  return [
+    bed,
+    'kube-controller-manager',
+    ...clientFlags(dir, 'controllers'),
+    `--service-account-private-key-file=${pkiFile(dir, 'sa.key')}`,
+    `--root-ca-file=${pkiFile(dir, 'ca.crt')}`,
+    '--use-service-account-credentials=true',
+    '--leader-elect=false',
+    // Nodes have their pod addresses from their own configuration.
+    '--allocate-node-cidrs=false',
+    `--node-monitor-grace-period=${nodeGraceSeconds}s`,
+    `--cluster-signing-cert-file=${pkiFile(dir, 'ca.crt')}`,
+    `--cluster-signing-key-file=${pkiFile(dir, 'ca.key')}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${ports.controllers}`,
+    ...unthrottled,
+  ];
+}
+
+function schedulerCommand({ dir, bed, ports }: ControlPlaneOptions): Command {
+  return [
+    bed,
+    'kube-scheduler',
+    ...clientFlags(dir, 'scheduler'),
+    '--leader-elect=false',
+    '--bind-address=127.0.0.1',
+    `--secure-port=${ports.scheduler}`,
+    ...unthrottled,
+  ];
+}
+
+/** The commands of a control plane, in the order of their start. Writes the audit policy that they name. */
+export function controlPlaneCommands(
+  options: ControlPlaneOptions,
+): Readonly<Record<'etcd' | 'apiserver' | 'controllers' | 'scheduler', Command>> {
+  mkdirSync(options.dir, { recursive: true });
+  writeFileSync(auditPolicyPath(options.dir), JSON.stringify(auditPolicy));
   return {
-    etcd: [
-      bed,
-      'etcd',
-      `--data-dir=${join(dir, 'etcd')}`,
-      `--listen-client-urls=${etcd}`,
-      `--advertise-client-urls=${etcd}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=default=${peer}`,
-      '--unsafe-no-fsync',
-      '--log-level=warn',
-    ],
-    apiserver: [
-      bed,
-      'kube-apiserver',
-      `--etcd-servers=${etcd}`,
-      `--bind-address=${address}`,
-      `--advertise-address=${address}`,
-      `--secure-port=${ports.api}`,
-      `--service-cluster-ip-range=${services}`,
-      `--tls-cert-file=${pki('apiserver.crt')}`,
-      `--tls-private-key-file=${pki('apiserver.key')}`,
-      `--client-ca-file=${pki('ca.crt')}`,
-      '--authorization-mode=Node,RBAC',
-      '--allow-privileged=true',
-      '--service-account-issuer=https://kubernetes.default.svc',
-      `--service-account-signing-key-file=${pki('sa.key')}`,
-      `--service-account-key-file=${pki('sa.key')}`,
-      `--kubelet-client-certificate=${pki('admin.crt')}`,
-      `--kubelet-client-key=${pki('admin.key')}`,
-      '--kubelet-preferred-address-types=InternalIP',
-      '--profiling=false',
-      `--audit-policy-file=${join(dir, 'audit-policy.json')}`,
-      `--audit-log-path=${auditLogPath(dir)}`,
-      '--audit-log-maxsize=2000',
-    ],
-    controllers: [
-      bed,
-      'kube-controller-manager',
-      ...client('controllers'),
-      `--service-account-private-key-file=${pki('sa.key')}`,
-      `--root-ca-file=${pki('ca.crt')}`,
-      '--use-service-account-credentials=true',
-      '--leader-elect=false',
-      // Nodes have their pod addresses from their own configuration.
-      '--allocate-node-cidrs=false',
-      `--node-monitor-grace-period=${nodeGraceSeconds}s`,
-      `--cluster-signing-cert-file=${pki('ca.crt')}`,
-      `--cluster-signing-key-file=${pki('ca.key')}`,
-      `--bind-address=127.0.0.1`,
-      `--secure-port=${ports.controllers}`,
-      '--kube-api-qps=500',
-      '--kube-api-burst=1000',
-    ],
-    scheduler: [
-      bed,
-      'kube-scheduler',
-      ...client('scheduler'),
-      '--leader-elect=false',
-      '--bind-address=127.0.0.1',
-      `--secure-port=${ports.scheduler}`,
-      '--kube-api-qps=500',
-      '--kube-api-burst=1000',
-    ],
+    etcd: etcdCommand(options),
+    apiserver: apiServerCommand(options),
+    controllers: controllersCommand(options),
+    scheduler: schedulerCommand(options),
   };
 }
 
 /** True once the API server says that it is ready. */
 export function isApiReady(dir: string, address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const read = (file: string): Buffer => readFileSync(join(dir, 'pki', file));
+    const read = (file: string): Buffer => readFileSync(pkiFile(dir, file));
     const probe = request(
       {
         host: address,

@@ -119,39 +119,62 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** The collection as it stands, and what an honest server says of it. */
+class Collection {
+  /** Watches that were left open, oldest first. */
+  readonly streams: Answering[] = [];
+  readonly #things = new Map<string, Thing>();
+  #version = 100;
+
+  readonly put = (object: Thing): void => {
+    this.#things.set(object.metadata.name, object);
+    this.#version = Math.max(this.#version, Number(object.metadata.resourceVersion));
+  };
+
+  readonly remove = (name: string): void => {
+    this.#things.delete(name);
+    this.#version += 1;
+  };
+
+  readonly honest = (answering: Answering, { kind, path }: Asked): void => {
+    switch (kind) {
+      case 'watch':
+        answering.write('');
+        this.streams.push(answering);
+        return;
+      case 'list': {
+        const items = [...this.#things.values()];
+        return answering.json(200, { kind: 'PodList', metadata: { resourceVersion: String(this.#version) }, items });
+      }
+      case 'read': {
+        const found = this.#things.get(path.split('/').at(-1) ?? '');
+        return answering.json(found === undefined ? 404 : 200, found ?? refused(404, 'not found'));
+      }
+      case 'change':
+        return answering.json(200, {});
+    }
+  };
+}
+
+async function askedOf(request: IncomingMessage): Promise<Asked> {
+  const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://localhost');
+  const { method = 'GET', headers, httpVersion } = request;
+  return { kind: kindOf(method, path, query), method, path, query, headers, body: await textOf(request), httpVersion };
+}
+
 /** Starts the server; with certificates it speaks TLS and offers HTTP/2, as API servers do. */
 export async function startApiServer(tls: TlsPair | null = null): Promise<ApiServer> {
   const asked: Asked[] = [];
-  const streams: Answering[] = [];
-  const things = new Map<string, Thing>();
+  const { streams, put, remove, honest } = new Collection();
   const scripts = new Map<Asked['kind'], Script[]>();
   const standing = new Map<Asked['kind'], Script>();
   const sockets = new Set<Socket>();
   let connections = 0;
-  let version = 100;
-
-  function honest(answering: Answering, request: Asked): void {
-    if (request.kind === 'watch') {
-      answering.write('');
-      streams.push(answering);
-    } else if (request.kind === 'list') {
-      const items = [...things.values()];
-      answering.json(200, { kind: 'PodList', metadata: { resourceVersion: String(version) }, items });
-    } else if (request.kind === 'read') {
-      const found = things.get(request.path.split('/').at(-1) ?? '');
-      answering.json(found === undefined ? 404 : 200, found ?? refused(404, 'not found'));
-    } else answering.json(200, {});
-  }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const method = request.method ?? 'GET';
-    const kind = kindOf(method, url.pathname, url.searchParams);
-    const body = await textOf(request);
-    const { headers, httpVersion } = request;
-    const one: Asked = { kind, method, path: url.pathname, query: url.searchParams, headers, body, httpVersion };
+    const one = await askedOf(request);
     asked.push(one);
-    const script = scripts.get(kind)?.shift() ?? standing.get(kind) ?? honest;
+    const script = scripts.get(one.kind)?.shift() ?? standing.get(one.kind) ?? honest;
     script(answeringOf(response, request.socket), one);
   }
 
@@ -185,14 +208,8 @@ export async function startApiServer(tls: TlsPair | null = null): Promise<ApiSer
     count: (kind) => asked.filter((each) => each.kind === kind).length,
     next: (kind, ...more) => void scripts.set(kind, [...(scripts.get(kind) ?? []), ...more]),
     always: (kind, script) => void (script === null ? standing.delete(kind) : standing.set(kind, script)),
-    put: (object) => {
-      things.set(object.metadata.name, object);
-      version = Math.max(version, Number(object.metadata.resourceVersion));
-    },
-    remove: (name) => {
-      things.delete(name);
-      version += 1;
-    },
+    put,
+    remove,
     connections: () => connections,
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -10,7 +10,7 @@ import type { Outcome, OperatorConfig } from '#machines/cluster/observations.ts'
 import { makeCore } from '#src/replay/core.ts';
 import type { Core } from '#src/replay/redecide.ts';
 import type { SourceKind, StreamInput } from '#src/stream/items.ts';
-import { createStream } from '#src/stream/stream.ts';
+import { createStream, type Stream } from '#src/stream/stream.ts';
 import { virtualTime, type VirtualTime } from '../stream/virtual-time.ts';
 import { memoryJournal, type MemoryJournal } from './memory-journal.ts';
 
@@ -67,6 +67,29 @@ export function obliging(intent: IntentRecord): Outcome {
   return { type: 'applied', uid: `uid-${intent.target.kind}-${intent.target.name}`, ownedHash: 'hash', foreign: [] };
 }
 
+function streamIn(time: VirtualTime): Stream {
+  return createStream({
+    ...time,
+    sources: ['all'],
+    expected: [],
+    writable: new BehaviorSubject(true),
+    readVersion: () => new Promise(() => undefined),
+    digest: null,
+    reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
+  });
+}
+
+/** How an intent of a decision ended, as it comes back to the stream. */
+function feedback({ cluster, stamp }: DurableDecision, intent: IntentRecord, outcome: Outcome): StreamInput {
+  const { ordinal, type, target } = intent;
+  return {
+    type: 'feedback',
+    cluster,
+    causedBy: stamp.seq,
+    observation: { type: 'OutcomeArrived', seq: stamp.seq, ordinal, intent: type, target, outcome },
+  };
+}
+
 /** A line that has been told nothing yet. */
 export function aLine(options: LineOptions = {}): Line {
   const {
@@ -82,15 +105,7 @@ export function aLine(options: LineOptions = {}): Line {
   const back = new Subject<StreamInput>();
   const troubles: ActorTrouble[] = [];
   const decisions: DurableDecision[] = [];
-  const stream = createStream({
-    ...time,
-    sources: ['all'],
-    expected: [],
-    writable: new BehaviorSubject(true),
-    readVersion: () => new Promise(() => undefined),
-    digest: null,
-    reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
-  });
+  const stream = streamIn(time);
   const actors = createActors({
     ...time,
     core,
@@ -107,17 +122,9 @@ export function aLine(options: LineOptions = {}): Line {
 
   function execute(decision: DurableDecision): void {
     decisions.push(decision);
-    const { cluster, stamp } = decision;
     for (const intent of decision.decision.intents) {
       const outcome = answer(intent, decision);
-      if (outcome === null) continue;
-      const { ordinal, type, target } = intent;
-      back.next({
-        type: 'feedback',
-        cluster,
-        causedBy: stamp.seq,
-        observation: { type: 'OutcomeArrived', seq: stamp.seq, ordinal, intent: type, target, outcome },
-      });
+      if (outcome !== null) back.next(feedback(decision, intent, outcome));
     }
   }
 
