@@ -78,16 +78,3 @@ export function purityViolations(files: readonly SourceFile[]): readonly string[
         .map(({ pattern, instead }) => `${path}: ${String(pattern)}: ${instead}`);
     });
 }
-
-/** Source files over the limit of 400 lines without comments and blank lines. */
-export function longFiles(files: readonly SourceFile[]): readonly string[] {
-  return files.flatMap(({ path, text }) => {
-    const lines = text
-      .replaceAll(/\/\*[\s\S]*?\*\//g, '')
-      .split('\n')
-      .filter((line) => line.trim() !== '' && !line.trim().startsWith('//')).length;
-    return lines > 400 && !path.endsWith('.gen.ts') && !path.startsWith('test/')
-      ? [`${path}: ${lines} lines, probably two ideas`]
-      : [];
-  });
-}

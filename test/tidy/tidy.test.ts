@@ -1,10 +1,10 @@
 /** The code base under its own rules; each rule is also shown a violation, so that it is known to bite. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { longFiles, purityViolations, stageViolations, wordViolations, type SourceFile } from './stages.ts';
+import { purityViolations, stageViolations, wordViolations, type SourceFile } from './stages.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -22,8 +22,22 @@ describe('the code base', () => {
   it('keeps its stages apart', () => expect(stageViolations(files)).toEqual([]));
   it('keeps its words', () => expect(wordViolations(files)).toEqual([]));
   it('keeps its core pure', () => expect(purityViolations(files)).toEqual([]));
-  it('keeps its files short', () => expect(longFiles(files)).toEqual([]));
 });
+
+const longFunction = `export function f(): number {\n${'  g();\n'.repeat(69)}  return 1;\n}\nfunction g(): void {}\n`;
+
+/** What lint says of a file that is not there. */
+function linted(path: string, text: string): string {
+  const work = mkdtempSync(join(tmpdir(), 'lint-'));
+  try {
+    cpSync(join(root, '.oxlintrc.json'), join(work, '.oxlintrc.json'));
+    mkdirSync(dirname(join(work, path)), { recursive: true });
+    writeFileSync(join(work, path), text);
+    return spawnSync(join(root, 'node_modules/.bin/oxlint'), [path], { cwd: work, encoding: 'utf8' }).stdout;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
 
 describe('the rules bite', () => {
   it.each([
@@ -41,8 +55,17 @@ describe('the rules bite', () => {
     ['a skipped test', wordViolations([{ path: 'test/x.ts', text: "it.skip('x')" }])],
     ['any', wordViolations([{ path: 'src/x.ts', text: 'const a: any = 1;' }])],
     ['a drawer', wordViolations([{ path: 'src/utils.ts', text: '' }])],
-    ['a long file', longFiles([{ path: 'src/x.ts', text: 'a\n'.repeat(401) }])],
   ])('%s is refused', (_, violations) => expect(violations).toHaveLength(1));
+
+  it.each([
+    ['max-lines', 'src/planted.ts', 'void 0;\n'.repeat(401)],
+    ['max-lines', 'test/src/planted.test.ts', 'void 0;\n'.repeat(401)],
+    ['max-lines-per-function', 'src/planted.ts', longFunction],
+    ['max-lines-per-function', 'test/support/planted.ts', longFunction],
+  ])('lint has %s refuse a planted %s', (rule, path, text) => expect(linted(path, text)).toContain(rule));
+
+  it('lint lets a describe be as long as its tests are many', () =>
+    expect(linted('test/src/planted.test.ts', longFunction)).not.toContain('max-lines-per-function'));
 
   const planted: readonly { readonly rule: string; readonly path: string; readonly text: string }[] = [
     {
