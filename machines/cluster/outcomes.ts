@@ -245,12 +245,14 @@ function warned(
   return { ...facts, memory: withWarnings({ ...memory, timers }, warnings) };
 }
 
-/** A member said which settings it has, or was told to start anew. */
+/** A member said which settings it has, or nothing, while its PostgreSQL was down; or it was told to start anew. */
 function answered(facts: Facts, closed: Closed, result: Readonly<Record<string, string>>, at: number): Facts {
   const { target, uid, type } = closed.intent;
   const { verified } = facts.memory;
+  // Nothing is no answer, though it may run again by now: whoever believes that it has none of its settings waits in vain.
+  const hasSaid = type === 'VerifyParameters' && Object.keys(result).length > 0;
   const now =
-    type === 'VerifyParameters' && stillRuns(facts, closed.intent)
+    hasSaid && stillRuns(facts, closed.intent)
       ? { ...verified, [target.name]: { uid: uid ?? '', settings: result } }
       : without(verified, target.name);
   const request = requestAfter(facts.memory.request, closed.intent, result);

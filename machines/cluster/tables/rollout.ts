@@ -80,7 +80,9 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   );
   if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
   const isAwaited = left.some(([name]) => settling || name in patroniDefaults);
-  if (isAwaited && !member.pendingRestart) return 'question';
+  // Patroni has had the time to notice, and says nothing: what the member said may be older than its last start.
+  const isContradicted = behind.length > 0 && !settling;
+  if (!member.pendingRestart && (isAwaited || isContradicted)) return 'question';
   return behind.length > 0 || member.pendingRestart ? 'restart' : 'nothing';
 }
 

@@ -1,5 +1,6 @@
 /** The traps of Patroni that the machine must not step into, by their number in docs/pitfalls.md. */
 import { describe, expect, it } from 'vitest';
+import { settlingTimer } from '#machines/cluster/backoff.ts';
 import { withTimers } from '#machines/cluster/deadlines.ts';
 import { conditionsOf } from '#machines/cluster/conditions.ts';
 import type { Facts, Memory } from '#machines/cluster/facts.ts';
@@ -146,6 +147,13 @@ describe('Patroni’s configuration', () => {
     },
   );
 
+  it('is in force at a member that started by itself before it said that it has to: it is asked again, and not waited for (12)', () => {
+    const due = restartDue('max_connections', '100', '200');
+    const silent = withPod(due, 'shop-1', {}, { pendingRestart: false });
+    const step = rolloutStep({ facts: silent, plan: planWith('max_connections', '200') });
+    expect(step.act).toEqual({ type: 'verify', members: ['shop-1'] });
+  });
+
   it('makes members start anew in the order in which no replica has less than the primary (14)', () => {
     const rises = rolloutStep({
       facts: restartDue('max_connections', '100', '200'),
@@ -175,11 +183,12 @@ describe('Patroni’s configuration', () => {
     const config = { postgresql: { parameters: found }, 'postgres-operator': { parameters: names } };
     const settings = { max_connections: '137', max_worker_processes: '8' };
     const verified = { 'shop-0': { uid: 'Pod-shop-0', settings }, 'shop-1': { uid: 'Pod-shop-1', settings } };
-    const written = withMemory(withDcs(facts(), 'shop-config', { config }), { configuring: true, verified });
-    expect(rolloutStep({ facts: written, plan: planned })).toMatchObject({
-      stage: 'restarting',
-      act: { type: 'none' },
-    });
+    const timers = { [settlingTimer]: { dueAt: 1, because: 'just written' } };
+    const written = withMemory(withDcs(facts(), 'shop-config', { config }), { configuring: true, verified, timers });
+    const nobody = { stage: 'restarting', act: { type: 'none' } };
+    expect(rolloutStep({ facts: written, plan: planned })).toMatchObject(nobody);
+    const settled = rolloutStep({ facts: withMemory(written, { timers: {} }), plan: planned });
+    expect(settled.act).toEqual({ type: 'verify', members: ['shop-0', 'shop-1'] });
     const noticed = withPod(
       withPod(written, 'shop-0', {}, { pendingRestart: true }),
       'shop-1',

@@ -1,12 +1,12 @@
 /**
  * Hazard: a member is asked for its settings, its PostgreSQL starts anew, and the answer to the request for that is lost.
  * What it said before is no longer true, and an operator that goes on believing it waits for ever. Nor is an answer true that
- * comes when the pod that gave it is gone.
+ * comes when the pod that gave it is gone; nor that a member has no settings at all, which is what one says that is starting.
  */
 import { describe, expect, it } from 'vitest';
 import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
-import type { PatroniMember } from '#machines/cluster/observations.ts';
+import type { Outcome, PatroniMember } from '#machines/cluster/observations.ts';
 import { calm, factsOf } from './worlds.ts';
 
 const name = 'shop-1';
@@ -45,11 +45,16 @@ describe('what a member said of its settings', () => {
   it('is forgotten when a restart was due and is no more, whoever did it and whatever was seen of it', () =>
     expect(reported(askedBefore(true), { pendingRestart: false }).memory.verified).toEqual({}));
 
-  it.each<[string, Partial<PatroniMember>, string, boolean]>([
-    ['is kept when it still runs', {}, `Pod-${name}`, true],
-    ['is not kept when another pod has its name by then', {}, 'Pod-before', false],
-    ['is not kept when it has ended by then', { state: 'stopped' }, `Pod-${name}`, false],
-  ])('%s', (_, change, uid, isKept) => {
+  const said: Outcome = { type: 'done', result: { max_connections: '100' } };
+  const nothing: Outcome = { type: 'done', result: {} };
+
+  it.each<[string, Partial<PatroniMember>, string, Outcome, boolean]>([
+    ['is kept when it still runs', {}, `Pod-${name}`, said, true],
+    ['is not kept when another pod has its name by then', {}, 'Pod-before', said, false],
+    ['is not kept when it has ended by then', { state: 'stopped' }, `Pod-${name}`, said, false],
+    // Asked while it started; seen to run before the answer came.
+    ['is not kept when it is nothing', {}, `Pod-${name}`, nothing, false],
+  ])('%s', (_, change, uid, outcome, isKept) => {
     const facts = reported(askedBefore(false), change);
     const target = { kind: 'Pod', name } as const;
     const intent = {
@@ -64,7 +69,6 @@ describe('what a member said of its settings', () => {
     };
     const open: Memory['open'] = { [`Verify/${name}`]: { ...intent, type: 'VerifyParameters' } };
     const asked = { ...facts, memory: { ...facts.memory, open, verified: {} } };
-    const outcome = { type: 'done', result: { max_connections: '100' } } as const;
     const arrived = {
       type: 'OutcomeArrived',
       seq: 7,

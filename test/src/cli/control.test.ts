@@ -97,7 +97,7 @@ it('approve says yes to the newest edit that waits for it, to no other, and to n
   expect(await pgc('approve', 'shop')).toBe('no edit of shop waits for an approval\nexit 1');
   const edit = (spec: object): Promise<unknown> =>
     sandbox.pace.enter(() => sandbox.world.user.patch(cluster() as Json, { spec }));
-  await edit({ maxDisruption: 'None', postgresqlParams: { work_mem: '8MB' } });
+  await edit({ maxDisruption: 'Reload', postgresqlParams: { max_connections: '150' } });
   const generation = number(cluster(), 0, 'metadata', 'generation');
   expect(await pgc('approve', 'shop', '--generation', String(generation - 1))).toMatch(
     / is not the newest, .*\nexit 1$/,
@@ -105,7 +105,7 @@ it('approve says yes to the newest edit that waits for it, to no other, and to n
   expect(text(cluster(), 'metadata', 'annotations', 'postgres.example.com/approve')).toBe('');
   expect(await pgc('approve', 'shop', '--generation', String(generation), '--wait')).toBe(
     [
-      `generation ${generation} is held: it takes Reload for spec.postgresqlParams, and maxDisruption is None; approve it with pgc approve shop, or annotation postgres.example.com/approve=${generation}`,
+      `generation ${generation} is held: it takes Switchover for spec.postgresqlParams, and maxDisruption is Reload; approve it with pgc approve shop, or annotation postgres.example.com/approve=${generation}`,
       `generation ${generation} is approved: pgc why shop tells how it goes`,
       `generation ${generation} is rolled out`,
       'exit 0',

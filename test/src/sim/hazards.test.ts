@@ -87,6 +87,14 @@ describe('plans that once broke something', () => {
     expect(await judged({ seed: 1_416_774, scenario: 'parameters', steps })).toEqual([]);
   });
 
+  it('a member that starts anew while it is cut off never says that it has to: it is asked again, and not waited for in vain', async () => {
+    const steps = [
+      { type: 'cut-member', atMs: 30_000, pod: 'team/shop-0', ms: 60_000 },
+      { type: 'kill-member', atMs: 55_000, pod: 'team/shop-0', ms: 600 },
+    ] as const;
+    expect(await judged({ seed: 1, scenario: 'parameters', steps })).toEqual([]);
+  });
+
   it('a primary whose node is cut off during a rollout does not speak against the spec: it is rolled out', async () => {
     const steps = [{ type: 'cut-member', atMs: 25_421, pod: 'team/shop-0', ms: 75_801 }] as const;
     expect(await judged({ seed: 10_546_724, scenario: 'roll-image-alone', steps })).toEqual([]);
