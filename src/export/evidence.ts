@@ -10,6 +10,7 @@ import type {
   ObjectProjection,
   PodDetail,
 } from '#machines/cluster/observations.ts';
+import { leaderObject } from '#machines/shared/names.ts';
 import { toldStatus, type DecidedRow, type ToldStatus } from './decided.ts';
 import { incidentRows } from './incident.ts';
 import { troublesOf, type TroubleTold } from './troubles.ts';
@@ -121,6 +122,17 @@ export function evidenceOf(all: readonly DecidedRow[], before: Facts['world'] | 
     underWay: underWayOf(all),
     crashes: crashesOf(all),
   };
+}
+
+/** Whose name stands in Patroni's leader object, in either mode; null when nobody's does. */
+export function holderOf({ cluster, objects }: Evidence): string | null {
+  const modes = ['Endpoints', 'ConfigMaps'] as const;
+  const holders = modes.map((mode) => {
+    const kind = mode === 'Endpoints' ? mode : 'ConfigMap';
+    const detail = objects.get(`${kind}/${leaderObject(cluster?.name ?? '', mode)}`)?.detail;
+    return detail?.type === 'Endpoints' || detail?.type === 'ConfigMap' ? detail.dcs.leader : null;
+  });
+  return holders.find((each) => each !== null) ?? null;
 }
 
 /** A pod as it was seen last. */

@@ -5,7 +5,7 @@
 import { phases, type Phase } from '#machines/cluster/chart.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
 import { timeWords } from './time.ts';
-import { podsOf, type Evidence, type PodEvidence } from './evidence.ts';
+import { holderOf, podsOf, type Evidence, type PodEvidence } from './evidence.ts';
 
 export interface NextStep {
   /** `Pod/shop-1`, `PostgresCluster/shop`, or a source of observations. */
@@ -228,9 +228,11 @@ function restartSteps({ restarts }: Evidence, { cluster }: Place): readonly Next
  * A leader that cannot do what it holds the key for: on a full volume not even the file can be written that asks PostgreSQL to
  * promote. Patroni tries again for ever, and nobody else may.
  */
-function leaderSteps({ status }: Evidence, { cluster, kubectl, where }: Place): readonly NextStep[] {
-  const [, name] = /(\S+) holds the leader key but is replica/.exec(status?.reason ?? '') ?? [];
-  if (name === undefined) return [];
+function leaderSteps(evidence: Evidence, { cluster, kubectl, where }: Place): readonly NextStep[] {
+  const holder = holderOf(evidence);
+  const pod = podsOf(evidence).find(({ object }) => object.name === holder);
+  if (pod?.detail.patroni?.role !== 'replica' || pod.object.deleting || evidence.status?.phase === 'Running') return [];
+  const { name } = pod.object;
   return [
     {
       object: `Pod/${name}`,

@@ -1,0 +1,64 @@
+/**
+ * Hazard: a sentence is written for people, and somebody reads it by a pattern: with the next edit of its words the answer is
+ * gone. What to do next comes from what was seen.
+ */
+import { describe, expect, it } from 'vitest';
+import { evidenceOf, type Evidence } from '#src/export/evidence.ts';
+import { nextSteps } from '#src/export/next-steps.ts';
+import { calm, factsOf } from '#test/machines/cluster/worlds.ts';
+
+const { world } = factsOf(calm);
+const key = 'Pod/shop-0';
+
+/** shop-0 holds the leader key; Patroni in it says this role. The status says nothing of it. */
+function seen(role: string, phase: string, dcs: 'Endpoints' | 'ConfigMaps'): Evidence {
+  const evidence = evidenceOf([], world);
+  const objects = new Map(evidence.objects);
+  const pod = objects.get(key);
+  const leader = objects.get('Endpoints/shop');
+  if (pod?.detail.type !== 'Pod' || pod.detail.patroni === null || leader?.detail.type !== 'Endpoints')
+    throw new Error('not the calm world');
+  objects.set(key, {
+    ...pod,
+    detail: { ...pod.detail, patroni: { ...pod.detail.patroni, role } },
+  });
+  if (dcs === 'ConfigMaps') {
+    objects.delete('Endpoints/shop');
+    const detail = { type: 'ConfigMap', dcs: leader.detail.dcs } as const;
+    objects.set('ConfigMap/shop-leader', {
+      ...leader,
+      kind: 'ConfigMap',
+      name: 'shop-leader',
+      detail,
+    });
+  }
+  const told = {
+    nextAction: null,
+    readyReplicas: 1,
+    primaryPod: null,
+    conditions: [],
+  };
+  return {
+    ...evidence,
+    objects,
+    status: { at: 0, phase, reason: 'worded anew', ...told },
+  };
+}
+
+describe('a member that holds the leader key and does not lead', () => {
+  it.each(['Endpoints', 'ConfigMaps'] as const)('is named, whatever the status says of it (%s)', (dcs) =>
+    expect(nextSteps(seen('replica', 'Recovering', dcs))).toEqual([
+      expect.objectContaining({
+        object: key,
+        because: 'it holds the leader key, but PostgreSQL in it is a replica',
+      }),
+    ]),
+  );
+
+  it.each([
+    ['primary', 'Recovering'],
+    ['replica', 'Running'],
+  ])('is not seen in a %s of a cluster that is %s', (role, phase) =>
+    expect(nextSteps(seen(role, phase, 'Endpoints')).map(({ object }) => object)).toEqual(['PostgresCluster/shop']),
+  );
+});
