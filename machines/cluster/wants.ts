@@ -292,8 +292,8 @@ const due = recalled((facts, state: string, plan: Plan): readonly Intent[] => {
 /** In mode Observe only what changes nothing; but who is deleted is let go. */
 function permitted({ facts, state, plan }: View): readonly Intent[] {
   const all = [...due(facts, state, plan), ...events(facts)];
-  const isFree = phaseOf(state) === 'Deleting' || !isObserving(facts);
-  return isFree ? all : all.filter(({ type }) => effectClasses[type] === 'R');
+  const mayChange = phaseOf(state) === 'Deleting' || !isObserving(facts);
+  return mayChange ? all : all.filter(({ type }) => effectClasses[type] === 'R');
 }
 
 /** What mode Observe keeps back; nothing in mode Manage. */
