@@ -1,5 +1,6 @@
 /** The line, end to end on real Kubernetes, Patroni and PostgreSQL: creation, failure, drift, restart. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { TimelineEntry } from '#src/export/timeline.ts';
 import { operatorNamespace } from '#test/cluster/deploy.ts';
 import { keepRunning } from '#test/support/running-journals.ts';
 import { drifts } from './support/drift.ts';
@@ -162,15 +163,21 @@ describe('drift', () => {
   it.each(drifts)(
     '$what is put back, and the journal says what differed',
     async ({ cluster, object, change, seen, restored, differs }) => {
-      const told = async (only: string): Promise<readonly string[]> =>
-        (await world.pgc('timeline', cluster, '--namespace', where, '--only', only))
-          .split('\n')
-          .filter((line) => line.includes(`${object}:`));
+      const told = async (): Promise<Readonly<Record<'effect' | 'outcome', readonly string[]>>> => {
+        const asked = ['--namespace', where, '--only', 'effect,outcome', '--output', 'ndjson'];
+        const lines = (await world.pgc('timeline', cluster, ...asked)).split('\n').filter((line) => line !== '');
+        const entries = lines.map((line) => JSON.parse(line) as TimelineEntry);
+        const of = (kind: TimelineEntry['kind']): readonly string[] =>
+          entries.filter((each) => each.kind === kind && each.text.includes(`${object}:`)).map(({ text }) => text);
+        return { effect: of('effect'), outcome: of('outcome') };
+      };
       // A repair that met a newer object than it was meant for changed nothing, and is sent again.
-      const entries = async (): Promise<number> =>
-        (await told('effect')).filter((line) => line.includes(differs)).length -
-        (await told('outcome')).filter((line) => line.includes('it is no longer as it was seen')).length;
-      const before = await entries();
+      const repairs = async (): Promise<number> => {
+        const { effect, outcome } = await told();
+        const refused = outcome.filter((text) => text.includes('it is no longer as it was seen'));
+        return effect.filter((text) => text.includes(differs)).length - refused.length;
+      };
+      const before = await repairs();
       await world.kubectl('--namespace', where, ...change);
       await eventually(
         'the repair',
@@ -183,10 +190,13 @@ describe('drift', () => {
       // A second one, if any, would follow the answer to the first.
       await eventually(
         'an answer to everything that was sent to it',
-        async () => (await told('outcome')).length >= (await told('effect')).length,
+        async () => {
+          const { effect, outcome } = await told();
+          return outcome.length >= effect.length;
+        },
         30_000,
       );
-      expect(await entries()).toBe(before + 1);
+      expect(await repairs()).toBe(before + 1);
     },
   );
 
