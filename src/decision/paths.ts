@@ -1,7 +1,13 @@
 /** Owns: where each kind lives on the API server. One row per kind. */
 import type { ObjectRef } from '#machines/cluster/observations.ts';
 
-const roots: Readonly<Record<ObjectRef['kind'], { readonly root: string; readonly resource: string }>> = {
+/** Where objects of a kind are: their API's path, and their name in it. */
+export interface Place {
+  readonly root: string;
+  readonly resource: string;
+}
+
+const places: Readonly<Record<ObjectRef['kind'], Place>> = {
   PostgresCluster: { root: '/apis/postgres.example.com/v1alpha1', resource: 'postgresclusters' },
   StatefulSet: { root: '/apis/apps/v1', resource: 'statefulsets' },
   Pod: { root: '/api/v1', resource: 'pods' },
@@ -17,9 +23,14 @@ const roots: Readonly<Record<ObjectRef['kind'], { readonly root: string; readonl
   Event: { root: '/api/v1', resource: 'events' },
 };
 
+/** Where objects of a kind are. */
+export function placeOf(kind: ObjectRef['kind']): Place {
+  return places[kind];
+}
+
 /** Absolute path of an object, or of its collection when `name` is null. */
 export function resourcePath(kind: ObjectRef['kind'], namespace: string, name: string | null): string {
-  const { root, resource } = roots[kind];
+  const { root, resource } = placeOf(kind);
   const collection = `${root}/namespaces/${encodeURIComponent(namespace)}/${resource}`;
   return name === null ? collection : `${collection}/${encodeURIComponent(name)}`;
 }

@@ -1,6 +1,7 @@
 /** Owns: what is watched and why, as one table. Only objects that bear our label, so that foreign Secrets are never read. */
 import { labels, labelValues } from '#machines/shared/names.ts';
 import type { WatchedKind } from '#machines/cluster/observations.ts';
+import { placeOf, resourcePath, type Place } from '#src/decision/paths.ts';
 
 export type SourceKind = WatchedKind | 'PostgresCluster';
 
@@ -15,49 +16,29 @@ export interface Source {
   readonly pathOf: (namespace: string, name: string) => string;
 }
 
-interface Row {
+interface Row extends Place {
   readonly kind: SourceKind;
-  readonly root: string;
-  readonly resource: string;
   readonly why: string;
 }
 
-const core = '/api/v1';
+function watched(kind: SourceKind, why: string): Row {
+  return { kind, ...placeOf(kind), why };
+}
 
-/** What is watched, and what for. */
+/** What is watched, where it is, and what for. */
 export const watchedSources: readonly Row[] = [
-  {
-    kind: 'PostgresCluster',
-    root: '/apis/postgres.example.com/v1alpha1',
-    resource: 'postgresclusters',
-    why: 'what is wanted',
-  },
-  { kind: 'Pod', root: core, resource: 'pods', why: 'members: readiness, and Patroni’s report in an annotation' },
-  {
-    kind: 'Endpoints',
-    root: core,
-    resource: 'endpoints',
-    why: 'the leader key and the initialize key, Endpoints mode',
-  },
-  {
-    kind: 'ConfigMap',
-    root: core,
-    resource: 'configmaps',
-    why: 'the same, ConfigMaps mode; the rendered configuration',
-  },
-  { kind: 'StatefulSet', root: '/apis/apps/v1', resource: 'statefulsets', why: 'drift; what was accepted' },
-  { kind: 'Service', root: core, resource: 'services', why: 'drift' },
-  { kind: 'Secret', root: core, resource: 'secrets', why: 'existence and names of keys; values never pass the door' },
-  {
-    kind: 'PersistentVolumeClaim',
-    root: core,
-    resource: 'persistentvolumeclaims',
-    why: 'real sizes; retained volumes',
-  },
-  { kind: 'PodDisruptionBudget', root: '/apis/policy/v1', resource: 'poddisruptionbudgets', why: 'drift' },
-  { kind: 'ServiceAccount', root: core, resource: 'serviceaccounts', why: 'drift' },
-  { kind: 'Role', root: '/apis/rbac.authorization.k8s.io/v1', resource: 'roles', why: 'drift' },
-  { kind: 'RoleBinding', root: '/apis/rbac.authorization.k8s.io/v1', resource: 'rolebindings', why: 'drift' },
+  watched('PostgresCluster', 'what is wanted'),
+  watched('Pod', 'members: readiness, and Patroni’s report in an annotation'),
+  watched('Endpoints', 'the leader key and the initialize key, Endpoints mode'),
+  watched('ConfigMap', 'the same, ConfigMaps mode; the rendered configuration'),
+  watched('StatefulSet', 'drift; what was accepted'),
+  watched('Service', 'drift'),
+  watched('Secret', 'existence and names of keys; values never pass the door'),
+  watched('PersistentVolumeClaim', 'real sizes; retained volumes'),
+  watched('PodDisruptionBudget', 'drift'),
+  watched('ServiceAccount', 'drift'),
+  watched('Role', 'drift'),
+  watched('RoleBinding', 'drift'),
 ];
 
 /** The sources for the given namespaces; all namespaces when the list is empty. */
@@ -69,11 +50,10 @@ export function sourcesOf(namespaces: readonly string[]): readonly Source[] {
       return {
         name: namespace === null ? kind : `${kind} in ${namespace}`,
         kind,
-        path: namespace === null ? `${root}/${resource}` : `${root}/namespaces/${namespace}/${resource}`,
+        path: namespace === null ? `${root}/${resource}` : resourcePath(kind, namespace, null),
         query: labelled ? { labelSelector: `${labels.managedBy}=${labelValues.managedBy}` } : {},
         labelled,
-        pathOf: (where, name) =>
-          `${root}/namespaces/${encodeURIComponent(where)}/${resource}/${encodeURIComponent(name)}`,
+        pathOf: (where, name) => resourcePath(kind, where, name),
       };
     }),
   );
