@@ -19,6 +19,7 @@ import {
   applyType,
   desiredOf,
   jsonPatchType,
+  patch,
   lookUp,
   marked,
   merge,
@@ -154,21 +155,12 @@ function removeForeign(
   if (read === null) return null;
   // Later array items first, so that removing one does not move the others.
   const paths = [...intent.paths].sort((left, right) => -pointerOrder(left, right));
-  const patch = [
+  const body = [
     { op: 'test', path: '/metadata/resourceVersion', value: read.resourceVersion },
     { op: 'test', path: '/metadata/uid', value: read.uid },
     ...paths.map((path) => ({ op: 'remove', path })),
   ];
-  return {
-    request: api({
-      method: 'PATCH',
-      path: pathOf(context, intent.target),
-      query: { fieldManager: fieldManagers.objects },
-      contentType: jsonPatchType,
-      body: JSON.stringify(patch),
-    }),
-    reads: [read],
-  };
+  return patch(context, intent.target, { read, contentType: jsonPatchType, body });
 }
 
 function event(context: RenderContext, intent: Extract<Intent, { type: 'EmitEvent' }>): Rendered {

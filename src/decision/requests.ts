@@ -115,6 +115,24 @@ export function lookUp(
   return { kind, name, ...found };
 }
 
+/** A patch of an object as it was read. */
+export function patch(
+  context: RenderContext,
+  target: ObjectRef,
+  { read, contentType, body }: { readonly read: Read; readonly contentType: string; readonly body: Json },
+): Rendered {
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, target),
+      query: { fieldManager: fieldManagers.objects },
+      contentType,
+      body: JSON.stringify(body),
+    }),
+    reads: [read],
+  };
+}
+
 /** A merge patch of an object's metadata, and of more where `rest` says so, with uid and resourceVersion as preconditions. */
 export function merge(
   context: RenderContext,
@@ -125,14 +143,5 @@ export function merge(
   const read = lookUp(context, intent);
   if (read === null) return null;
   const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata }, ...rest };
-  return {
-    request: api({
-      method: 'PATCH',
-      path: pathOf(context, intent.target),
-      query: { fieldManager: fieldManagers.objects },
-      contentType: mergeType,
-      body: JSON.stringify(body),
-    }),
-    reads: [read],
-  };
+  return patch(context, intent.target, { read, contentType: mergeType, body });
 }
