@@ -9,26 +9,17 @@ import { JournalEmpty, JournalRefused, openForReading } from '#src/journal/datab
 import { openJournal, type Journal, type JournalOpened } from '#src/journal/journal.ts';
 import { makeReader } from '#src/journal/read.ts';
 import type { Anchor } from '#src/journal/verify.ts';
-import type { Kube } from '#src/kube/api.ts';
-import type { RunInPod } from '#src/kube/exec.ts';
-import type { LeaseHandle, TermBegun } from '#src/kube/lease.ts';
-import type { Metrics } from '#src/status/metrics.ts';
+import type { TermBegun } from '#src/kube/lease.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
 import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
 import { makeJournalNotice, type JournalNotice } from './journal-notice.ts';
 import { readDigestKey, type DigestKeyPorts } from './digest-key.ts';
 import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
-import { startLine } from './line.ts';
-import type { OperatorOptions } from './options.ts';
+import { startLine, type Opened } from './line.ts';
 import type { Pipeline } from './pipeline.ts';
 import { startRetention } from './retention.ts';
 
-export interface TermPorts {
-  readonly options: OperatorOptions;
-  readonly kube: Kube;
-  readonly runInPod: RunInPod;
-  readonly metrics: Metrics;
-  readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
+export interface TermPorts extends Omit<Opened, 'journal' | 'digest' | 'writable'> {
   readonly writable: BehaviorSubject<boolean>;
   /** True once this term cannot be begun any more: another one has, or the process stops. */
   readonly isOver: () => boolean;

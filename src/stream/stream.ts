@@ -6,26 +6,13 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { ObjectProjection } from '#machines/cluster/observations.ts';
 import type { Versions } from '#src/decision/record.ts';
-import type { Clock, Ticks } from '#src/ports.ts';
-import type { Digest } from './door/objects.ts';
-import type { Addressed, ClusterName, Letter, StreamInput, StreamReports } from './items.ts';
-import type { ReadVersion } from './leader-watchdog.ts';
+import type { ObserverPorts } from './desk.ts';
+import type { Addressed, Letter, StreamInput, StreamReports } from './items.ts';
 import { mailboxes } from './mailboxes.ts';
 import { createObserver } from './observe.ts';
 import { createSights } from './sights.ts';
 
-export interface StreamPorts {
-  readonly clock: Clock;
-  readonly ticks: Ticks;
-  /** Names of all sources; a picture is whole when each of them has been listed. */
-  readonly sources: readonly string[];
-  /** Clusters that live on in the journal; told ClusterGone when no list shows them. */
-  readonly expected: readonly ClusterName[];
-  readonly reports: StreamReports;
-  /** Reads a leader object anew, before its silence is believed. */
-  readonly readVersion: ReadVersion;
-  /** Digests of Secrets under this install's key; null when there is none. */
-  readonly digest: Digest | null;
+export interface StreamPorts extends Omit<ObserverPorts, 'emit'> {
   /** Whether the journal can be written: while it cannot, observations wait here. */
   readonly writable: Observable<boolean>;
 }
