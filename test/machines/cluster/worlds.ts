@@ -8,8 +8,6 @@ import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
 import type { DcsSeen, ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
-import type { View } from '#machines/cluster/view.ts';
-import { oncePer } from '#machines/shared/once.ts';
 
 const uid = 'u-1';
 const name = 'shop';
@@ -94,13 +92,13 @@ export function* choices(): IterableIterator<Choice> {
   const total = keys.reduce((product, key) => product * values[key].length, 1);
   for (let index = 0; index < total; index += 1) {
     let rest = index;
-    const picked = keys.map((key) => {
+    const picked: Record<string, unknown> = {};
+    for (const key of keys) {
       const list = values[key];
-      const value = list[rest % list.length];
+      picked[key] = list[rest % list.length];
       rest = Math.floor(rest / list.length);
-      return [key, value];
-    });
-    const choice = Object.fromEntries(picked) as unknown as Choice;
+    }
+    const choice = picked as unknown as Choice;
     // Templates, requests and synchronous replication matter where everything else is as it should be.
     const isPlain = choice.database && choice.statefulSet && !choice.refused;
     if (choice.synchrony !== 'off' && !(isPlain && isWell(choice))) continue;
@@ -290,10 +288,3 @@ export const plan: Plan = {
   parameters: {},
   removed: {},
 };
-
-const factsOnce = oncePer(factsOf);
-
-/** A view in a state. */
-export function viewOf(state: string, choice: Choice): View {
-  return { state, facts: factsOnce(choice), plan };
-}
