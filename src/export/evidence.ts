@@ -141,10 +141,24 @@ export interface PodEvidence {
   readonly detail: PodDetail;
   /** When PostgreSQL ended by itself, in an incident that is not over; null when it did not. */
   readonly crashed: number | null;
+  /** Who runs as primary by its own word, and on which timeline; null while nobody does. */
+  readonly leader: { readonly name: string; readonly timeline: number } | null;
+}
+
+const primaries: ReadonlySet<string> = new Set(['primary', 'master']);
+
+/** One that died still says what it was: the newest timeline counts. */
+function leaderOf(objects: Evidence['objects']): PodEvidence['leader'] {
+  const seen = [...objects.values()].flatMap(({ name, detail }) => {
+    if (detail.type !== 'Pod' || detail.patroni?.state !== 'running' || !primaries.has(detail.patroni.role)) return [];
+    return detail.patroni.timeline === null ? [] : [{ name, timeline: detail.patroni.timeline }];
+  });
+  return seen.toSorted((one, other) => other.timeline - one.timeline)[0] ?? null;
 }
 
 /** Pods in the order of their names. */
 export function podsOf({ objects, crashes, status }: Evidence): readonly PodEvidence[] {
+  const leader = leaderOf(objects);
   return [...objects.values()]
     .flatMap((object) =>
       object.detail.type === 'Pod'
@@ -153,6 +167,7 @@ export function podsOf({ objects, crashes, status }: Evidence): readonly PodEvid
               object,
               detail: object.detail,
               crashed: status?.phase === 'Running' ? null : (crashes.get(object.name) ?? null),
+              leader,
             },
           ]
         : [],

@@ -37,6 +37,12 @@ function hasNoServer({ detail, crashed }: PodEvidence): boolean {
   return crashed !== null || noServer.has(detail.patroni?.state ?? '');
 }
 
+/** Of a replica on a later timeline than the leader's: a past that the leader does not share. */
+function isDiverged({ detail: { patroni }, leader, object }: PodEvidence): boolean {
+  if (patroni === null || patroni.state !== 'running' || leader === null || leader.name === object.name) return false;
+  return patroni.timeline !== null && patroni.timeline > leader.timeline;
+}
+
 const trouble = ({ detail }: PodEvidence): string => detail.trouble ?? '';
 const edit = ({ kubectl, cluster }: Place): string => `${kubectl} edit postgrescluster ${cluster.name}`;
 
@@ -70,6 +76,13 @@ const podRules: readonly PodRule[] = [
     because: (pod) => `its container does not run: ${trouble(pod)}`,
     step: ({ object }, { cluster, where, kubectl }) =>
       `read why: pgc logs ${cluster.name} ${where} --member ${object.name}; ${kubectl} describe pod ${object.name}`,
+  },
+  {
+    when: isDiverged,
+    because: ({ detail, leader }) =>
+      `it went on by itself, on timeline ${detail.patroni?.timeline ?? 0}, while ${leader?.name ?? ''} leads on ${leader?.timeline ?? 0}: it can follow nobody, and Patroni lets it stand`,
+    step: ({ object }, { cluster, where }) =>
+      `save what only it has, if anybody misses it; then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
     when: ({ detail }) => !detail.ready && detail.node !== null && detail.patroni !== null,

@@ -5,11 +5,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
+import { answered } from './support/incident.ts';
 import { cut, healAll, kill, lose, revive } from './support/nodes.ts';
 import { type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
-import { allStreaming, operatorNode, placeOf, primaryApartFromOperator, primaryPod } from './support/shop.ts';
-import { eventually, phase, shell, type World } from './world.ts';
+import {
+  allStreaming,
+  operatorNode,
+  placeOf,
+  primaryApartFromOperator,
+  primaryPod,
+  settingOfEnvironment,
+} from './support/shop.ts';
+import { eventually, phase, shell, statusOf, type World } from './world.ts';
 
 const where = placeOf('e2e-day2-nodes');
 let world: World;
@@ -136,7 +144,8 @@ longerSuite('a node that is lost for good', () => {
 });
 
 longerSuite('a replica', () => {
-  it('promoted by hand is seen by the probes, and Patroni makes it a replica of the primary again', async () => {
+  it('promoted by hand is seen by the probes, and is a replica of the primary again', async () => {
+    const since = Date.now();
     await allStreaming(world, shop);
     const primary = await primaryPod(world, shop);
     const replica = run.pods.now().find(({ name }) => name !== primary.name) ?? primary;
@@ -145,6 +154,14 @@ longerSuite('a replica', () => {
     expect(await shell(world, where, replica.name, promote)).toContain('exit 0');
     await eventually('the probes seeing it', () => Promise.resolve(run.probes.twoPrimaries().length > 0));
     expect(run.probes.twoPrimaries().join('\n')).toContain(replica.name);
+    // Before 16, pg_rewind believes the last checkpoint, which is older than the promotion: nobody but a person can help.
+    if (settingOfEnvironment().version === '15') {
+      await eventually('the member being on a timeline of its own', async () =>
+        /is on timeline/.test((await statusOf(world, where, shop.name)).reason),
+      );
+      await answered(world, shop, { incident: 'diverged-member', since });
+      await world.pgc('reinit', shop.name, replica.name, '--namespace', where);
+    }
     await allStreaming(world, shop);
     await phase(world, where, shop.name, 'Running');
   });

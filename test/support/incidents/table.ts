@@ -85,6 +85,14 @@ export const incidents: readonly Incident[] = [
     nextStep: /let another member take over: kubectl -n \S+ delete pod shop-1/,
   },
   {
+    // PostgreSQL 15: promoted by hand and ended before its first checkpoint, so that pg_rewind finds nothing to rewind.
+    name: 'diverged-member',
+    waitsFor: 'running',
+    cause: /it is on timeline \d+, the leader on \d+|it went on by itself, on timeline \d+/,
+    object: /Pod\/shop-\d/,
+    nextStep: /have its data copied anew: pgc reinit shop shop-\d -n \S+/,
+  },
+  {
     name: 'api-cut',
     waitsFor: 'running',
     cause: /nothing heard for 75 s/,
