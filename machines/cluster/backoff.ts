@@ -34,6 +34,15 @@ export const askTimer = 'ask';
 /** While the silence lasts, what Kubernetes warns of is read again after this long. */
 export const askAgainMs = 300_000;
 
+/** PostgreSQL of a member does not run, or cannot lead: after this long it is asked how much room its volume has. */
+export const roomMs = 10_000;
+/** Timer for that. */
+export function roomTimer(member: string): string {
+  return `room/${member}`;
+}
+/** While that lasts it is asked again after this long, later each time. */
+export const roomAgainMs = 30_000;
+
 /** Timer for the next maintenance window that an edit waits for. */
 export const windowTimer = 'window';
 /** Patroni has read a new configuration and said what must start anew: one of its loops, and two seconds. */

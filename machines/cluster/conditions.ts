@@ -22,9 +22,11 @@ import { missingObjects, obstacles } from './objects.ts';
 import { noAnswer, notShown } from './outcomes.ts';
 import type { Plan, Problem } from './plan.ts';
 import { objectsOf, recalled } from './recall.ts';
+import { fullVolumesWords } from './room.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
+import { withReliefWords } from './tables/full-volume.ts';
 import { standingRefusals } from './tables/requests.ts';
 import { editWar, isOpen, loopsOf, openLoops } from './tables/loops.ts';
 import { allWarnings, warningOf, warningWords } from './tables/warnings.ts';
@@ -184,6 +186,8 @@ function storageReady({ facts }: View): Verdict {
     });
   if (claims.length === 0) return verdict('False', 'NoVolumes', 'no claim has been created yet');
   if (unbound.length > 0) return verdict('False', 'Unbound', `not bound: ${unbound.sort().join(', ')}`);
+  const full = fullVolumesWords(facts);
+  if (full !== '') return verdict('False', 'Full', full);
   const wanted = asked === null ? 0 : quantityBytes(asked);
   const small = claims
     .filter((claim) => quantityBytes(claim.detail.capacity ?? '0') < wanted)
@@ -248,6 +252,11 @@ function reconcileFailing(view: View): Verdict {
 function withWarning(facts: Facts, words: string): string {
   const warnings = allWarnings(facts);
   return warnings === '' || words.includes(warnings) ? words : `${words}; ${warnings}`;
+}
+
+/** The same, and what is done about a leader that has no room. */
+function withTrouble(facts: Facts, words: string): string {
+  return withReliefWords(facts, withWarning(facts, words));
 }
 
 function stuck({ facts }: View): Verdict {
@@ -379,10 +388,10 @@ export function sentence(view: Assessed): string {
       const leader = leaderWritable(view);
       return leader.answer === 'yes'
         ? `${leader.because}; it has to hold a moment`
-        : withWarning(view.facts, `waiting for a leader: ${leader.because}`);
+        : withTrouble(view.facts, `waiting for a leader: ${leader.because}`);
     }
     case 'Failed':
-      return withWarning(view.facts, `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`);
+      return withTrouble(view.facts, `${view.facts.memory.lastError ?? 'no leader writes'}; trying again`);
     case 'Deleting':
       return deletingSentence(view);
   }

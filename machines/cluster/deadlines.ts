@@ -9,6 +9,8 @@ import {
   holdMs,
   recoverDeadlineMs,
   retryDelayMs,
+  roomMs,
+  roomTimer,
   silentMs,
   rolloutAgainTimer,
   silentTimer,
@@ -30,6 +32,7 @@ import { scalingStep } from './tables/scaling.ts';
 import { imageAfter } from './settle.ts';
 import type { View } from './view.ts';
 import { givenUp, rolloutAgainAfterMs } from './tables/taken-back.ts';
+import { crampedPods } from './tables/full-volume.ts';
 import { silentObjects, withoutOldWarnings } from './tables/warnings.ts';
 
 interface Wanted {
@@ -38,12 +41,17 @@ interface Wanted {
   readonly because: string;
 }
 
+/** Timers of questions, which go on whatever state is entered. */
+function isQuestion(id: string): boolean {
+  return id === askTimer || id.startsWith(roomTimer(''));
+}
+
 /** Timers that belong to a state rather than to a failed target. */
 function isStateTimer(id: string): boolean {
   return (
     id === 'hold' ||
     id === 'recover' ||
-    id === askTimer ||
+    isQuestion(id) ||
     id === rolloutAgainTimer ||
     /^(deadline|stall|gone)\//.test(id)
   );
@@ -110,6 +118,11 @@ const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] 
       delayMs: askMs,
       because: `${silent.kind}/${silent.name} does not say what it waits for`,
     });
+  const cramped = phase === 'Pending' || phase === 'Deleting' ? [] : crampedPods(facts);
+  for (const { object } of cramped) {
+    const because = `PostgreSQL of ${object.name} cannot do what it should`;
+    list.push({ id: roomTimer(object.name), delayMs: roomMs, because });
+  }
   if (goodNews(view)) list.push({ id: 'hold', delayMs: holdMs, because: 'good news must hold' });
   return list;
 });
@@ -166,7 +179,7 @@ export function entered(view: View, step: Step, at: number): View {
   const to = phaseOf(step.to);
   let memory: Memory = { ...view.facts.memory, stateSince: at };
   if (step.from !== step.to)
-    memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || id === askTimer || !isStateTimer(id)));
+    memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || isQuestion(id) || !isStateTimer(id)));
   if (to === 'Failed') {
     const answer = step.answers.at(-1);
     memory = {

@@ -183,6 +183,25 @@ export interface Warning {
   readonly message: string;
 }
 
+/** The room on a member's volume, as its pod said last. */
+export interface Room {
+  /** uid of the pod that was asked. */
+  readonly uid: string;
+  /** How large its claim said the volume is: one that has grown since has more room. */
+  readonly capacity: string | null;
+  /** Bytes that PostgreSQL can still write, and all that there are; null where it could not say. */
+  readonly bytes: { readonly free: number; readonly total: number } | null;
+  /** Answers in a row that said the same of whether it is full. */
+  readonly times: number;
+}
+
+/** A leader that keeps its key and cannot lead for want of room: its pod goes, once, so that another one can. */
+export interface Relief {
+  readonly member: string;
+  /** uid of the pod that goes. */
+  readonly uid: string;
+}
+
 /** An effect that is had again and again, because somebody else undoes it. */
 export interface Loop {
   /** How often, by field. */
@@ -257,6 +276,10 @@ export interface Memory {
   readonly loops?: Readonly<Record<string, Loop>>;
   /** By `Kind/name`, while the object is waited for and does not say itself what it misses; absent while there is none. */
   readonly warnings?: Readonly<Record<string, Warning>>;
+  /** By member, while its PostgreSQL cannot do what it should; absent while nobody was asked (`room.ts`). */
+  readonly rooms?: Readonly<Record<string, Room>>;
+  /** Until somebody leads; absent while it is not called for (`tables/full-volume.ts`). */
+  readonly relief?: Relief;
   readonly retryCount: number;
   readonly lastError: string | null;
   readonly lastErrorAt: number | null;

@@ -36,6 +36,7 @@ export const effectClasses = {
   ReloadPostgres: 'E',
   ReinitializeMember: 'E',
   VerifyParameters: 'R',
+  MeasureVolume: 'R',
   LabelPod: 'A2',
   GrowVolume: 'A2',
   SetPasswords: 'E',
@@ -113,6 +114,8 @@ export type Intent =
   | (Wish<'ReinitializeMember'> & OnExisting & { readonly started: string })
   /** Asks a member which values these parameters have. */
   | (Wish<'VerifyParameters'> & OnExisting & { readonly names: readonly string[] })
+  /** Asks a member how much room its volume has left. */
+  | (Wish<'MeasureVolume'> & OnExisting)
   /** A claim asks for a larger volume. */
   | (Wish<'GrowVolume'> & OnExisting & { readonly size: string })
   /** Labels and annotations of the spec onto a pod that runs; those that left the spec come off. */
@@ -145,6 +148,7 @@ export function targetKey(intent: Pick<Intent, 'type' | 'target'>): string {
   if (intent.type === 'ReinitializeMember') return `Reinitialize/${intent.target.name}`;
   if (intent.type === 'LabelPod') return `Labels/${intent.target.name}`;
   if (intent.type === 'VerifyParameters') return `Verify/${intent.target.name}`;
+  if (intent.type === 'MeasureVolume') return `Room/${intent.target.name}`;
   if (intent.type === 'ReadObject') return `Read/${objectKey(intent.target)}`;
   if (intent.type === 'ReadEvents') return `Events/${objectKey(intent.target)}`;
   if (intent.type === 'CompareObject') return `Compare/${objectKey(intent.target)}`;

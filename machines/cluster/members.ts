@@ -6,6 +6,7 @@ import { leaderObject, podName, configObject } from '../shared/names.ts';
 import type { Facts, Warning } from './facts.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
 import { recalled } from './recall.ts';
+import { withFullVolume } from './room.ts';
 import { warningOf, warningWords } from './tables/warnings.ts';
 
 /** A replica further behind the leader than this is not ready; equals Patroni's maximum_lag_on_failover. */
@@ -75,9 +76,10 @@ export function podOf(facts: Facts, name: string): SeenPod | null {
 }
 
 /** Words for a member that follows; pods say the first, `/cluster` of Patroni 3.0 to 4.1 says the others. */
-const followers: ReadonlySet<string> = new Set(['replica', 'sync_standby', 'quorum_standby']);
+export const followers: ReadonlySet<string> = new Set(['replica', 'sync_standby', 'quorum_standby']);
 
-function leads(role: string): boolean {
+/** Whether a role, as Patroni spells it, is that of who leads. */
+export function leads(role: string): boolean {
   return role === 'master' || role === 'primary';
 }
 
@@ -91,8 +93,11 @@ export function isPatroniPaused(facts: Facts): boolean {
 
 /** Who holds the leader key, and whether that member can be written to. */
 export const leaderOf: (facts: Facts) => Leader = recalled((facts) => {
-  const leader = leaderAmong(facts);
-  if (leader.writable || !isPatroniPaused(facts)) return leader;
+  const found = leaderAmong(facts);
+  if (found.writable) return found;
+  const because = found.name === null ? found.because : withFullVolume(facts, found.name, found.because);
+  const leader = { ...found, because };
+  if (!isPatroniPaused(facts)) return leader;
   return {
     ...leader,
     because: `${leader.because}; Patroni is paused by hand, and nobody takes over until it is resumed`,
@@ -194,7 +199,14 @@ function memberOf(pod: SeenPod, leader: Leader, warning: Warning | null): Member
 /** The member called `name`, wanted or not. */
 export function memberCalled(facts: Facts, name: string): Member {
   const pod = podOf(facts, name);
-  if (pod !== null) return memberOf(pod, leaderOf(facts), warningOf(facts, pod.object));
+  if (pod !== null) {
+    const member = memberOf(pod, leaderOf(facts), warningOf(facts, pod.object));
+    const { role, trouble } = member;
+    // What is said of who leads says so already.
+    return role === 'leader' || trouble === null
+      ? member
+      : { ...member, trouble: withFullVolume(facts, name, trouble) };
+  }
   return missing(name, warningOf(facts, { kind: 'StatefulSet', name: clusterName(facts) }));
 }
 

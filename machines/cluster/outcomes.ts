@@ -21,12 +21,13 @@ import {
   withheldDelayMsMax,
 } from './backoff.ts';
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
-import { objectKey } from './intents.ts';
+import { effectClasses, objectKey } from './intents.ts';
 import { podOf, runs } from './members.ts';
 import { onGuard } from './undone.ts';
 import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
 import type { ClusterObservation, ObjectProjection, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
+import { measured } from './tables/full-volume.ts';
 import { confirmedRequest } from './tables/replacement.ts';
 import { requestAfter } from './tables/requests.ts';
 import { withWarnings } from './tables/warnings.ts';
@@ -74,18 +75,15 @@ interface Trouble {
 function isReadable(intent: OpenIntent): boolean {
   const { type, target } = intent;
   return (
+    effectClasses[type] !== 'R' &&
     type !== 'CreateDatabase' &&
     type !== 'RequestSwitchover' &&
     type !== 'RestartPostgres' &&
     type !== 'ReloadPostgres' &&
     type !== 'ReinitializeMember' &&
-    type !== 'VerifyParameters' &&
     type !== 'LabelPod' &&
     type !== 'SetPasswords' &&
     type !== 'PublishStatus' &&
-    type !== 'ReadObject' &&
-    type !== 'ReadEvents' &&
-    type !== 'CompareObject' &&
     target.kind !== 'PostgresCluster' &&
     target.kind !== 'Event'
   );
@@ -381,6 +379,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
       const after = succeeded(next, closed.key);
       if (closed.intent.type === 'CreateDatabase') return done(after, closed, outcome.result);
       if (closed.intent.type === 'ReadEvents') return warned(after, closed, outcome.result, at);
+      if (closed.intent.type === 'MeasureVolume') return measured(after, closed, outcome.result, at);
       if (closed.intent.type === 'SetPasswords') return told(after, closed, outcome.result);
       return answered(after, closed, outcome.result, at);
     }

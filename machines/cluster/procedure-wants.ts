@@ -8,6 +8,7 @@ import { dcsOf, isPatroniPaused, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
+import { relieving } from './tables/full-volume.ts';
 import { neverStarted, rolloutStep } from './tables/rollout.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
@@ -181,7 +182,7 @@ export function procedureWants(view: View): readonly Intent[] {
     return always.has(step.act.type) ? stepWants(view, step) : startingAnew(view);
   }
   if (phase === 'Recovering' || phase === 'Failed')
-    return [...growingAll(view), ...takingBack(view), ...startingAnew(view)];
+    return [...growingAll(view), ...takingBack(view), ...startingAnew(view), ...relieving(view.facts)];
   if (phase !== 'Scaling') return [];
   const { handOver, because } = scalingStep(view.facts);
   if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];

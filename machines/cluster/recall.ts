@@ -37,6 +37,8 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   failures: true,
   loops: true,
   warnings: true,
+  rooms: true,
+  relief: true,
   retryCount: true,
   lastError: true,
   lastErrorAt: true,

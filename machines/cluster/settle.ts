@@ -11,6 +11,7 @@ import { anythingCreated } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { withVolumesSeen } from './tables/full-volume.ts';
 import { heldEdit, type EditJudge } from './tables/permission.ts';
 import { withRequests } from './tables/requests.ts';
 import { withRotation } from './tables/rotation.ts';
@@ -190,5 +191,5 @@ export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
   const chosen = withImage(withMode(withRolledOut(taken, taken.memory.accepted, judge)));
   const accepted = withBootstrap(chosen, judge);
-  return withWindow(withTurn(withRotation(withRequests(withLeader(accepted, at)), judge, at)));
+  return withWindow(withTurn(withRotation(withRequests(withVolumesSeen(withLeader(accepted, at))), judge, at)));
 }

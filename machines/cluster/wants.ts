@@ -21,6 +21,7 @@ import { creationAllowed } from './tables/adoption.ts';
 import { untoldLeader } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { isAskingTurn } from './tables/turns.ts';
+import { roomReads } from './tables/full-volume.ts';
 import { warningReads } from './tables/warnings.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
@@ -193,6 +194,7 @@ function alive(view: View): readonly Intent[] {
   return [
     ...reads(facts),
     ...warningReads(facts),
+    ...roomReads(facts),
     ...adoptions(facts, plan),
     ...creations(view),
     ...(paused ? [] : repairs(facts, plan)),

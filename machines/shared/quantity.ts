@@ -2,6 +2,14 @@
 
 import { oncePerText } from './once.ts';
 
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+/** A number of bytes for people: `0 B`, `12.5 MiB`, `1 GiB`. */
+export function bytesWords(bytes: number): string {
+  const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${Math.round((bytes / 2 ** (10 * step)) * 10) / 10} ${units[step] ?? 'B'}`;
+}
+
 const factors: Readonly<Record<string, number>> = {
   n: 1e-9,
   u: 1e-6,

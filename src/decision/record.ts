@@ -76,7 +76,17 @@ export interface PatroniRequest {
   readonly started: string | null;
 }
 
-export type EffectRequest = ApiRequest | SqlRequest | PatroniRequest;
+/** A question to the operating system of a member's container; changes nothing. */
+export interface CommandRequest {
+  readonly type: 'command';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  /** Named procedure that the executor knows. */
+  readonly procedure: 'measure-volume';
+}
+
+export type EffectRequest = ApiRequest | SqlRequest | PatroniRequest | CommandRequest;
 
 /** An intent with its complete request. */
 export interface IntentRecord {

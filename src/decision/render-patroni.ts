@@ -6,7 +6,7 @@
 import { labels, labelValues } from '#machines/shared/names.ts';
 import type { Intent } from '#machines/cluster/intents.ts';
 import { resourcePath } from './paths.ts';
-import type { PatroniRequest, SqlRequest } from './record.ts';
+import type { CommandRequest, PatroniRequest, SqlRequest } from './record.ts';
 import { api, lookUp, merge, type JsonObject, type RenderContext, type Rendered } from './requests.ts';
 
 const container = 'postgres';
@@ -95,6 +95,16 @@ export function settings(
     procedure: 'read-settings',
     arguments: { names: intent.names.join(',') },
     secret: null,
+  };
+  return { request, reads: [] };
+}
+
+/** How much room the volume of a member has left. */
+export function room(context: RenderContext, intent: Extract<Intent, { type: 'MeasureVolume' }>): Rendered | null {
+  const request: CommandRequest = {
+    type: 'command',
+    ...place(context, intent.target.name),
+    procedure: 'measure-volume',
   };
   return { request, reads: [] };
 }

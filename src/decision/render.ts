@@ -11,7 +11,7 @@ import type { SqlRequest } from './record.ts';
 import { applicationKey, memberKeys } from '#machines/cluster/tables/credentials.ts';
 import { copied } from '#src/resources/cluster/secrets.ts';
 import { nextRevision, setPasswords, writeSecret } from './render-secrets.ts';
-import { onMember, patroniConfig, settings, switchover } from './render-patroni.ts';
+import { onMember, patroniConfig, room, settings, switchover } from './render-patroni.ts';
 import {
   api,
   apply,
@@ -304,6 +304,7 @@ const renderers: Renderers = {
   ReloadPostgres: onMember,
   ReinitializeMember: onMember,
   VerifyParameters: settings,
+  MeasureVolume: room,
   LabelPod: podLabels,
   SetPasswords: setPasswords,
   WriteSecret: writeSecret,

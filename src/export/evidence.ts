@@ -11,6 +11,7 @@ import type {
   PodDetail,
 } from '#machines/cluster/observations.ts';
 import { leaderObject } from '#machines/shared/names.ts';
+import { readFullVolumes } from '#machines/cluster/room.ts';
 import { toldStatus, type DecidedRow, type ToldStatus } from './decided.ts';
 import { incidentRows } from './incident.ts';
 import { troublesOf, type TroubleTold } from './troubles.ts';
@@ -143,6 +144,8 @@ export interface PodEvidence {
   readonly crashed: number | null;
   /** Who runs as primary by its own word, and on which timeline; null while nobody does. */
   readonly leader: { readonly name: string; readonly timeline: number } | null;
+  /** `0 B of 1 GiB free`, of a volume that is full; null of one that is not known to be. */
+  readonly full: string | null;
 }
 
 const primaries: ReadonlySet<string> = new Set(['primary', 'master']);
@@ -159,6 +162,8 @@ function leaderOf(objects: Evidence['objects']): PodEvidence['leader'] {
 /** Pods in the order of their names. */
 export function podsOf({ objects, crashes, status }: Evidence): readonly PodEvidence[] {
   const leader = leaderOf(objects);
+  const storage = status?.conditions.find(({ type, reason }) => type === 'StorageReady' && reason === 'Full');
+  const full = readFullVolumes(storage?.message ?? '');
   return [...objects.values()]
     .flatMap((object) =>
       object.detail.type === 'Pod'
@@ -168,6 +173,7 @@ export function podsOf({ objects, crashes, status }: Evidence): readonly PodEvid
               detail: object.detail,
               crashed: status?.phase === 'Running' ? null : (crashes.get(object.name) ?? null),
               leader,
+              full: full.get(object.name) ?? null,
             },
           ]
         : [],

@@ -4,6 +4,7 @@
  */
 import { phases, type Phase } from '#machines/cluster/chart.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
+import { noServer } from '#machines/cluster/tables/full-volume.ts';
 import { timeWords } from './time.ts';
 import { holderOf, podsOf, type Evidence, type PodEvidence } from './evidence.ts';
 
@@ -29,8 +30,6 @@ interface PodRule {
   readonly because: (pod: PodEvidence) => string;
   readonly step: (pod: PodEvidence, place: Place) => string;
 }
-
-const noServer: ReadonlySet<string> = new Set(['start failed', 'crashed', 'stopped', 'starting']);
 
 /** Of a member that is not what it should be and whose PostgreSQL ended by itself since the incident began, or does not run. */
 function hasNoServer({ detail, crashed }: PodEvidence): boolean {
@@ -63,6 +62,12 @@ const podRules: readonly PodRule[] = [
     when: (pod) => /nodes are available|Unschedulable/.test(trouble(pod)),
     because: (pod) => `no node takes it: ${trouble(pod)}`,
     step: (_, place) => `lower spec.resources or widen spec.placement (${edit(place)}), or give it a node with room`,
+  },
+  {
+    when: ({ full }) => full !== null,
+    because: ({ object, full }) => `its volume data-${object.name} is full: ${full ?? ''}`,
+    step: ({ object }, place) =>
+      `make it larger: raise spec.storage.size (${edit(place)}); it grows under the pod, also while it is full. Or make room by hand, but never in pg_wal. PostgreSQL starts by itself then; a replica that does not: pgc reinit ${place.cluster.name} ${object.name} ${place.where}`,
   },
   {
     when: hasNoServer,

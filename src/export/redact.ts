@@ -135,7 +135,11 @@ function withoutRequests(intents: Json, blob: (hash: string) => string, names: N
   return intents.map((intent: Json) => {
     if (!isObject(intent) || !isObject(intent['request'])) return intent;
     const { request } = intent;
-    if (request['type'] !== 'api') return { ...intent, request: { type: 'sql', procedure: request['procedure'] } };
+    if (request['type'] !== 'api')
+      return {
+        ...intent,
+        request: { type: request['type'] === 'command' ? 'command' : 'sql', procedure: request['procedure'] },
+      };
     const reference = request['body'];
     const told =
       intent['type'] === 'PublishStatus' && isObject(reference) && typeof reference['$blob'] === 'string'

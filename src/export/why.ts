@@ -180,6 +180,11 @@ function incidentOf(rows: readonly DecidedRow[]): Why['incident'] {
   };
 }
 
+/** What changed the state, or took something away. */
+function isTold({ decision: { moves, intents } }: DecidedRow): boolean {
+  return moves.length > 0 || intents.some((intent) => intent.class === 'D');
+}
+
 export interface WhyAsked {
   /** Every decided row of the cluster. */
   readonly all: readonly DecidedRow[];
@@ -212,7 +217,7 @@ export function whyOf({ all, clusterUid, atMs = null, sealed = null, before = nu
   const rows = incidentRows(all);
   return {
     incident: rows === null ? null : incidentOf(rows),
-    decisions: (rows ?? all).filter((each) => each.decision.moves.length > 0).map(tell),
+    decisions: (rows ?? all).filter(isTold).map(tell),
     ...common,
   };
 }

@@ -240,6 +240,16 @@ const largerWhenFull: Act = {
     world.schedule.after(60_000, () => larger.act(world));
   },
 };
+/** The leader has next to no room left: it keeps its key and cannot lead, until another member is let. */
+const cramLeader: Act = {
+  what: 'leave the leader next to no room',
+  act: ({ kubelets, schedule }) => {
+    const members = [...kubelets.members()];
+    const [key] = members.find(([, member]) => member.isWritable()) ?? members[0] ?? [''];
+    schedule.after(600_000, kubelets.fill(key, 'little'));
+  },
+  until: isRunning,
+};
 const grow = edit('three members', { replicas: 3 }, (world) => world.user.list('Pod', namespace).length === 3);
 const shrink = edit('one member', { replicas: 1 }, (world) => world.user.list('Pod', namespace).length === 1);
 
@@ -267,6 +277,7 @@ const all: readonly Scenario[] = [
   { name: 'grow-volumes', operators: one, acts: [create({ replicas: 3 }), larger] },
   { name: 'grow-volumes-refused', operators: one, acts: [create({ storage: fixed }), tooLarge, asBefore] },
   { name: 'grow-volumes-full', operators: one, acts: [create({}), largerWhenFull] },
+  { name: 'leader-full', operators: one, acts: [create({}), cramLeader] },
   { name: 'live-edits', operators: one, acts: [create({}), labelled, unlabelled] },
   { name: 'scale', operators: one, acts: [create({ replicas: 1 }), grow, shrink] },
   { name: 'scale-down-the-leader', operators: one, acts: [create({ replicas: 2 }), loseLeader, shrink] },

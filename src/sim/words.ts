@@ -318,12 +318,13 @@ export const words: Readonly<Record<string, Word>> = {
       telling.world.happen({ type: 'cut-member', atMs: 0, pod: podOf(telling, pod), ms: lengthMs(duration) }),
   },
   fill: {
-    usage: 'fill POD|leader for DURATION',
-    does: 'the disk of its volume is full: PostgreSQL stops and cannot start',
-    run: (telling, [pod = '', , duration = '']) => {
+    usage: 'fill POD|leader [almost] for DURATION',
+    does: 'the disk of its volume is full: PostgreSQL stops and cannot start; almost: it starts as a replica and cannot be promoted',
+    run: (telling, [pod = '', ...rest]) => {
       const key = podOf(telling, pod);
-      const ms = lengthMs(duration);
-      telling.world.schedule.after(ms, telling.world.kubelets.fill(key));
+      const ms = lengthMs(rest.at(-1) ?? '');
+      const room = rest[0] === 'almost' ? 'little' : 'none';
+      telling.world.schedule.after(ms, telling.world.kubelets.fill(key, room));
     },
   },
   api: {

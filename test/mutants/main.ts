@@ -24,6 +24,7 @@ function copied(): string {
     'test/tsconfig.json',
     'test/vitest.config.ts',
     'test/hazards',
+    'test/machines',
   ])
     cpSync(join(root, name), join(dir, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'));
@@ -64,7 +65,7 @@ function searched(dir: string, { run: how }: Mutant): Promise<Ended> {
     'test/vitest.config.ts',
     ...bail,
     ...only,
-    `test/hazards/${file}.test.ts`,
+    file.includes('/') ? `test/${file}.test.ts` : `test/hazards/${file}.test.ts`,
   ]);
 }
 

@@ -10,7 +10,7 @@ export interface Mutant {
   readonly bug: string;
   /** Class of the taxonomy (T1 to T16), or guarantee (J1 to J6, G1 to G9, R) that it breaks. */
   readonly kind: string;
-  /** `sim ARGUMENTS` or `test FILE [words of a test's name]`. */
+  /** `sim ARGUMENTS` or `test FILE [words of a test’s name]`, a file of test/hazards unless it names a folder of test. */
   readonly run: string;
 }
 

@@ -59,6 +59,7 @@ export const loopRules: Readonly<Record<IntentType, 'repair' | 'rolled-out' | 'm
   ReloadPostgres: null,
   ReinitializeMember: null,
   VerifyParameters: null,
+  MeasureVolume: null,
   LabelPod: 'rolled-out',
   GrowVolume: null,
   SetPasswords: null,

@@ -42,6 +42,7 @@ export const recoveryRules: Readonly<Record<IntentType, RecoveryRule>> = {
   ReloadPostgres: 'watch-tells',
   ReinitializeMember: 'watch-tells',
   VerifyParameters: 'ask-again',
+  MeasureVolume: 'ask-again',
   LabelPod: 'watch-tells',
   GrowVolume: 'read-and-compare',
   SetPasswords: 'wait-and-probe',

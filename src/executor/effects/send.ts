@@ -23,6 +23,7 @@ import { filled, type Fillings } from '../holes.ts';
 import { generateValues, withData, type ReadSecret } from './secret.ts';
 import { askPatroni } from './patroni.ts';
 import { lastWarning } from './kube-events.ts';
+import { measureVolume } from './volume.ts';
 import { setPasswords } from './passwords.ts';
 import { ensureApplicationDatabase, readSettings } from './sql.ts';
 
@@ -192,6 +193,13 @@ const settings: Send = async (effect, ports) => {
   return readSettings(request, ports.runInPod);
 };
 
+const room: Send = async (effect, ports) => {
+  const { request } = effect.intent;
+  if (request.type !== 'command')
+    throw new Error('intent MeasureVolume bears no command; the journal row cannot be of this build');
+  return measureVolume(request, ports.runInPod);
+};
+
 /** How each intent is carried out. */
 export const effects: Readonly<Record<IntentType, Send>> = {
   AddFinalizer: apply,
@@ -216,6 +224,7 @@ export const effects: Readonly<Record<IntentType, Send>> = {
   ReloadPostgres: patroni,
   ReinitializeMember: patroni,
   VerifyParameters: settings,
+  MeasureVolume: room,
   LabelPod: apply,
   GrowVolume: apply,
   SetPasswords: passwords,

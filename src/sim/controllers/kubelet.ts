@@ -9,7 +9,7 @@ import { emptyDirectory, type DataDirectory, type Passwords } from '../patroni/d
 import { startMember, type Deed, type Member } from '../patroni/member.ts';
 import { leaderObject, settingsOf, type ScopeSettings } from '../patroni/scope.ts';
 import { makeNodes, noRoom, type Nodes } from './nodes.ts';
-import { psql } from './psql.ts';
+import { df, psql } from './psql.ts';
 import { clientOf, isDeleting, keyParts, makeQueue, type Client, type Habitat, type Queue } from './client.ts';
 
 const delays = [100, 1500] as const;
@@ -39,8 +39,8 @@ export interface Kubelets {
   readonly cut: (key: string, isCut: boolean) => void;
   /** The node of these pods is gone for `downMs`, or for good: what runs on it ends, and nobody there answers for the pods. */
   readonly loseNode: (keys: readonly string[], downMs: number) => void;
-  /** Fills the volume of a member. @returns how to make room on it */
-  readonly fill: (key: string) => () => void;
+  /** Leaves a member's volume no room, or next to none. @returns how to make room on it */
+  readonly fill: (key: string, room?: 'little' | 'none') => () => void;
   readonly onRole: (listener: () => void) => void;
   /** What members do because they are asked, by the pod's `namespace/name`. */
   readonly onDeed: (listener: (key: string, deed: Deed) => void) => void;
@@ -295,12 +295,13 @@ function askPatroni(member: Member, input: string): 'accepted' | 'changed' {
   return 'accepted';
 }
 
-/** Commands in containers as far as the operator uses them: psql, and Python that asks Patroni. */
+/** Commands in containers as far as the operator uses them: psql, df, and Python that asks Patroni. */
 function commands(desk: Desk): RunInPod {
   return (request) => {
     const running = desk.running.get(`${request.namespace}/${request.pod}`);
     if (running === undefined || running.member === null || running.member === undefined)
       return Promise.reject(new Error(`container of ${request.pod} does not run`));
+    if (request.command[0] === 'df') return Promise.resolve(df(desk.client, request, running.member));
     if (request.command[0] !== 'python3') return Promise.resolve(psql(running.member, running.settings.major, request));
     const told = askPatroni(running.member, request.input);
     return Promise.resolve({ exitCode: 0, output: `${told}\n`, errors: '' });
@@ -321,7 +322,7 @@ function wakeScope(desk: Desk, kind: string, object: unknown): void {
 function madeRoom(desk: Desk, claim: unknown, before: unknown): void {
   const size = (each: unknown): string => text(each, 'status', 'capacity', 'storage');
   const directory = desk.volumes.get(uidOf(claim));
-  if (directory !== undefined && size(before) !== '' && size(claim) !== size(before)) directory.isFull = false;
+  if (directory !== undefined && size(before) !== '' && size(claim) !== size(before)) directory.room = 'enough';
 }
 
 /** Runs scheduler and kubelets in a world. */
@@ -381,14 +382,14 @@ export function runKubelets(habitat: Habitat): Kubelets {
     },
     cut: (key, isCut) => void (isCut ? desk.cut.add(key) : desk.cut.delete(key)),
     loseNode: (keys, downMs) => loseNode(desk, keys, downMs),
-    fill: (key) => {
+    fill: (key, room = 'none') => {
       const member = desk.running.get(key)?.member;
       if (member === null || member === undefined) return () => undefined;
       const { directory } = member;
-      directory.isFull = true;
+      directory.room = room;
       member.panic();
       return () => {
-        directory.isFull = false;
+        directory.room = 'enough';
       };
     },
     onRole: (listener) => void listeners.push(listener),

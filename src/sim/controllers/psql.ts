@@ -1,10 +1,13 @@
 /**
- * Owns: psql in a member's container, as far as the operator uses it: it makes the application's database, shows settings,
- * tells what roles have and gives them other passwords. The local socket asks for no password.
+ * Owns: psql and df in a member's container, as far as the operator uses them. psql makes the application's database, shows
+ * settings, tells what roles have and gives them other passwords; the local socket asks for no password.
  */
+import { quantityBytes } from '#machines/shared/quantity.ts';
 import { startedKey } from '#machines/cluster/tables/requests.ts';
 import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
+import { text } from '../json.ts';
 import type { Member } from '../patroni/member.ts';
+import type { Client } from './client.ts';
 
 type Ended = Awaited<ReturnType<RunInPod>>;
 
@@ -48,4 +51,12 @@ export function psql(member: Member | null, major: number, { pod, input }: ExecR
   const owner = /rolname = '([^']*)'/.exec(input)?.[1] ?? '';
   member.directory.databases.add(`${database}/${owner}`);
   return said(`done ${major}0004\n`);
+}
+
+/** What df prints of a member's volume: bytes that are free, and all that its claim says it has. */
+export function df(client: Client, { namespace, pod }: ExecRequest, { directory }: Member): Ended {
+  const claim = client.get('PersistentVolumeClaim', namespace, `data-${pod}`);
+  const size = quantityBytes(text(claim, 'status', 'capacity', 'storage'));
+  const free = { enough: size / 2, little: 12_288, none: 0 }[directory.room];
+  return said(`     Avail   1B-blocks\n${free} ${size}\n`);
 }

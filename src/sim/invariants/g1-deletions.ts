@@ -1,7 +1,7 @@
 /**
  * G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. But for pods made from
  * another template than the StatefulSet's: those are made anew, one at a time. And but for claim and pod of a member that
- * somebody gave up as lost (G3 says when).
+ * somebody gave up as lost (G3 says when), and for a leader that cannot lead for want of room while another member could.
  */
 import { annotations, labels } from '#machines/shared/names.ts';
 import { at, text } from '../json.ts';
@@ -17,10 +17,24 @@ function templateOf(object: unknown): string {
   return text(object, 'metadata', 'annotations', annotations.template);
 }
 
+/** It holds the leader key, its volume has no room, it takes no writes, and another member is up. */
+function keepsOthersFromLeading(world: World, pod: unknown, cluster: string): boolean {
+  const key = (name: string): string => `${namespaceOf(pod)}/${name}`;
+  const members = world.kubelets.members();
+  const member = members.get(key(nameOf(pod)));
+  const holder = ['Endpoints', 'ConfigMap'].map((kind) => {
+    const name = kind === 'ConfigMap' ? `${cluster}-leader` : cluster;
+    return text(world.user.get(kind, namespaceOf(pod), name), 'metadata', 'annotations', 'leader');
+  });
+  const isUp = [...members].some(([other, each]) => other.startsWith(key(cluster)) && each !== member && each.isUp());
+  return isUp && holder.includes(nameOf(pod)) && member?.directory.room !== 'enough' && member?.isWritable() !== true;
+}
+
 /** A pod may go when it runs another template, and nobody else is missing unless it is missing itself. */
 function rolled(world: World, pod: unknown, tell: (because: string) => void): void {
   const cluster = text(pod, 'metadata', 'labels', labels.cluster);
   if (isGivenUp(world, namespaceOf(pod), nameOf(pod))) return;
+  if (keepsOthersFromLeading(world, pod, cluster)) return;
   const set = world.user.get('StatefulSet', namespaceOf(pod), cluster);
   if (templateOf(pod) === templateOf(at(set, 'spec', 'template')))
     tell(`Pod ${nameOf(pod)} was deleted though it runs the template of its StatefulSet`);

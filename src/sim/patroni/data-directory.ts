@@ -24,8 +24,11 @@ export interface DataDirectory {
   log: Row | null;
   /** Verifier of each role's password, as pg_authid has it. */
   readonly roles: Map<string, string>;
-  /** No room is left on the volume: PostgreSQL stops, and cannot start. */
-  isFull: boolean;
+  /**
+   * On the volume. With none PostgreSQL stops and cannot start; with next to none it starts as a replica, which cannot follow and
+   * cannot be promoted.
+   */
+  room: 'enough' | 'little' | 'none';
 }
 
 /** Where WAL begins after `initdb`. */
@@ -34,7 +37,7 @@ export const firstPosition = 0x3000000;
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
   const nothing = { databases: new Set<string>(), log: null, roles: new Map<string, string>() };
-  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, isFull: false };
+  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, room: 'enough' };
 }
 
 /** What `initdb` and Patroni make: its identity follows the volume, its passwords the environment. */

@@ -199,7 +199,7 @@ class PatroniMember implements Member {
     this.#again(loopMs);
     if (this.#isDead || this.#isBusy) return;
     if (!this.#ports.reachesApi()) return this.#demoteInTime();
-    if (this.directory.isFull) return this.#failToStart();
+    if (this.directory.room === 'none') return this.#failToStart();
     if (this.directory.systemIdentifier !== null && !this.#configured()) return this.#failToStart();
     this.#hasFailed = false;
     this.#decide();
@@ -262,7 +262,7 @@ class PatroniMember implements Member {
     this.directory.position += idleWalBytes;
     if (!this.#leaderKey.take(key, true)) return;
     this.#renewedMs = this.#elapsedMs();
-    if (this.#postgres.role !== 'primary' && !this.#synchrony.promote()) return;
+    if (this.#postgres.role !== 'primary' && !this.#synchrony.promote()) return this.#postgres.become('replica');
     this.#postgres.become('primary');
     // What others are told at once this one sees to in a loop of its own.
     if (!this.#isEarly) this.#synchrony.lead();
@@ -274,7 +274,8 @@ class PatroniMember implements Member {
     if (request === null) return false;
     const candidate = this.#other(request.candidate);
     const isMine = request.leader === '' || request.leader === this.name;
-    const isFit = candidate?.isUp() === true && !candidate.directory.isFull && this.#synchrony.mayLead(candidate.name);
+    const isFit =
+      candidate?.isUp() === true && candidate.directory.room !== 'none' && this.#synchrony.mayLead(candidate.name);
     if (!isMine || candidate === undefined || !isFit) {
       request.clear();
       return false;
@@ -313,8 +314,8 @@ class PatroniMember implements Member {
       .others()
       .filter((other) => this.#synchrony.mayLead(other.name))
       .some(
-        ({ directory: { systemIdentifier, isFull, position } }) =>
-          systemIdentifier !== null && !isFull && position > this.directory.position,
+        ({ directory: { systemIdentifier, room, position } }) =>
+          systemIdentifier !== null && room !== 'none' && position > this.directory.position,
       );
   }
 

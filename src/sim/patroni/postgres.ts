@@ -98,7 +98,8 @@ export class Postgres {
   /** Streams from a leader, as far as that one takes writes and lets it in. */
   follow(leader: Upstream | undefined): void {
     this.become('replica');
-    if (leader === undefined || !leader.isWritable()) return;
+    const hasRoom = this.#ports.directory.room !== 'little';
+    if (leader === undefined || !leader.isWritable() || !hasRoom) return;
     const connection = `${leader.name} ${leader.startedAt()} ${this.#startedAt}`;
     if (this.#connection !== connection && !this.isLetIn(leader)) return this.#disconnect();
     this.#connection = connection;

@@ -48,7 +48,7 @@ export interface SynchronousReplication {
   readonly settle: () => void;
   /** What a leader does of it in each loop. */
   readonly lead: () => void;
-  /** Before a member that has the key takes writes; false when somebody else was faster. */
+  /** Before a member that has the key takes writes; false when somebody else was faster, or its disk is too full for that. */
   readonly promote: () => boolean;
   /** Whether this one, or another, may take the key. */
   readonly mayLead: (name: string) => boolean;
@@ -151,6 +151,7 @@ class Synchrony implements SynchronousReplication {
 
   readonly promote = (): boolean => {
     const { isOn, isStrict } = wanted(this.#ports);
+    if (this.#ports.directory.room === 'little') return false;
     if (isOn && !writeSync(this.#ports, this.#ports.podName, [])) return false;
     this.#names = isStrict ? '*' : [];
     return true;

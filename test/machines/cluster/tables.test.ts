@@ -40,6 +40,7 @@ describe('each type of intent', () => {
     ['WriteSecret', 'A2', 'read-and-compare', 'Pod/shop-0'],
     ['LabelPod', 'A2', 'watch-tells', 'Labels/shop-0'],
     ['VerifyParameters', 'R', 'ask-again', 'Verify/shop-0'],
+    ['MeasureVolume', 'R', 'ask-again', 'Room/shop-0'],
   ] as const)('%s: class %s, after an unknown outcome %s, stands at %s', (type, effectClass, rule, key) => {
     expect(effectClasses[type]).toBe(effectClass);
     expect(recoveryRules[type]).toBe(rule);

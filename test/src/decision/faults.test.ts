@@ -12,6 +12,7 @@ import { firstOfEachType } from './waiting.ts';
 const inProcedures = [
   'GrowVolume',
   'LabelPod',
+  'MeasureVolume',
   'PatchPatroniConfig',
   'ReinitializeMember',
   'ReloadPostgres',

@@ -49,7 +49,7 @@ function bodyLines(request: EffectRequest): readonly string[] {
 }
 
 function statusOf(request: EffectRequest): Fields {
-  if (request.type === 'sql' || request.body === null) return {};
+  if (request.type === 'sql' || request.type === 'command' || request.body === null) return {};
   const { status } = JSON.parse(request.body) as { readonly status?: Fields };
   return Object.fromEntries(
     Object.entries(status ?? {}).flatMap(([field, value]): [string, unknown][] =>
