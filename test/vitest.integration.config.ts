@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { longestFirst } from './support/longest-first.ts';
 
 /** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. */
 const alone = 'test/integration/hundred.test.ts';
 
 /** No control plane, nothing that waits: it computes. CI runs it beside what waits, so that it is given time. */
 const power = 'test/integration/journal-power.test.ts';
+
+/** Each waits for a minute and more, most of it for itself: begun last, it would be all that still runs. */
+const long = [
+  'test/integration/kill.test.ts',
+  'test/integration/leaders.test.ts',
+  'test/integration/bad-input.test.ts',
+  'test/integration/line.test.ts',
+  'test/integration/journal-start.test.ts',
+];
 
 /**
  * Real control plane, fake kubelet at most: `npm run test:integration`. Each file has a control
@@ -14,6 +24,7 @@ export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
     retry: 0,
+    sequence: { sequencer: longestFirst(long) },
     projects: [
       { name: 'alone', include: [alone], exclude: [], maxWorkers: 1, sequence: { groupOrder: 0 } },
       {
