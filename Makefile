@@ -50,7 +50,7 @@ delete-sample: setup ## the sample cluster away
 
 .PHONY: test check lint fmt build run gen golden
 test: setup ## all set-up and all tests that need no cluster
-	@$(NPM) run -s check
+	@$(NPM) run -s check -- --tests-follow
 	@$(NPM) test
 check: setup ## types, lint, format, boundaries
 	@$(NPM) run -s check

@@ -1,4 +1,7 @@
-/** Owns: `npm run check`: types, lint, format and boundaries, side by side; says which failed and how long each took. */
+/**
+ * Owns: `npm run check`: types, lint, format, boundaries and tidiness, side by side; says which failed and how long each took.
+ * With `--tests-follow` without the test of tidiness, which is one of those tests.
+ */
 import { spawn } from 'node:child_process';
 
 interface Outcome {
@@ -26,7 +29,9 @@ function run(name: string): Promise<Outcome> {
   });
 }
 
-const outcomes = await Promise.all(['types', 'lint', 'format:check', 'boundaries', 'test:tidy'].map(run));
+const isAlone = !process.argv.includes('--tests-follow');
+const names = ['types', 'lint', 'format:check', 'boundaries', ...(isAlone ? ['test:tidy'] : [])];
+const outcomes = await Promise.all(names.map(run));
 for (const { name, ok, output, seconds } of outcomes) {
   process.stdout.write(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds.toFixed(1)} s)\n`);
   if (!ok)
