@@ -123,12 +123,17 @@ export async function killDaemon(dir: string, name: string): Promise<void> {
   rmSync(pidFile(dir, name), { force: true });
 }
 
-/** Waits until `check` is true. @throws naming what was waited for */
-export async function waitFor(what: string, check: () => Promise<boolean> | boolean, timeoutMs: number): Promise<void> {
+/** Waits until `check` is true, looking every so many milliseconds. @throws naming what was waited for */
+export async function waitFor(
+  what: string,
+  check: () => Promise<boolean> | boolean,
+  timeoutMs: number,
+  everyMs = 100,
+): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!(await check())) {
     if (performance.now() > until) throw new Error(`${what} did not happen in ${Math.round(timeoutMs / 1000)} s`);
-    await pause(100);
+    await pause(everyMs);
   }
 }
 

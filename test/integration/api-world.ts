@@ -50,8 +50,6 @@ export async function startApiWorld(): Promise<ApiWorld> {
   }
 }
 
-const collection = '/apis/postgres.example.com/v1alpha1/namespaces/default/postgresclusters';
-
 /** A whole manifest around a spec. */
 export function cluster(name: string, spec: Json): Json {
   return { apiVersion, kind: 'PostgresCluster', metadata: { name }, spec };
@@ -72,8 +70,9 @@ export interface Clusters {
   readonly applyStatus: (name: string, status: Json) => Promise<Answer>;
 }
 
-/** Short ways to write clusters in namespace default; unknown fields are refused. */
-export function clustersOf(kube: Kube): Clusters {
+/** Short ways to write clusters in one namespace; unknown fields are refused. */
+export function clustersOf(kube: Kube, namespace = 'default'): Clusters {
+  const collection = `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters`;
   const strict = { fieldValidation: 'Strict' };
   const patch = (path: string, body: Json): Promise<Answer> =>
     kube.send({

@@ -14,7 +14,7 @@ import { commitTurn, sliceOf } from '#test/support/slice.ts';
 import { casesOf, placed, shown, type Case } from '#test/support/bad-values.ts';
 import { describeChange } from '#test/support/audit-join.ts';
 import { accepted, cluster, clustersOf, type Clusters, type Json } from './api-world.ts';
-import { noStatusDue, operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
+import { lookMs, noStatusDue, operatorChanges, startLineWorld, type LineWorld } from './line-world.ts';
 
 const golden = new URL('../golden/bad-input/', import.meta.url).pathname;
 const base: Schema = { version: '17', replicas: 2, dcs: 'Endpoints', storage: { size: '1Gi' } };
@@ -134,7 +134,7 @@ async function tryNew(batch: readonly Tried[]): Promise<void> {
     return waiting.size === 0;
   };
   // A failure shows which ones, not only that there were some.
-  await waitFor('a verdict on each', isSpoken, 180_000).catch(() => undefined);
+  await waitFor('a verdict on each', isSpoken, 180_000, lookMs).catch(() => undefined);
   const now = await clusters();
   const unspoken = [...waiting].map(([name, { path, value }]) => {
     const { phase, conditions = [] } = statusOf(now.get(name));

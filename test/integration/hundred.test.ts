@@ -7,7 +7,7 @@ import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { describeChange, type AuditEvent } from '#test/support/audit-join.ts';
 import { accepted, cluster, clustersOf } from './api-world.ts';
-import { operatorChanges, operatorReads, phases, startLineWorld, type LineWorld } from './line-world.ts';
+import { lookMs, operatorChanges, operatorReads, phases, startLineWorld, type LineWorld } from './line-world.ts';
 
 const count = Number(process.env['CLUSTERS'] ?? '100');
 const idleMs = Number(process.env['IDLE_SECONDS'] ?? '20') * 1000;
@@ -86,7 +86,7 @@ describe(`${count} clusters at once`, () => {
           ),
         ),
       );
-      await waitFor('all Running', allRunning, 500_000);
+      await waitFor('all Running', allRunning, 500_000, lookMs);
       const seconds = (performance.now() - began) / 1000;
       await settled();
       const changes = operatorChanges(world.api).filter((change) => !isEvent(change));

@@ -13,9 +13,18 @@ import { contentOf } from '#src/replay/redecide.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { describeChange, orphans, type AuditEvent, type Provoked } from '#test/support/audit-join.ts';
 import { bundledProcess } from '#test/support/bundled-process.ts';
-import { cluster } from './api-world.ts';
+import { accepted, cluster, clustersOf } from './api-world.ts';
 import { held, pauseAt, startPair, stopPair, stopped, tryCreate, type Leader, type Pair } from './leaders-world.ts';
-import { clusters, joinWorld, operatorChanges, replayAll, startLineWorld, type LineWorld } from './line-world.ts';
+import {
+  clusters,
+  joinWorld,
+  lookMs,
+  operatorChanges,
+  phases,
+  replayAll,
+  startLineWorld,
+  type LineWorld,
+} from './line-world.ts';
 
 const pairCount = Number(process.env['PAIRS'] ?? '7');
 const rounds = Number(process.env['ROUNDS'] ?? '3');
@@ -55,14 +64,18 @@ async function create(namespace: string, name: string, index: number): Promise<v
     dcs,
     storage: { size: '1Gi' },
   });
-  await world.api.kubectl(['--namespace', namespace, 'create', '-f', '-'], JSON.stringify(manifest));
+  accepted(await clustersOf(world.api.kube, namespace).create(manifest));
 }
 
-async function running(names: ReadonlySet<string>): Promise<boolean> {
-  const now = await clusters(world.api);
-  return [...names].every(
-    (name) => (now.get(name)?.['status'] as { readonly phase?: string } | undefined)?.phase === 'Running',
-  );
+async function running(namespace: string, name: string): Promise<boolean> {
+  const path = `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/${name}`;
+  const { status } = accepted(await world.api.kube.get(path)) as { readonly status?: { readonly phase?: string } };
+  return status?.phase === 'Running';
+}
+
+async function areRunning(names: readonly string[]): Promise<boolean> {
+  const now = await phases(world.api);
+  return names.every((name) => now.get(name) === 'Running');
 }
 
 /** One pause of one pair's leader, in the midst of the work for a new cluster. */
@@ -74,11 +87,11 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
   // Work before the pause keeps connections open: a send that has to connect first meets its own deadline when it wakes.
   const name = `${pair.namespace}-${round}`;
   await create(pair.namespace, `${name}x`, index + round);
-  await waitFor(`${name}x to be Running`, () => running(new Set([`${name}x`])), 60_000);
+  await waitFor(`${name}x to be Running`, () => running(pair.namespace, `${name}x`), 60_000);
   // The n-th send from here: of a creation and a deletion at once.
   pauseAt(leader, 1 + (((index * rounds + round) * 5) % 14));
   await create(pair.namespace, name, index + round);
-  await world.api.kubectl(['--namespace', pair.namespace, 'delete', 'postgrescluster', `${name}x`, '--wait=false']);
+  accepted(await clustersOf(world.api.kube, pair.namespace).remove(`${name}x`));
   await stopped(leader);
   await waitFor(
     `${next.holder} to take over`,
@@ -87,7 +100,7 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
   );
   epochs.set(pair.lease, [...(epochs.get(pair.lease) ?? [before.epoch]), (await held(world, pair.lease)).epoch]);
   // Every other time the new one has done its work first.
-  if (round % 2 === 1) await waitFor('the new leader is done', () => running(new Set([name])), 60_000);
+  if (round % 2 === 1) await waitFor('the new leader is done', () => running(pair.namespace, name), 60_000);
   const wokenAt = Date.now();
   leader.process.kill('SIGCONT');
   return { pair, fenced: isFenced(index), epoch: before.epoch, wokenAt, next };
@@ -161,7 +174,7 @@ describe(`${pairCount * rounds} leaders paused between check and send`, () => {
     const wanted = pairs.flatMap(({ namespace }) =>
       Array.from({ length: rounds }, (_, round) => `${namespace}-${round}`),
     );
-    await waitFor('all clusters Running', () => running(new Set(wanted)), 120_000);
+    await waitFor('all clusters Running', () => areRunning(wanted), 120_000, lookMs);
     expect(pauses).toHaveLength(pairCount * rounds);
   });
 

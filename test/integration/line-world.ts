@@ -91,11 +91,16 @@ export function joinWorld(api: ApiWorld): Join {
   return join;
 }
 
+/** Between two looks at all there is: one costs some ten milliseconds of a core, half of it the API server’s. */
+export const lookMs = 500;
+
 /** Waits until every intent has its outcome; a failure shows the open ones. */
 export async function answered(api: ApiWorld): Promise<void> {
-  await waitFor('every intent answered', async () => joinWorld(api).openIntents.length === 0, 30_000).catch(() => {
-    throw new Error(`intents without an outcome:\n${joinWorld(api).openIntents.join('\n')}`);
-  });
+  await waitFor('every intent answered', async () => joinWorld(api).openIntents.length === 0, 30_000, lookMs).catch(
+    () => {
+      throw new Error(`intents without an outcome:\n${joinWorld(api).openIntents.join('\n')}`);
+    },
+  );
 }
 
 function tellJoin(label: string, join: Join, found: readonly string[]): void {
@@ -199,7 +204,7 @@ export async function noStatusDue(operator: Operator): Promise<void> {
   await waitFor('no status due', async () => !(await Promise.all(known.map(due))).includes(true), 60_000);
 }
 
-/** PostgresClusters of all namespaces by name. Asked ten times a second by those that wait, so not through kubectl. */
+/** PostgresClusters of all namespaces by name. Asked again and again by those that wait, so not through kubectl. */
 export async function clusters(api: ApiWorld): Promise<ReadonlyMap<string, Json>> {
   const answer = accepted(await api.kube.get('/apis/postgres.example.com/v1alpha1/postgresclusters')) as unknown as {
     readonly items: readonly (Json & { readonly metadata: { readonly name: string } })[];

@@ -11,6 +11,7 @@ import {
   clusters,
   answered,
   joinWorld,
+  lookMs,
   noStatusDue,
   operatorChanges,
   phases,
@@ -103,7 +104,7 @@ describe('twenty clusters at once', () => {
   it('all reach Running, and none passes Failed, Degraded or Recovering', async () => {
     const api = clustersOf(world.api.kube);
     for (const [index, name] of names.entries()) accepted(await api.create(cluster(name, spec(index))));
-    await waitFor('all twenty Running', () => allAre('Running'), 120_000);
+    await waitFor('all twenty Running', () => allAre('Running'), 120_000, lookMs);
     for (const name of names)
       expect(statesOf(name).filter((body) => /"to":"[^"]*(Failed|Degraded|Recovering)/.test(body))).toEqual([]);
     expect(world.kubelet.troubles).toEqual([]);

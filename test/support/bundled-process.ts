@@ -32,6 +32,8 @@ export async function bundledProcess(entry: string, folder: string): Promise<str
     target: 'node22',
     format: 'esm',
     logLevel: 'warning',
+    minifyWhitespace: true,
+    lineLimit: 160,
     loader: { '.node': 'copy' },
     alias: { 'better-sqlite3': 'better-sqlite3/linux-x64' },
     banner: { js: banner },
