@@ -23,6 +23,7 @@ function copied(): string {
     'crds',
     'test/tsconfig.json',
     'test/vitest.config.ts',
+    'test/support/longest-first.ts',
     'test/hazards',
     'test/machines',
   ])
@@ -63,6 +64,7 @@ function searched(dir: string, { run: how }: Mutant): Promise<Ended> {
     'run',
     '--config',
     'test/vitest.config.ts',
+    'test/support/longest-first.ts',
     ...bail,
     ...only,
     file.includes('/') ? `test/${file}.test.ts` : `test/hazards/${file}.test.ts`,
