@@ -113,6 +113,10 @@ export const pitfalls: readonly Pitfall[] = [
     protection: 'every member is asked what its settings are',
     tests: [
       [decided, 'that was written is in force when each member itself says so (12)'],
+      [
+        decided,
+        'is in force at a member that started by itself before it said that it has to: it is asked again, and not waited for (12)',
+      ],
       [procedures, 'that need no restart are in force on every member, and nothing starts anew'],
     ],
   },
@@ -124,19 +128,19 @@ export const pitfalls: readonly Pitfall[] = [
   {
     trap: 'restarts in the wrong order: replicas refuse to start, or the primary is the first to meet a bad value',
     protection:
-      'the order goes by whether a value rises or falls; what falls waits for what rises; a replica starts with less once it follows a primary that has less; a replica is the canary',
+      'the order goes by whether a value rises or falls; what falls waits for what rises; a replica starts with less once it has replayed that its primary has less; a replica is the canary',
     tests: [
       [decided, 'makes members start anew in the order in which no replica has less than the primary (14)'],
       [decided, 'has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)'],
       [
         decided,
-        'has a replica start with less once it follows a primary that has less: before, it would keep what it had (14)',
+        'has a replica start with less once it has replayed that its primary has less: before, it would keep what it had (14)',
       ],
       [decided, 'never reaches the primary while the replica that started first does not stream (14)'],
       [decided, 'has nothing fall before what rises is in force, though Patroni has not said that a start is due (14)'],
       [
         decided,
-        'has a replica start with less once it follows a primary that has less: before, it would keep what it had (14)',
+        'has a replica start with less once it has replayed that its primary has less: before, it would keep what it had (14)',
       ],
     ],
   },

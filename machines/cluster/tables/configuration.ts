@@ -169,6 +169,17 @@ export function bootKey(name: string): string {
   return `${name}/boot`;
 }
 
+/** Key under which a member's answer holds how much WAL there is: written by a primary, replayed by a replica, in bytes. */
+export const positionKey = 'wal/position';
+
+/**
+ * Has a replica replayed all that its primary had written when that one said what it runs with? Not known of either: no.
+ * @param primary what the primary said after its own start
+ */
+export function hasReplayed(replica: Stated, primary: Stated): boolean {
+  return Number(replica[positionKey]) >= Number(primary[positionKey]);
+}
+
 /** Is a parameter that is not stated any more back at what it is by itself? */
 export function isUnset(settings: Readonly<Record<string, string>>, name: string): boolean {
   const own = patroniDefaults[name] ?? settings[bootKey(name)];

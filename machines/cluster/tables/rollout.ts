@@ -28,7 +28,15 @@ import type { Facts } from '../facts.ts';
 import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { recalled } from '../recall.ts';
-import { follows, isDecrease, isUnset, nextConfiguration, parametersOf, patroniDefaults } from './configuration.ts';
+import {
+  follows,
+  hasReplayed,
+  isDecrease,
+  isUnset,
+  nextConfiguration,
+  parametersOf,
+  patroniDefaults,
+} from './configuration.ts';
 import { lostStep, requestStep, rotationStep } from './request-steps.ts';
 import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
@@ -147,13 +155,14 @@ function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean)
 }
 
 /**
- * A replica that starts before it has replayed that its primary has less keeps what it had, and has to start once more. Since
- * 4.0 Patroni says that it follows again; before, nobody does, and a second start is what may come of it.
+ * A replica that starts before it has replayed that its primary has less keeps what it had, and has to start once more. Patroni's
+ * report that it streams may be older than the primary's start, so both are asked how far they are.
  */
-function mustHearFirst({ facts, leader }: Scene, { name, state }: Member): boolean {
-  const falls = name !== leader && isDecrease(settingsOf(facts, name) ?? {}, statedIn(facts));
-  const major = Number.parseInt(podOf(facts, name)?.detail.patroni?.version ?? '', 10);
-  return falls && major >= 4 && state !== 'streaming';
+function mustHearFirst({ facts, leader }: Scene, { name }: Member): boolean {
+  const replica = settingsOf(facts, name) ?? {};
+  return (
+    name !== leader && isDecrease(replica, statedIn(facts)) && !hasReplayed(replica, settingsOf(facts, leader) ?? {})
+  );
 }
 
 function restarting(scene: Scene): RolloutStep | null {
@@ -165,8 +174,10 @@ function restarting(scene: Scene): RolloutStep | null {
   if (next === undefined) return null;
   const other = hindrance(scene, next.name);
   if (other !== null) return wait('restarting', `${next.name} waits for ${other.because}`, other.awaited);
-  if (next.ready && mustHearFirst(scene, next))
-    return wait('restarting', `${next.name} has to hear of the lower values from ${leader} first`, next.name);
+  if (mustHearFirst(scene, next)) {
+    const because = `${next.name} has to hear of the lower values from ${leader} first`;
+    return act('restarting', { type: 'verify', members: [next.name] }, because, next.name);
+  }
   if (!next.pendingRestart)
     return wait('restarting', `Patroni on ${next.name} has not noticed yet that a restart is due`, next.name);
   return act(

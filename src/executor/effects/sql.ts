@@ -8,7 +8,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type { Outcome } from '#machines/cluster/observations.ts';
-import { bootKey } from '#machines/cluster/tables/configuration.ts';
+import { bootKey, positionKey } from '#machines/cluster/tables/configuration.ts';
 import { startedKey } from '#machines/cluster/tables/requests.ts';
 import type { SqlRequest } from '#src/decision/record.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
@@ -105,7 +105,14 @@ const nameGrammar = /^[a-z_][a-z0-9_.]*$/i;
 /** Since when PostgreSQL runs, in seconds; the same text however often it is asked. */
 export const startedQuery = 'SELECT extract(epoch FROM pg_postmaster_start_time())';
 
-/** Two lines for each parameter: its name, a blank, its value in the setting's own unit; and what it is by itself. Then since when it runs. */
+/** How much WAL there is, in bytes: written by a primary, replayed by a standby. */
+const positionQuery =
+  "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, '0/0')";
+
+/**
+ * Two lines for each parameter: its name, a blank, its value in the setting's own unit; and what it is by itself. Then since when
+ * it runs, and how far its WAL is.
+ */
 export function settingsScript(names: readonly string[]): string {
   const list = names.filter((name) => nameGrammar.test(name)).map(literal);
   return [
@@ -113,6 +120,7 @@ export function settingsScript(names: readonly string[]): string {
     `SELECT lower(name) || ' ' || setting FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
     `SELECT lower(name) || '/boot ' || boot_val FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
     `SELECT '${startedKey} ' || (${startedQuery});`,
+    `SELECT '${positionKey} ' || (${positionQuery});`,
     '',
   ].join('\n');
 }
@@ -147,7 +155,7 @@ export async function readSettings(request: SqlRequest, runInPod: RunInPod): Pro
     if (ended.exitCode === 2) return { type: 'done', result: {} };
     if (ended.exitCode !== 0)
       return transient('StatementFailed', `psql in ${pod} ended with code ${ended.exitCode ?? 'unknown'}`);
-    const wanted = new Set([startedKey, ...names.flatMap((name) => [name, bootKey(name)])]);
+    const wanted = new Set([startedKey, positionKey, ...names.flatMap((name) => [name, bootKey(name)])]);
     const rows = ended.output.split('\n').map((line): [string, string] => {
       const blank = line.indexOf(' ');
       return [line.slice(0, Math.max(0, blank)), line.slice(blank + 1)];

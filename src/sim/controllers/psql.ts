@@ -2,6 +2,7 @@
  * Owns: psql and df in a member's container, as far as the operator uses them. psql makes the application's database, shows
  * settings, tells what roles have and gives them other passwords; the local socket asks for no password.
  */
+import { positionKey } from '#machines/cluster/tables/configuration.ts';
 import { quantityBytes } from '#machines/shared/quantity.ts';
 import { startedKey } from '#machines/cluster/tables/requests.ts';
 import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
@@ -37,7 +38,9 @@ export function psql(member: Member | null, major: number, { pod, input }: ExecR
   if (member?.isUp() !== true) return { exitCode: 2, output: '', errors: `${pod} is down` };
   const names = [...input.matchAll(/'([^']*)'/g)].map((each) => each[1] ?? '').filter((name) => name.trim() !== '');
   if (input.includes('FROM pg_settings'))
-    return said(`${member.shownSettings(names)}${startedKey} ${member.startedAt()}\n`);
+    return said(
+      `${member.shownSettings(names)}${startedKey} ${member.startedAt()}\n${positionKey} ${member.directory.position}\n`,
+    );
   if (!member.isWritable()) return said('standby\n');
   if (input.includes('FROM pg_authid')) {
     const { roles } = member.directory;

@@ -24,6 +24,8 @@ export interface DataDirectory {
   log: Row | null;
   /** Verifier of each role's password, as pg_authid has it. */
   readonly roles: Map<string, string>;
+  /** What its WAL says that the primary has of those parameters that no standby may have less of; empty before there was one. */
+  primaryHas: ReadonlyMap<string, string>;
   /**
    * On the volume. With none PostgreSQL stops and cannot start; with next to none it starts as a replica, which cannot follow and
    * cannot be promoted.
@@ -37,7 +39,7 @@ export const firstPosition = 0x3000000;
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
   const nothing = { databases: new Set<string>(), log: null, roles: new Map<string, string>() };
-  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, room: 'enough' };
+  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, primaryHas: new Map(), room: 'enough' };
 }
 
 /** What `initdb` and Patroni make: its identity follows the volume, its passwords the environment. */
@@ -76,12 +78,18 @@ export function accepts({ roles }: DataDirectory, role: string, password: string
   return known;
 }
 
+/** What a standby has once it has replayed all WAL of another one. */
+export function replay(from: DataDirectory, into: DataDirectory): void {
+  into.position = from.position;
+  into.log = from.log;
+  into.primaryHas = from.primaryHas;
+}
+
 /** What `pg_basebackup` or `pg_rewind` makes of a directory: the other one's. */
 export function copy(from: DataDirectory, into: DataDirectory): void {
   into.systemIdentifier = from.systemIdentifier;
   into.timeline = from.timeline;
-  into.position = from.position;
-  into.log = from.log;
+  replay(from, into);
   into.roles.clear();
   for (const [role, verifier] of from.roles) into.roles.set(role, verifier);
   into.databases.clear();

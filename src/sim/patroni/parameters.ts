@@ -4,15 +4,20 @@
  */
 import type { Json } from '../json.ts';
 import { at } from '../json.ts';
-import { patroniDefaults } from '#machines/cluster/tables/configuration.ts';
+import { patroniDefaults, replicasFirst } from '#machines/cluster/tables/configuration.ts';
 import { settingOf } from '#src/resources/parameters/settings.ts';
 import { effectiveValue } from '#src/resources/parameters/validation.ts';
 
 export interface Parameters {
-  /** Starts with this configuration; false when PostgreSQL refuses to. */
-  readonly start: (config: Json) => boolean;
+  /**
+   * Starts with this configuration; false when PostgreSQL refuses to.
+   * @param primaryHas what a standby may have no less of, as Patroni reads it from its control file; empty for a primary
+   */
+  readonly start: (config: Json, primaryHas: ReadonlyMap<string, string>) => boolean;
   /** Takes what needs no start. */
   readonly reload: (config: Json) => void;
+  /** What is in force of those that no standby may have less of. */
+  readonly ofPrimary: () => ReadonlyMap<string, string>;
   readonly isRestartPending: () => boolean;
   /** Lines of name, blank, value. */
   readonly shown: (names: readonly string[]) => string;
@@ -38,11 +43,12 @@ export function makeParameters(major: string): Parameters {
   }
 
   return {
-    start: (config) => {
+    start: (config, primaryHas) => {
       wanted = wantedOf(major, config);
       // No node of this world has huge pages.
       if (wanted.get('huge_pages') === 'on') return false;
       inForce = new Map(wanted);
+      for (const [name, value] of primaryHas) if (Number(value) > Number(wanted.get(name))) inForce.set(name, value);
       return true;
     },
     reload: (config) => {
@@ -50,6 +56,7 @@ export function makeParameters(major: string): Parameters {
       const kept = [...inForce].filter(([name]) => needsStart(name));
       inForce = new Map([...[...wanted].filter(([name]) => !needsStart(name)), ...kept]);
     },
+    ofPrimary: () => new Map([...replicasFirst].map((name) => [name, inForce.get(name) ?? ''])),
     isRestartPending: () => {
       const names = new Set([...wanted.keys(), ...inForce.keys()]);
       return [...names].some((name) => needsStart(name) && wanted.get(name) !== inForce.get(name));

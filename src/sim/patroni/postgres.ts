@@ -1,11 +1,14 @@
 /**
  * Owns: the PostgreSQL of one member: its role, the parameters it runs with, and the leader it streams from as a replica.
  * Does not own: which role it ought to have (`member.ts`), or what waits for its commits (`synchrony.ts`).
- * I1. A replica is let in by the leader's password once a connection; one that stands is not asked again.
+ * I1. A standby has no less of what PostgreSQL checks than its WAL says that its primary has: it keeps that until it has replayed otherwise.
+ * I2. A replica is let in by the leader's password once a connection; one that stands is not asked again.
  */
 import type { Json } from '../json.ts';
 import { accepts, copy, replicationRole, type DataDirectory, type Passwords } from './data-directory.ts';
 import { makeParameters } from './parameters.ts';
+
+const parameterRecordBytes = 64;
 
 export type Role = 'primary' | 'replica';
 
@@ -36,6 +39,7 @@ export class Postgres {
   /** It runs with parameters that it read once. */
   #isStarted = false;
   #startedAt = '';
+  #endedAsPrimary = false;
   #streamsFrom: string | null = null;
   /** Which life of whom the connection to a leader joins to which of its own. */
   #connection: string | null = null;
@@ -71,6 +75,7 @@ export class Postgres {
     if (this.#role === role) return;
     this.#role = role;
     if (role !== 'replica') this.#disconnect();
+    if (role === 'primary') this.#writeWhatItHas();
     this.#ports.onRole();
   }
 
@@ -78,7 +83,9 @@ export class Postgres {
   configure(dynamic: Json): boolean {
     if (this.#isStarted) this.#parameters.reload(dynamic);
     else {
-      this.#isStarted = this.#parameters.start(dynamic);
+      const { primaryHas } = this.#ports.directory;
+      this.#isStarted = this.#parameters.start(dynamic, this.#endedAsPrimary ? new Map() : primaryHas);
+      this.#endedAsPrimary = false;
       this.#startedAt = String(this.#ports.nowMs() / 1000);
     }
     return this.#isStarted;
@@ -87,6 +94,7 @@ export class Postgres {
   /** Ends it: at its next start it reads its parameters anew. */
   end(): void {
     this.#isStarted = false;
+    this.#endedAsPrimary = this.#role === 'primary';
     this.become(null);
   }
 
@@ -109,6 +117,15 @@ export class Postgres {
       copy(leader.directory, directory);
     this.#streamsFrom = leader.name;
     if (isNew) leader.settle();
+  }
+
+  /** A primary that starts with other values than its WAL says writes a record of them. */
+  #writeWhatItHas(): void {
+    const { directory } = this.#ports;
+    const has = this.#parameters.ofPrimary();
+    const isNews = [...directory.primaryHas].some(([name, value]) => has.get(name) !== value);
+    if (isNews) directory.position += parameterRecordBytes;
+    directory.primaryHas = has;
   }
 
   #disconnect(): void {

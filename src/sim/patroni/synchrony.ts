@@ -7,7 +7,7 @@
 import type { Client } from '../controllers/client.ts';
 import type { Schedule } from '../schedule.ts';
 import { at, number, text, type Json } from '../json.ts';
-import type { DataDirectory } from './data-directory.ts';
+import { replay, type DataDirectory } from './data-directory.ts';
 import { readConfig, write, type ScopeSettings } from './scope.ts';
 
 /** Until PostgreSQL is looked at again after it was told whom to wait for. */
@@ -200,11 +200,7 @@ class Synchrony implements SynchronousReplication {
   }
 
   #deliver(standbys: readonly Standby[]): void {
-    const { position, log } = this.#ports.directory;
-    for (const { directory } of standbys) {
-      directory.position = position;
-      directory.log = log;
-    }
+    for (const { directory } of standbys) replay(this.#ports.directory, directory);
   }
 
   #waitFor(next: Names): void {

@@ -8,6 +8,7 @@ import { learn } from '#machines/cluster/learn.ts';
 import { leaderOf, membersOf } from '#machines/cluster/members.ts';
 import type { DcsSeen, ObjectDetail, PatroniMember, PodDetail } from '#machines/cluster/observations.ts';
 import type { DynamicParameter, Plan } from '#machines/cluster/plan.ts';
+import { positionKey } from '#machines/cluster/tables/configuration.ts';
 import { remainingObjects } from '#machines/cluster/tables/deletion.ts';
 import { waitingRequest, withRequests } from '#machines/cluster/tables/requests.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
@@ -198,19 +199,29 @@ describe('Patroni’s configuration', () => {
     expect(rolloutStep({ facts: noticed, plan: planned }).act).toMatchObject({ type: 'restart', member: 'shop-1' });
   });
 
-  it('has a replica start with less once it follows a primary that has less: before, it would keep what it had (14)', () => {
+  it('has a replica start with less once it has replayed that its primary has less: before, it would keep what it had (14)', () => {
     const due = restartDue('max_connections', '200', '100');
-    const primary = { uid: 'Pod-shop-0', settings: { max_connections: '100' } };
-    const fallen = withMemory(withPod(due, 'shop-0', {}, { pendingRestart: false }), {
-      verified: { ...due.memory.verified, 'shop-0': primary },
+    const said = (value: string, position: string | null): Memory['verified'][string]['settings'] => ({
+      max_connections: value,
+      ...(position === null ? {} : { [positionKey]: position }),
     });
-    const next = (told: Partial<PatroniMember>): unknown =>
-      rolloutStep({ facts: withPod(fallen, 'shop-1', {}, told), plan: planWith('max_connections', '100') }).act;
-    expect(next({ state: 'running', version: '4.0.7' })).toEqual({ type: 'none' });
+    const next = (primary: string | null, replica: string | null): unknown => {
+      const verified = {
+        'shop-0': { uid: 'Pod-shop-0', settings: said('100', primary) },
+        'shop-1': { uid: 'Pod-shop-1', settings: said('200', replica) },
+      };
+      // That it streams may have been said before its primary started anew.
+      const told = withPod(due, 'shop-1', {}, { state: 'streaming' });
+      const fallen = withMemory(withPod(told, 'shop-0', {}, { pendingRestart: false }), { verified });
+      return rolloutStep({ facts: fallen, plan: planWith('max_connections', '100') }).act;
+    };
+    const question = { type: 'verify', members: ['shop-1'] };
     const restart = { type: 'restart', member: 'shop-1', started: null };
-    expect(next({ state: 'streaming', version: '4.0.7' })).toEqual(restart);
-    // Patroni before 4.0 says no more than that it runs.
-    expect(next({ state: 'running', version: '3.0.2' })).toEqual(restart);
+    expect(next('9000', '8999')).toEqual(question);
+    expect(next('9000', null)).toEqual(question);
+    expect(next(null, '9000')).toEqual(question);
+    expect(next('9000', '9000')).toEqual(restart);
+    expect(next('9000', '10000')).toEqual(restart);
   });
 
   it('never reaches the primary while the replica that started first does not stream (14)', () => {

@@ -30,7 +30,7 @@ export async function answered(
   if (!request.input.includes('FROM pg_settings'))
     return said(leader === request.pod ? `done ${settings.major}0004\n` : 'standby\n');
   const parameters = makeParameters(String(settings.major));
-  parameters.start(await readDynamic(writer, settings));
+  parameters.start(await readDynamic(writer, settings), new Map());
   return said(parameters.shown([...new Set(named)]));
 }
 
