@@ -64,7 +64,6 @@ function searched(dir: string, { run: how }: Mutant): Promise<Ended> {
     'run',
     '--config',
     'test/vitest.config.ts',
-    'test/support/longest-first.ts',
     ...bail,
     ...only,
     file.includes('/') ? `test/${file}.test.ts` : `test/hazards/${file}.test.ts`,
