@@ -59,6 +59,12 @@ export const awaitMs = 30_000;
 export const goneMs = 60_000;
 /** A new pod that names its trouble for this long will not start: an image that is not there, a process that ends at once. */
 export const stallMs = 90_000;
+/** Timer for that. Between two tries a member names no trouble for a while: the timer goes on until the member is ready. */
+export function stallTimer(member: string): string {
+  return `stall/${member}`;
+}
+/** Timer for as long without a leader. */
+export const electingTimer = 'stall/electing';
 /** Nobody writes, and no member says why: for so long it may be a node that is cut off. Leaves time to go back before Failed. */
 export const silentMs = 240_000;
 /** Timer for that. */

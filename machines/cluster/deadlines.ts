@@ -5,6 +5,7 @@
 import {
   askMs,
   askTimer,
+  electingTimer,
   goneMs,
   holdMs,
   recoverDeadlineMs,
@@ -14,6 +15,7 @@ import {
   silentMs,
   rolloutAgainTimer,
   silentTimer,
+  stallTimer,
   stallMs,
 } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
@@ -21,7 +23,7 @@ import { armed, keptKeys } from './world.ts';
 import type { Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
-import { isPatroniPaused } from './members.ts';
+import { isPatroniPaused, membersOf } from './members.ts';
 import type { Plan } from './plan.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { recalled } from './recall.ts';
@@ -71,12 +73,23 @@ function updating(view: View, deadlineMs: number): readonly Wanted[] {
   const gone =
     ending === null ? [] : [{ id: goneTimer(ending), delayMs: goneMs, because: `${ending} should have ended by then` }];
   const stalled = stalledMember(view);
-  if (stalled === null) return [deadline, ...gone];
-  return [
-    deadline,
-    ...gone,
-    { id: `stall/${stalled.name}`, delayMs: stallMs, because: `${stalled.name}: ${stalled.trouble}` },
-  ];
+  if (stalled !== null) {
+    const because = `${stalled.name}: ${stalled.trouble}`;
+    return [deadline, ...gone, { id: stallTimer(stalled.name), delayMs: stallMs, because }];
+  }
+  const retried = retriedMember(view);
+  if (retried === null) return [deadline, ...gone];
+  return [deadline, ...gone, { id: stallTimer(retried), delayMs: stallMs, because: `${retried} tries again` }];
+}
+
+/** The member that a step waits for, that named a trouble before, and names none while it tries again; null when there is none. */
+function retriedMember(view: View): string | null {
+  const { awaited } = rolloutStep(view);
+  const member = membersOf(view.facts).find(({ name }) => name === awaited);
+  if (member === undefined || member.ready) return null;
+  const id = stallTimer(member.name);
+  const { timers, expired } = view.facts.memory;
+  return timers[id] !== undefined || expired.includes(id) ? member.name : null;
 }
 
 const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] => {
@@ -98,7 +111,7 @@ const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] 
   }
   if (state === 'Alive.Recovering.electing' && isRollingOut(view)) {
     const because = 'the spec that is being rolled out may be what keeps it from starting';
-    list.push({ id: 'stall/electing', delayMs: stallMs, because });
+    list.push({ id: electingTimer, delayMs: stallMs, because });
     list.push({ id: silentTimer, delayMs: silentMs, because: 'silence that lasts may be the doing of the spec too' });
   }
   if (phase === 'Failed') {

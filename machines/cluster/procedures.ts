@@ -2,7 +2,7 @@
  * Owns: the questions about procedures: is the spec rolled out, which step is next, has it failed. Each reads the step
  * tables (`tables/rollout.ts`, `tables/scaling.ts`) and answers with their words.
  */
-import { silentTimer } from './backoff.ts';
+import { electingTimer, silentTimer, stallTimer } from './backoff.ts';
 import type { Failure } from './facts.ts';
 import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
@@ -149,6 +149,9 @@ export function removalDue(view: View): Answer {
   return scaling(view, 'removing');
 }
 
+/** A kubelet's words for a container that it is making: an image of a gigabyte is pulled for minutes. */
+const underWay: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing', 'Waiting']);
+
 /** Patroni's word for a PostgreSQL that does not start. */
 const startFailed = 'start failed';
 
@@ -162,8 +165,8 @@ function stalled({ facts }: View, { name, ready, state, trouble }: Member): Stal
   if (ready || trouble === null) return null;
   const pod = objectAt(facts, `Pod/${name}`)?.object.detail;
   const refused = facts.memory.failures[`Restart/${name}`] !== undefined;
-  const named =
-    pod !== undefined && pod.type === 'Pod' && pod.trouble !== null && !pod.trouble.startsWith('Unschedulable');
+  const said = pod !== undefined && pod.type === 'Pod' ? pod.trouble : null;
+  const named = said !== null && !said.startsWith('Unschedulable') && !underWay.has(said);
   return named || refused || state === startFailed ? { name, trouble } : null;
 }
 
@@ -191,6 +194,9 @@ function failedWithoutLeader(view: View, because: string, values: Answer['values
     told,
   );
 }
+
+/** Nobody leads for too long: whoever of the members names a trouble then, counts. */
+const electingTimers: ReadonlySet<string> = new Set([electingTimer, silentTimer]);
 
 /** Is a spec on its way that there is a way back from? */
 export function isRollingOut({ facts }: View): boolean {
@@ -228,7 +234,14 @@ export function rolloutFailed(view: View): Answer {
   if (!isRollingOut(view)) return no('there is nothing to go back to', values);
   const refused = refusedChange(view.facts);
   if (refused !== null) return yes(refused, values);
-  const late = memory.expired.find((timer) => timer.startsWith('stall/') || timer.startsWith('deadline/updating'));
+  // Whoever names no trouble just now may have overcome it: then only the step's own deadline counts.
+  const stalledNow = stalledMember(view)?.name;
+  const late = memory.expired.find(
+    (timer) =>
+      timer.startsWith('deadline/updating') ||
+      electingTimers.has(timer) ||
+      (stalledNow !== undefined && timer === stallTimer(stalledNow)),
+  );
   if (late === undefined) return no('no member has been waited for too long', values);
   const leader = leaderWritable(view);
   if (leader.answer === 'no') return failedWithoutLeader(view, leader.because, { ...values, timer: late });
