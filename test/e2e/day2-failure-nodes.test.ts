@@ -7,6 +7,7 @@ import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { answered } from './support/incident.ts';
 import { cut, healAll, kill, lose, revive } from './support/nodes.ts';
+import { pgcHere } from './support/pgc.ts';
 import { type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
 import {
@@ -160,7 +161,7 @@ longerSuite('a replica', () => {
         /is on timeline/.test((await statusOf(world, where, shop.name)).reason),
       );
       await answered(world, shop, { incident: 'diverged-member', since });
-      await world.pgc('reinit', shop.name, replica.name, '--namespace', where);
+      expect(await pgcHere(world, where, 'reinit', shop.name, replica.name)).toMatchObject({ code: 0 });
     }
     await allStreaming(world, shop);
     await phase(world, where, shop.name, 'Running');

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { change as changed, condition, edit, rolledOut } from './support/changes.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
+import { pgcHere } from './support/pgc.ts';
 import { total, type Run } from './support/run.ts';
 import { longerSuite } from './support/selection.ts';
 import { createShop, placeOf, primaryPod, settingOfEnvironment } from './support/shop.ts';
@@ -104,7 +105,8 @@ longerSuite('a cluster of two members', () => {
     await eventually('the refusal in the container’s output', async () =>
       spoken.test(await world.kubectl('--namespace', where, 'logs', name, '--container', 'postgres-log')),
     );
-    expect(await world.pgc('logs', shop.name, '--namespace', where, '--member', name, '--postgres')).toMatch(spoken);
+    const { output } = await pgcHere(world, where, 'logs', shop.name, '--member', name, '--postgres');
+    expect(output).toMatch(spoken);
   });
 
   it('loses no row that was acknowledged, and has no two primaries', async () => {

@@ -3,7 +3,6 @@
  * on the running operator, then applied; what the journal tells afterwards is held against what was said before, and so is
  * what the pods and their PostgreSQL say themselves.
  */
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +12,12 @@ import type { EditPlan } from '#src/export/edit-plan.ts';
 import { differencesOf, type EditComparison } from '#src/export/edit-words.ts';
 import { imagesOf, secondName } from './support/changes.ts';
 import type { Subject } from './support/database.ts';
+import { pgcHere, type Answer } from './support/pgc.ts';
 import { longerSuite } from './support/selection.ts';
 import { allStreaming, createShop, primaryPod, settingOfEnvironment } from './support/shop.ts';
 import { eventually, manifest, openWorld, psql, type World } from './world.ts';
 
 const where = 'e2e-plan';
-const root = new URL('../..', import.meta.url).pathname;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -40,23 +39,7 @@ let folder = '';
 /** The manifest as it was applied last. */
 let spec: Json = {};
 
-interface Answer {
-  readonly code: number;
-  readonly output: string;
-}
-
-/** pgc on this machine, as a user runs it: through a port-forward to the operator. */
-function pgc(...args: readonly string[]): Promise<Answer> {
-  const { kubeconfig, context } = world.target;
-  const cluster = [...(kubeconfig === null ? [] : ['--kubeconfig', kubeconfig]), '--context', context];
-  const command = [join(root, 'src/cli/main.ts'), ...args, '--namespace', where, ...cluster];
-  return new Promise((resolve) => {
-    execFile(process.execPath, command, { maxBuffer: 64 * 1024 * 1024 }, (error, output, errors) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
-      resolve({ code, output: output === '' ? errors : output });
-    });
-  });
-}
+const pgc = (...args: readonly string[]): Promise<Answer> => pgcHere(world, where, ...args);
 
 function parsed<T>({ code, output }: Answer): T {
   if (!output.startsWith('{')) throw new Error(`pgc ended with ${code}: ${output}`);
