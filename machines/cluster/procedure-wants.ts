@@ -159,7 +159,7 @@ function loosening(facts: Facts): readonly Intent[] {
   );
 }
 
-/** Nobody writes, and a pod that never came to run is made anew from the template that is right by now. */
+/** No step waits for it, and a pod that never came to run is made anew from the template that is right by now. */
 function startingAnew(view: View): readonly Intent[] {
   const stuck = neverStarted(view);
   if (stuck === null) return [];

@@ -4,6 +4,7 @@
  * made durable is appended to ACKS before anything follows from it. psql answers from the leader object, as PostgreSQL would.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { readConfig } from '#src/config.ts';
 import { connect } from '#src/kube/api.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
@@ -67,3 +68,5 @@ await startOperator({
     process.exit(3);
   },
 });
+// By itself Node keeps what it has compiled only where a process ends in order, which this one never does.
+flushCompileCache();

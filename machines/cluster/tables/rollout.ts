@@ -199,15 +199,16 @@ function offersTemplate({ facts, plan }: Scene): boolean {
 }
 
 /**
- * A member whose pod never came to run, and was made from another template than the one that is offered now, while nobody writes: no
- * step waits for it, and where it is the only one nobody will ever write. Null when there is none.
+ * A member whose pod never came to run, and was made from another template than the one that is offered now, while no step waits for
+ * it: nobody writes, or the cluster was never complete, so that nothing is rolled out to it. Null when there is none.
  */
 export function neverStarted({
   facts,
   plan,
 }: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string } | null {
   const scene = { facts, plan, members: membersOf(facts), leader: '' };
-  if (leaderOf(facts).writable || isPatroniPaused(facts) || !offersTemplate(scene)) return null;
+  const isAwaited = leaderOf(facts).writable && facts.memory.rolledOutGeneration !== null;
+  if (isAwaited || isPatroniPaused(facts) || !offersTemplate(scene)) return null;
   const stuck = scene.members.find((member) => {
     const pod = podOf(facts, member.name);
     const isSilent = pod !== null && !pod.object.deleting && pod.detail.patroni === null && pod.detail.trouble !== null;

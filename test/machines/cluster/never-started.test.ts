@@ -15,6 +15,16 @@ function stuck(change: Partial<PodDetail>, choice: Partial<Choice> = {}): Facts 
   return { ...facts, world: { ...facts.world, objects } };
 }
 
+/** The same of shop-1, while shop-0 leads. */
+function replicaOf(facts: Facts): Facts {
+  const [leader, replica] = [facts.world.objects['Pod/shop-0'], facts.world.objects['Pod/shop-1']];
+  if (leader === undefined || replica?.object.detail.type !== 'Pod') throw new Error('there are no such pods');
+  const detail = { ...replica.object.detail, ...noImage, ready: false };
+  const well = factsOf(calm).world.objects['Pod/shop-0'] ?? leader;
+  const objects = { 'Pod/shop-0': well, 'Pod/shop-1': { ...replica, object: { ...replica.object, detail } } };
+  return { ...facts, world: { ...facts.world, objects: { ...facts.world.objects, ...objects } } };
+}
+
 const noImage = { patroni: null, trouble: 'ImagePullBackOff (registry/broken:1)' } as const;
 const states = [
   'Alive.Creating.bootstrapping',
@@ -30,6 +40,13 @@ function deleted(state: string, facts: Facts): readonly string[] {
 describe('a pod that never came to run', () => {
   it.each(states)('is made anew in %s once the template is another one', (state) => {
     expect(deleted(state, stuck(noImage))).toEqual(['shop-0']);
+  });
+
+  it('is made anew while another one writes, as long as the cluster was never complete', () => {
+    const facts = stuck(noImage, { leader: 'writable', template: 'replica-old' });
+    const first = { ...facts, memory: { ...facts.memory, rolledOut: null, rolledOutGeneration: null } };
+    for (const state of ['Alive.Creating.joining', 'Alive.Degraded'])
+      expect(deleted(state, replicaOf(first))).toEqual(['shop-1']);
   });
 
   it.each([
