@@ -72,24 +72,20 @@ function updating(view: View, deadlineMs: number): readonly Wanted[] {
   const ending = endingMember(view.facts);
   const gone =
     ending === null ? [] : [{ id: goneTimer(ending), delayMs: goneMs, because: `${ending} should have ended by then` }];
-  const stalled = stalledMember(view);
-  if (stalled !== null) {
-    const because = `${stalled.name}: ${stalled.trouble}`;
-    return [deadline, ...gone, { id: stallTimer(stalled.name), delayMs: stallMs, because }];
-  }
-  const retried = retriedMember(view);
-  if (retried === null) return [deadline, ...gone];
-  return [deadline, ...gone, { id: stallTimer(retried), delayMs: stallMs, because: `${retried} tries again` }];
+  const stalled = stalledMember(view) ?? retriedMember(view);
+  if (stalled === null) return [deadline, ...gone];
+  const because = `${stalled.name}: ${stalled.trouble}`;
+  return [deadline, ...gone, { id: stallTimer(stalled.name), delayMs: stallMs, because }];
 }
 
 /** The member that a step waits for, that named a trouble before, and names none while it tries again; null when there is none. */
-function retriedMember(view: View): string | null {
+function retriedMember(view: View): ReturnType<typeof stalledMember> {
   const { awaited } = rolloutStep(view);
   const member = membersOf(view.facts).find(({ name }) => name === awaited);
   if (member === undefined || member.ready) return null;
   const id = stallTimer(member.name);
   const { timers, expired } = view.facts.memory;
-  return timers[id] !== undefined || expired.includes(id) ? member.name : null;
+  return timers[id] !== undefined || expired.includes(id) ? { name: member.name, trouble: 'it tries again' } : null;
 }
 
 const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] => {

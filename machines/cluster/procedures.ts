@@ -11,6 +11,7 @@ import { desiredMembers, membersOf, type Member } from './members.ts';
 import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
 import { hopelessVolume, smallClaims } from './tables/volumes.ts';
+import { beingMade } from './tables/warnings.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
@@ -149,9 +150,6 @@ export function removalDue(view: View): Answer {
   return scaling(view, 'removing');
 }
 
-/** A kubelet's words for a container that it is making: an image of a gigabyte is pulled for minutes. */
-const underWay: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing', 'Waiting']);
-
 /** Patroni's word for a PostgreSQL that does not start. */
 const startFailed = 'start failed';
 
@@ -166,7 +164,7 @@ function stalled({ facts }: View, { name, ready, state, trouble }: Member): Stal
   const pod = objectAt(facts, `Pod/${name}`)?.object.detail;
   const refused = facts.memory.failures[`Restart/${name}`] !== undefined;
   const said = pod !== undefined && pod.type === 'Pod' ? pod.trouble : null;
-  const named = said !== null && !said.startsWith('Unschedulable') && !underWay.has(said);
+  const named = said !== null && !said.startsWith('Unschedulable') && !beingMade.has(said);
   return named || refused || state === startFailed ? { name, trouble } : null;
 }
 
@@ -194,9 +192,6 @@ function failedWithoutLeader(view: View, because: string, values: Answer['values
     told,
   );
 }
-
-/** Nobody leads for too long: whoever of the members names a trouble then, counts. */
-const electingTimers: ReadonlySet<string> = new Set([electingTimer, silentTimer]);
 
 /** Is a spec on its way that there is a way back from? */
 export function isRollingOut({ facts }: View): boolean {
@@ -235,13 +230,9 @@ export function rolloutFailed(view: View): Answer {
   const refused = refusedChange(view.facts);
   if (refused !== null) return yes(refused, values);
   // Whoever names no trouble just now may have overcome it: then only the step's own deadline counts.
-  const stalledNow = stalledMember(view)?.name;
-  const late = memory.expired.find(
-    (timer) =>
-      timer.startsWith('deadline/updating') ||
-      electingTimers.has(timer) ||
-      (stalledNow !== undefined && timer === stallTimer(stalledNow)),
-  );
+  const stalledNow = stalledMember(view);
+  const counting = [electingTimer, silentTimer, ...(stalledNow === null ? [] : [stallTimer(stalledNow.name)])];
+  const late = memory.expired.find((timer) => timer.startsWith('deadline/updating') || counting.includes(timer));
   if (late === undefined) return no('no member has been waited for too long', values);
   const leader = leaderWritable(view);
   if (leader.answer === 'no') return failedWithoutLeader(view, leader.because, { ...values, timer: late });

@@ -10,6 +10,7 @@ import type {
   ObjectProjection,
   PodDetail,
 } from '#machines/cluster/observations.ts';
+import { leads } from '#machines/cluster/members.ts';
 import { leaderObject } from '#machines/shared/names.ts';
 import { readFullVolumes } from '#machines/cluster/room.ts';
 import { toldStatus, type DecidedRow, type ToldStatus } from './decided.ts';
@@ -148,12 +149,10 @@ export interface PodEvidence {
   readonly full: string | null;
 }
 
-const primaries: ReadonlySet<string> = new Set(['primary', 'master']);
-
 /** One that died still says what it was: the newest timeline counts. */
 function leaderOf(objects: Evidence['objects']): PodEvidence['leader'] {
   const seen = [...objects.values()].flatMap(({ name, detail }) => {
-    if (detail.type !== 'Pod' || detail.patroni?.state !== 'running' || !primaries.has(detail.patroni.role)) return [];
+    if (detail.type !== 'Pod' || detail.patroni?.state !== 'running' || !leads(detail.patroni.role)) return [];
     return detail.patroni.timeline === null ? [] : [{ name, timeline: detail.patroni.timeline }];
   });
   return seen.toSorted((one, other) => other.timeline - one.timeline)[0] ?? null;

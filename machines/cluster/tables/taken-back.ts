@@ -36,6 +36,11 @@ function minutes(ms: number): string {
   return `${Math.round(ms / 60_000)} minutes`;
 }
 
+/** What came of this generation in silence so far; undefined when nothing did. */
+function silentOf({ silentRollout }: Memory, generation: number | undefined): SilentRollout | undefined {
+  return silentRollout?.generation === generation ? silentRollout : undefined;
+}
+
 function withSilent(memory: Memory, silentRollout: SilentRollout | undefined): Memory {
   const { silentRollout: _before, ...rest } = memory;
   return silentRollout === undefined ? rest : { ...rest, silentRollout };
@@ -49,7 +54,7 @@ function withSilent(memory: Memory, silentRollout: SilentRollout | undefined): M
  */
 export function givenUp(memory: Memory, tried: AcceptedSpec, before: AcceptedSpec, answer: Answer | undefined): Memory {
   const { generation } = tried;
-  const was = memory.silentRollout?.generation === generation ? memory.silentRollout.tries : 0;
+  const was = silentOf(memory, generation)?.tries ?? 0;
   const silent = isSilent(answer) ? { generation, tries: was + 1 } : undefined;
   const because = answer?.because ?? 'a member does not become ready';
   const again =
@@ -73,15 +78,13 @@ export function rememberedByToken(memory: Memory, before: AcceptedSpec, tried: A
 /** Memory of a spec that is going to be rolled out: nothing has failed any more; how often it did in silence is counted on. */
 export function beginning(memory: Memory, generation: number): Memory {
   const { [failedRolloutToken]: _told, ...handled } = memory.handled;
-  const silent = memory.silentRollout?.generation === generation ? memory.silentRollout : undefined;
-  return { ...withSilent(memory, silent), failedRollout: null, handled };
+  return { ...withSilent(memory, silentOf(memory, generation)), failedRollout: null, handled };
 }
 
 /** How long the cluster has to run before what ended in silence is tried again; null where nothing is. */
 export function rolloutAgainAfterMs({ memory, world }: Facts): number | null {
-  const { failedRollout, silentRollout } = memory;
-  const isNewest = silentRollout !== undefined && silentRollout.generation === world.cluster?.seen.generation;
-  return failedRollout !== null && isNewest ? rolloutAgainMs(silentRollout.tries) : null;
+  const silent = silentOf(memory, world.cluster?.seen.generation);
+  return memory.failedRollout === null || silent === undefined ? null : rolloutAgainMs(silent.tries);
 }
 
 /** It has run for that long. */

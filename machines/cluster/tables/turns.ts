@@ -100,7 +100,9 @@ function turnNow(facts: Facts, turn: Turn): Turn | null {
     case 'stopped':
       return waitingTurn(memory)?.subject === turn.subject ? turn : null;
     case 'went-badly':
-      return memory.failedRollout?.generation === world.cluster?.seen.generation && !isRolloutAgainDue(facts)
+      return memory.failedRollout !== null &&
+        memory.failedRollout.generation === world.cluster?.seen.generation &&
+        !isRolloutAgainDue(facts)
         ? turn
         : null;
     case 'went-well':

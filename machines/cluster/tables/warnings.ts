@@ -11,15 +11,11 @@ import { objectKey, type Intent } from '../intents.ts';
 import type { ObjectDetail, ObjectProjection, ObjectRef } from '../observations.ts';
 import { recalled } from '../recall.ts';
 
+/** A kubelet's words for a container that it is making: an image of a gigabyte is pulled for minutes. */
+export const beingMade: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing', 'Waiting']);
+
 /** What a kubelet says of a container while it is at something that may fail; why it failed it tells in an Event. */
-const vague = new Set([
-  'ContainerCreating',
-  'PodInitializing',
-  'Waiting',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-]);
+const vague = new Set([...beingMade, 'CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
 
 function isVague(detail: ObjectDetail): boolean {
   if (detail.type === 'PersistentVolumeClaim') return detail.phase !== 'Bound';
