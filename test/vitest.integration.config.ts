@@ -4,12 +4,14 @@ import { longestFirst } from './support/longest-first.ts';
 /** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. */
 const alone = 'test/integration/hundred.test.ts';
 
+/** A process after the other, and so one core at most: CI runs it beside all the others, at a low priority. */
+const kill = 'test/integration/kill.test.ts';
+
 /** No control plane, nothing that waits: it computes. CI runs it beside what waits, so that it is given time. */
 const power = 'test/integration/journal-power.test.ts';
 
 /** Each waits for a minute and more, most of it for itself: begun last, it would be all that still runs. */
 const long = [
-  'test/integration/kill.test.ts',
   'test/integration/leaders.test.ts',
   'test/integration/bad-input.test.ts',
   'test/integration/line.test.ts',
@@ -30,17 +32,18 @@ export default defineConfig({
       {
         name: 'integration',
         include: ['test/integration/**/*.test.ts'],
-        exclude: [alone, power],
+        exclude: [alone, kill, power],
         maxWorkers: 4,
         sequence: { groupOrder: 1 },
       },
+      { name: 'kill', include: [kill], exclude: [], maxWorkers: 1, sequence: { groupOrder: 2 } },
       {
         name: 'power',
         include: [power],
         exclude: [],
         maxWorkers: 1,
         testTimeout: 900_000,
-        sequence: { groupOrder: 2 },
+        sequence: { groupOrder: 3 },
       },
     ].map((test) => ({
       extends: true as const,

@@ -77,10 +77,10 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 89,
+    every: 127,
     offset: turn,
     doublesEvery: 20,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 100 },
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 75 },
     twice: 5,
   };
 }

@@ -87,7 +87,7 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
   // Work before the pause keeps connections open: a send that has to connect first meets its own deadline when it wakes.
   const name = `${pair.namespace}-${round}`;
   await create(pair.namespace, `${name}x`, index + round);
-  await waitFor(`${name}x to be Running`, () => running(pair.namespace, `${name}x`), 60_000);
+  await waitFor(`${name}x to be Running`, () => running(pair.namespace, `${name}x`), 60_000, lookMs);
   // The n-th send from here: of a creation and a deletion at once.
   pauseAt(leader, 1 + (((index * rounds + round) * 5) % 14));
   await create(pair.namespace, name, index + round);
@@ -97,10 +97,11 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
     `${next.holder} to take over`,
     async () => (await held(world, pair.lease)).holder === next.holder,
     60_000,
+    lookMs,
   );
   epochs.set(pair.lease, [...(epochs.get(pair.lease) ?? [before.epoch]), (await held(world, pair.lease)).epoch]);
   // Every other time the new one has done its work first.
-  if (round % 2 === 1) await waitFor('the new leader is done', () => running(pair.namespace, name), 60_000);
+  if (round % 2 === 1) await waitFor('the new leader is done', () => running(pair.namespace, name), 60_000, lookMs);
   const wokenAt = Date.now();
   leader.process.kill('SIGCONT');
   return { pair, fenced: isFenced(index), epoch: before.epoch, wokenAt, next };
