@@ -8,7 +8,7 @@ CLUSTER_NODES := $(NODES)
 endif
 NPM := npm --no-update-notifier --loglevel=error
 
-export CLUSTER_NAME CLUSTER_RANGE CLUSTER_NODES KUBE_CONTEXT IMG YES WORLD SAMPLE
+export CLUSTER_NAME CLUSTER_RANGE CLUSTER_NODES KUBE_CONTEXT IMG YES WORLD SAMPLE LANES
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed: install Node.js 20 or later with npm, then run make again"; exit 1; }
@@ -70,8 +70,8 @@ golden: setup ## rewrite golden files after a change that was meant
 .PHONY: test-integration test-e2e
 test-integration: setup ## against a real API server
 	@$(NPM) run -s test:integration -- $(ARGS)
-test-e2e: setup ## against real PostgreSQL on the local cluster or KUBE_CONTEXT
-	@$(NPM) run -s test:e2e -- $(ARGS)
+test-e2e: setup ## against real PostgreSQL, on LANES=4 clusters made for it; with ARGS, E2E=core or KUBE_CONTEXT on that of cluster-up
+	@$(NPM) run -s $(if $(strip $(ARGS) $(E2E) $(KUBE_CONTEXT)),test:e2e -- $(ARGS),test:e2e:all)
 
 .PHONY: cluster-up cluster-down cluster-status docker-build docker-push
 cluster-up: setup ## a real Kubernetes on this machine (Linux, root); NODES=3 for three nodes
