@@ -9,6 +9,7 @@ import { targetCluster, type TargetCluster } from '#test/cluster/context.ts';
 import { kubectl, operatorNamespace, pgc } from '#test/cluster/deploy.ts';
 import { auditLogPath } from '#test/cluster/control-plane.ts';
 import { clusterOptions } from '#test/cluster/options.ts';
+import { readCluster } from './support/api.ts';
 import { changesIn, describeChange, operatorEvents } from '#test/support/audit-join.ts';
 
 export interface World {
@@ -43,7 +44,7 @@ const empty: ClusterStatus = { phase: '', reason: '', readyReplicas: 0, primaryP
 
 /** Status of a PostgresCluster; empty fields while there is none. */
 export async function statusOf(world: World, namespace: string, name: string): Promise<ClusterStatus> {
-  const object = (await world.json('--namespace', namespace, 'get', 'postgrescluster', name)) as {
+  const object = (await readCluster(world, namespace, name)) as {
     readonly status?: Partial<ClusterStatus>;
   };
   return { ...empty, ...object.status };

@@ -3,8 +3,8 @@ import { request } from 'node:https';
 import { loadConnection } from '#src/kube/connection.ts';
 import type { World } from '../world.ts';
 
-/** The body of a GET, or null when the API server does not answer well in a second. */
-export function askApi(world: World, path: string): Promise<string | null> {
+/** The body of a GET, or null when the API server does not answer well in time. */
+export function askApi(world: World, path: string, timeoutMs = 1000): Promise<string | null> {
   const { server, tls, authorization } = loadConnection({
     kubeconfig: world.target.kubeconfig,
     context: world.target.context,
@@ -13,7 +13,7 @@ export function askApi(world: World, path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const call = request(
       new URL(path, server),
-      { ...tls, agent: false, timeout: 1000, headers: token === null ? {} : { authorization: token } },
+      { ...tls, agent: false, timeout: timeoutMs, headers: token === null ? {} : { authorization: token } },
       (response) => {
         const parts: Buffer[] = [];
         response.on('data', (part: Buffer) => parts.push(part));
@@ -25,4 +25,12 @@ export function askApi(world: World, path: string): Promise<string | null> {
     call.on('timeout', () => call.destroy());
     call.end();
   });
+}
+
+/** A PostgresCluster as the API server has it. Asked again and again, so not by a program that starts anew each time. @throws when it does not answer well */
+export async function readCluster(world: World, namespace: string, name: string): Promise<unknown> {
+  const path = `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/${name}`;
+  const text = await askApi(world, path, 15_000);
+  if (text === null) throw new Error(`the API server did not give PostgresCluster ${namespace}/${name}`);
+  return JSON.parse(text) as unknown;
 }

@@ -2,6 +2,7 @@
 import { nodesOf, environmentCluster } from '#test/cluster/options.ts';
 import { tagImage } from '#test/cluster/node.ts';
 import { eventually, psql, type World } from '../world.ts';
+import { readCluster } from './api.ts';
 import type { Subject } from './database.ts';
 import { podsOf } from './pods.ts';
 import { allStreaming } from './shop.ts';
@@ -24,7 +25,7 @@ interface Seen {
 }
 
 async function seen(world: World, { namespace, name }: Subject): Promise<Seen> {
-  return (await world.json('--namespace', namespace, 'get', 'postgrescluster', name)) as Seen;
+  return (await readCluster(world, namespace, name)) as Seen;
 }
 
 /** Merges a part into the cluster's spec; null takes a field out. @returns the generation it made */
