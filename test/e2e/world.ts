@@ -91,7 +91,7 @@ export function phase(
 
 /** A fresh namespace. */
 export async function namespace(world: World, name: string): Promise<string> {
-  await world.kubectl('delete', 'namespace', name, '--ignore-not-found', '--timeout=120s');
+  await world.kubectl('delete', 'namespace', name, '--ignore-not-found', '--timeout=300s');
   await world.kubectl('create', 'namespace', name);
   return name;
 }

@@ -110,7 +110,7 @@ export async function openRun(
       await probes.stop();
       await pods.stop();
       // Beside many others it would only be in their way; CI asks afterwards what became of it.
-      if (!isCore) await world.kubectl('delete', 'namespace', subject.namespace, '--timeout=120s');
+      if (!isCore) await world.kubectl('delete', 'namespace', subject.namespace, '--wait=false');
       expect(account.unexplained, 'rows that were refused and are there all the same').toEqual([]);
       return account;
     },
