@@ -1,9 +1,9 @@
 /**
- * Owns: `npm run mutation -- [--changed] [--trust] [--seconds N] [WORD…]`: tries the mutants of the decision core file by file and
- * demands that the tests notice 85 of 100. `WORD` picks files by a part of their path, `--changed` those that differ from
- * origin/main, `--seconds` stops after so long. What was tried with the same sources and tests is not tried again, so a run
- * that was cut goes on where it was; `--trust` also takes over what was noticed in the same text when tests were added.
- * Results stay in `.run/mutation`.
+ * Owns: `npm run mutation -- [--changed] [--trust] [--one-in N] [--seconds N] [WORD…]`: tries the mutants of the decision core
+ * file by file and demands that the tests notice 85 of 100. `WORD` picks files by a part of their path, `--changed` those that
+ * differ from origin/main, `--one-in` tries that share of each file's mutants, chosen by their texts and all in one go, `--seconds`
+ * stops after so long. What was tried with the same sources and tests is not tried again, so a run that was cut goes on where
+ * it was; `--trust` also takes over what was noticed in the same text when tests were added. Results stay in `.run/mutation`.
  * Does not own: mutants (`mutants.ts`), running them (`worker.ts`), the score (`results.ts`).
  */
 import { execFileSync } from 'node:child_process';
@@ -14,14 +14,12 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { filesOf, inputs, mutantsOf, mutated, read, root, type Mutant } from './mutants.ts';
 import { report, scored, scoreOf, stale, type Equivalent, type FileResult } from './results.ts';
-import type { Message, Verdict } from './worker.ts';
+import type { Job, Message, Verdict } from './worker.ts';
 
 /** Below this the run fails. */
 const scoreMin = 85;
 /** Longest that one mutant may take; what is mutated into an endless loop shows by it. */
 const mutantMsMax = 60_000;
-/** A thread that imported so many sets of modules is replaced by a fresh one. */
-const mutantsPerThread = 150;
 
 const kept = join(root, '.run/mutation');
 
@@ -57,14 +55,10 @@ function keptVerdicts(place: string, { text, inputs: all, trust }: Basis): Map<n
   return kept;
 }
 
-/** One thread over some mutants. Resolves when it has ended or had to be ended. @throws when the tests are red unmutated */
-function thread(
-  file: string,
-  indices: readonly number[],
-  done: (index: number, verdict: Verdict) => void,
-): Promise<void> {
+/** One thread over some mutants, for so long. Resolves when it has ended or had to be ended. @throws when the tests are red unmutated */
+function thread(jobs: readonly Job[], until: number, done: (job: Job, verdict: Verdict) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { file, indices } });
+    const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: jobs });
     let timer: NodeJS.Timeout | undefined;
     worker.on('message', (message: Message) => {
       clearTimeout(timer);
@@ -75,12 +69,13 @@ function thread(
           return;
         case 'begun':
           timer = setTimeout(() => {
-            done(message.index, 'timed out');
+            done(message.job, 'timed out');
             void worker.terminate();
           }, mutantMsMax);
           return;
         case 'ended':
-          done(message.index, message.verdict);
+          done(message.job, message.verdict);
+          if (Date.now() > until) void worker.terminate();
       }
     });
     worker.on('error', reject);
@@ -88,29 +83,51 @@ function thread(
   });
 }
 
-async function tried(file: string, basis: Omit<Basis, 'text'>, until: number): Promise<FileResult | null> {
-  const { mutants } = await mutantsOf(file);
+/** A file whose mutants are tried, or some of them. */
+interface Tried {
+  readonly file: string;
+  readonly place: string;
+  readonly mutants: readonly Mutant[];
+  readonly verdicts: Map<number, Verdict>;
+}
+
+async function toTry(file: string, basis: Omit<Basis, 'text'>, oneIn: number): Promise<Tried> {
+  const { mutants } = await mutantsOf([file]);
   const place = join(kept, file.replaceAll('/', '+'));
   const text = createHash('sha256').update(read(file)).digest('hex');
-  const verdicts = keptVerdicts(place, { ...basis, text });
+  const chosen = mutants.filter((mutant) => isChosen(mutant, oneIn));
+  return { file, place, mutants: chosen, verdicts: keptVerdicts(place, { ...basis, text }) };
+}
+
+/** By its texts and place, so that it is chosen again whatever becomes of other files. */
+function isChosen({ file, index, kind, original, replacement }: Mutant, oneIn: number): boolean {
+  const hash = createHash('sha256').update([file, index, kind, original, replacement].join('\n')).digest();
+  return hash.readUInt32BE() % oneIn === 0;
+}
+
+/** Tries what has no verdict yet. False when time was over before. @throws when the tests are red unmutated */
+async function tryAll(group: readonly Tried[], until: number): Promise<boolean> {
   for (;;) {
-    const left = mutants.map((_, index) => index).filter((index) => !verdicts.has(index));
-    if (left.length === 0) return resultOf(file, mutants, verdicts);
-    if (Date.now() > until) return null;
-    await thread(file, left.slice(0, mutantsPerThread), (index, verdict) => {
+    const jobs = group.flatMap(({ file, mutants, verdicts }) =>
+      mutants.filter(({ index }) => !verdicts.has(index)).map(({ index }): Job => ({ file, index })),
+    );
+    if (jobs.length === 0) return true;
+    if (Date.now() > until) return false;
+    await thread(jobs, until, ({ file, index }, verdict) => {
+      const { verdicts, place } = group.find((each) => each.file === file) as Tried;
       verdicts.set(index, verdict);
       appendFileSync(place, `${index} ${verdict}\n`);
     });
   }
 }
 
-function resultOf(file: string, mutants: readonly Mutant[], verdicts: ReadonlyMap<number, Verdict>): FileResult {
-  const count = (verdict: Verdict): number => [...verdicts.values()].filter((each) => each === verdict).length;
+function resultOf({ file, mutants, verdicts }: Tried): FileResult {
+  const count = (wanted: Verdict): number => mutants.filter(({ index }) => verdicts.get(index) === wanted).length;
   return {
     file,
     killed: count('killed'),
     timedOut: count('timed out'),
-    survivors: mutants.flatMap(({ line, column, kind, original, replacement }, index) => {
+    survivors: mutants.flatMap(({ index, line, column, kind, original, replacement }) => {
       const verdict = verdicts.get(index);
       if (verdict !== 'survived' && verdict !== 'no coverage') return [];
       return [{ line, column, kind, original, replacement, covered: verdict === 'survived' }];
@@ -125,7 +142,12 @@ function changedFiles(): readonly string[] {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { changed: { type: 'boolean' }, trust: { type: 'boolean' }, seconds: { type: 'string' } },
+    options: {
+      changed: { type: 'boolean' },
+      trust: { type: 'boolean' },
+      'one-in': { type: 'string', default: '1' },
+      seconds: { type: 'string' },
+    },
   });
   const changed = values.changed === true ? changedFiles() : null;
   const files = filesOf(mutated).filter(
@@ -137,21 +159,24 @@ async function main(): Promise<number> {
   const basis = { inputs: hashOfInputs(), trust: values.trust === true };
   const until = values.seconds === undefined ? Infinity : Date.now() + Number(values.seconds) * 1000;
   mkdirSync(kept, { recursive: true });
+  const oneIn = Number(values['one-in']);
+  const each = await Promise.all(files.map((file) => toTry(file, basis, oneIn)));
   const results: FileResult[] = [];
-  for (const file of files) {
+  for (const group of oneIn === 1 ? each.map((one) => [one]) : [each]) {
     const started = Date.now();
-    const result = await tried(file, basis, until);
-    if (result === null) break;
-    results.push(result);
+    if (!(await tryAll(group, until))) break;
+    const found = group.map(resultOf);
+    results.push(...found);
     const seconds = ((Date.now() - started) / 1000).toFixed(0);
-    process.stderr.write(`${file}: ${result.killed} killed, ${result.survivors.length} left, ${seconds} s\n`);
+    for (const { file, killed, survivors } of found)
+      process.stderr.write(`${file}: ${killed} killed, ${survivors.length} left, ${seconds} s\n`);
   }
-  const all = results.filter((each) => each.killed + each.timedOut + each.survivors.length > 0);
-  const score = all.map((each) => scored(each, equivalents));
+  const all = results.filter(({ killed, timedOut, survivors }) => killed + timedOut + survivors.length > 0);
+  const score = all.map((result) => scored(result, equivalents));
   process.stdout.write(`${report(score)}\n`);
-  const old = stale(all, equivalents);
-  for (const each of old)
-    process.stdout.write(`to be taken off equivalent.json: ${each.file} ${each.kind}: ${each.original}\n`);
+  const old = oneIn === 1 ? stale(all, equivalents) : [];
+  for (const { file, kind, original } of old)
+    process.stdout.write(`to be taken off equivalent.json: ${file} ${kind}: ${original}\n`);
   return scoreOf(score) >= scoreMin && old.length === 0 ? 0 : 1;
 }
 

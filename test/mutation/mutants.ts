@@ -15,7 +15,7 @@ export const root = new URL('../../', import.meta.url).pathname;
 export const mutated = ['machines/**/*.ts', 'src/decision/*.ts'];
 
 /** The tests that mutants must not pass by. Those that try every combination take too long for each of thousands. */
-const tests = ['test/machines/**/*.test.ts', 'test/src/decision/**/*.test.ts'];
+const tests = ['test/machines/**/*.test.ts', 'test/src/decision/**/*.test.ts', 'test/golden/journals/decided.test.ts'];
 const slow = /(exhaustive|explored|recovered)\.test\.ts$/;
 
 /** Everything a result depends on. */
@@ -25,12 +25,16 @@ export const inputs = [
   'test/machines/**/*.ts',
   'test/src/decision/**/*.ts',
   'test/golden/decision/**/*',
+  'test/golden/journals/**/*',
+  'src/replay/*.ts',
 ];
 
 /** One mutant of one file. */
 export interface Mutant {
   readonly id: string;
   readonly file: string;
+  /** Its place among the mutants of its file. */
+  readonly index: number;
   /** One-based, as editors count. */
   readonly line: number;
   readonly column: number;
@@ -49,10 +53,11 @@ export function filesOf(patterns: readonly string[]): readonly string[] {
     .sort();
 }
 
-/** Paths of the tests that are run; the one that tries most comes last. */
+/** Paths of the tests that are run; those that try most come last. */
 export function testFiles(): readonly string[] {
   const files = filesOf(tests).filter((file) => !slow.test(file));
-  const last = (file: string): number => (file.endsWith('/faults.test.ts') ? 1 : 0);
+  const last = (file: string): number =>
+    ['/faults.test.ts', '/decided.test.ts'].findIndex((each) => file.endsWith(each));
   return files.toSorted((left, right) => last(left) - last(right));
 }
 
@@ -91,26 +96,34 @@ const logger = {
   fatal: silent,
 };
 
-/** The text of `file` with all its mutants in it, and what they are, in order of place. */
-export async function mutantsOf(file: string): Promise<{ readonly text: string; readonly mutants: readonly Mutant[] }> {
-  const original = read(file);
+/** The texts of `files` with all their mutants in them, and what they are, in order of place. */
+export async function mutantsOf(
+  files: readonly string[],
+): Promise<{ readonly texts: ReadonlyMap<string, string>; readonly mutants: readonly Mutant[] }> {
+  const originals = new Map(files.map((file) => [file, read(file)]));
   const injector = createInjector().provideValue('logger', logger).provideValue('options', {});
   const instrumenter = createInstrumenter(injector as never);
-  const { files, mutants } = await instrumenter.instrument([{ name: file, content: original, mutate: true }], {
-    plugins: null,
-    excludedMutations: [],
-    ignorers: [],
-  });
+  const made = await instrumenter.instrument(
+    files.map((file) => ({ name: file, content: originals.get(file) ?? '', mutate: true })),
+    { plugins: null, excludedMutations: [], ignorers: [] },
+  );
+  const counts = new Map<string, number>();
   return {
-    text: files[0]?.content ?? original,
-    mutants: mutants.map((mutant) => ({
-      id: mutant.id,
-      file,
-      line: mutant.location.start.line + 1,
-      column: mutant.location.start.column + 1,
-      kind: mutant.mutatorName,
-      original: folded(textAt(original, mutant.location)),
-      replacement: folded(mutant.replacement),
-    })),
+    texts: new Map(made.files.map(({ name, content }) => [name, content])),
+    mutants: made.mutants.map((mutant) => {
+      const file = mutant.fileName;
+      const index = counts.get(file) ?? 0;
+      counts.set(file, index + 1);
+      return {
+        id: mutant.id,
+        file,
+        index,
+        line: mutant.location.start.line + 1,
+        column: mutant.location.start.column + 1,
+        kind: mutant.mutatorName,
+        original: folded(textAt(originals.get(file) ?? '', mutant.location)),
+        replacement: folded(mutant.replacement),
+      };
+    }),
   };
 }

@@ -1,21 +1,23 @@
 /**
- * Owns: running the mutants of one file in one thread: the tests are imported once and called again for each mutant, only
- * those that come by it, until one is red. A mutant in what runs at import is tried with all modules imported anew.
+ * Owns: running mutants in one thread: the tests are imported once and called again for each mutant, only those that come by
+ * it, until one is red. A mutant in what runs at import is tried with what depends on its file imported anew.
  *
- * Reports each mutant as it begins and ends, so that the controller can end a thread that runs for ever.
+ * Reports each mutant as it begins and ends, so that the controller can end a thread that runs for ever. Ends by itself when
+ * modules imported anew have filled its memory; the controller starts another one for what is left.
  */
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { mutantsOf, root, testFiles, type Mutant } from './mutants.ts';
+import { mutantsOf, read, root, testFiles, type Mutant } from './mutants.ts';
 
 interface Switches {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
   hitCount?: number | undefined;
   hitLimit?: number | undefined;
+  /** What tests come by is known; no more is written down. */
+  covered?: boolean;
   mutantCoverage?: {
     static: Record<string, number>;
     perTest: Record<string, Record<string, number>>;
@@ -24,25 +26,78 @@ interface Switches {
 
 export type Verdict = 'killed' | 'timed out' | 'survived' | 'no coverage';
 
+/** A mutant, by its place in its file. */
+export interface Job {
+  readonly file: string;
+  readonly index: number;
+}
+
 /** From thread to controller. */
 export type Message =
-  | { readonly type: 'begun'; readonly index: number }
-  | { readonly type: 'ended'; readonly index: number; readonly verdict: Verdict }
+  | { readonly type: 'begun'; readonly job: Job }
+  | { readonly type: 'ended'; readonly job: Job; readonly verdict: Verdict }
   | { readonly type: 'tests'; readonly count: number; readonly ms: number; readonly red: readonly string[] };
 
 /** How often one mutant may be passed before its test counts as running for ever. */
 const hitLimit = 2_000_000;
 
-const { file, indices } = workerData as { readonly file: string; readonly indices: readonly number[] };
+/** Modules imported anew are never given back: a thread that holds so much ends. */
+const heapBytesMax = 1_200_000_000;
+
+const jobs = workerData as readonly Job[];
 const switches: Switches = ((globalThis as { __stryker__?: Switches }).__stryker__ ??= {});
-const { text, mutants } = await mutantsOf(file);
+const { texts, mutants } = await mutantsOf([...new Set(jobs.map(({ file }) => file))]);
 
 const place = pathToFileURL(root).href;
 const collector = new URL('collect.ts', import.meta.url).href;
-const texts = new Map<string, string>([
-  [join(root, file), stripTypeScriptTypes(text.replace(/^(\/\*\*[\s\S]*?\*\/)function /, '$1\nfunction '))],
-]);
+/** Modules that keep answers for others, and how. */
+const memories: Readonly<Record<string, RegExp>> = {
+  'machines/shared/once.ts': /const (known) = (new (?:Weak)?Map<.*>\(\));()/g,
+  'src/resources/plan.ts': /const (plans) = (new Map<.*>\(\));()/g,
+  'machines/cluster/recall.ts': /const (memory) = (new WeakMap<.*>\(\));(\s+let newest: .* = null;)/g,
+};
+const sources = new Map<string, string>();
+
+/** The text to run: types taken out, mutants in, and forgetting on demand. */
+function sourceOf(path: string): string {
+  const known = sources.get(path);
+  if (known !== undefined) return known;
+  const text = (texts.get(path) ?? read(path))
+    .replace(/^(\/\*\*[\s\S]*?\*\/)function /, '$1\nfunction ')
+    .replace('function cover() {', 'function cover() { if (ns.covered) return;');
+  const source = stripTypeScriptTypes(forgetting(path, text));
+  sources.set(path, source);
+  return source;
+}
+
+/**
+ * What was kept for one mutant must not answer for another: each memory becomes one that is emptied between them.
+ * @throws when the source has no such memory any more
+ */
+function forgetting(path: string, text: string): string {
+  const memory = memories[path];
+  if (memory === undefined) return text;
+  const changed = text.replaceAll(memory, (_, name: string, empty: string, rest: string) => {
+    const last = rest === '' ? '' : ' newest = null;';
+    return `let ${name} = ${empty};${rest}\n(globalThis.emptied ??= []).push(() => { ${name} = ${empty};${last} });`;
+  });
+  if (changed === text) throw new Error(`${path} does not keep its answers as worker.ts expects`);
+  return changed;
+}
+
+function forget(): void {
+  for (const empty of (globalThis as { emptied?: (() => void)[] }).emptied ?? []) empty();
+}
+
+/** Who imports a module, by paths. */
+const importers = new Map<string, Set<string>>();
+/** What is imported anew at present; null for everything. */
+let renewed: ReadonlySet<string> | null = null;
 let generation = 0;
+
+function pathOf(url: string): string {
+  return fileURLToPath(url.replace(/\?.*$/, '')).slice(root.length);
+}
 
 registerHooks({
   resolve: (specifier, context, next) => {
@@ -50,21 +105,24 @@ registerHooks({
     if (specifier === 'vitest' && !parent.startsWith(collector)) return { url: collector, shortCircuit: true };
     const found = next(specifier, context);
     const own = found.url.startsWith(place) && found.url.endsWith('.ts') && !found.url.includes('/node_modules/');
-    return own && !found.url.startsWith(new URL('.', collector).href)
-      ? { ...found, url: `${found.url}?generation=${generation}` }
-      : found;
+    if (!own || found.url.startsWith(new URL('.', collector).href)) return found;
+    const path = pathOf(found.url);
+    if (parent.startsWith(place)) importers.set(path, (importers.get(path) ?? new Set()).add(pathOf(parent)));
+    const since = renewed === null || renewed.has(path) ? generation : 0;
+    return { ...found, url: `${found.url}?generation=${since}` };
   },
-  load: (url, context, next) => {
-    if (!url.includes('?generation=')) return next(url, context);
-    const path = fileURLToPath(url.slice(0, url.indexOf('?')));
-    let source = texts.get(path);
-    if (source === undefined) {
-      source = stripTypeScriptTypes(readFileSync(path, 'utf8'));
-      texts.set(path, source);
-    }
-    return { format: 'module', source, shortCircuit: true };
-  },
+  load: (url, context, next) =>
+    url.includes('?generation=')
+      ? { format: 'module', source: sourceOf(pathOf(url)), shortCircuit: true }
+      : next(url, context),
 });
+
+/** The module and all that import it, by whatever way. */
+function dependentsOf(path: string): ReadonlySet<string> {
+  const found = new Set([path]);
+  for (const each of found) for (const importer of importers.get(each) ?? []) found.add(importer);
+  return found;
+}
 
 interface Test {
   readonly id: string;
@@ -82,8 +140,17 @@ async function testsOf(path: string): Promise<readonly Test[]> {
   return globalThis.collectedTests.map(({ name, run }, index) => ({ id: `${path} ${index} ${name}`, run }));
 }
 
-/** How often a test was the one that noticed: the next mutant meets it first. */
+/** How often a test, or a file of tests, was the one that noticed: the next mutant meets it first. */
 const noticing = new Map<string, number>();
+
+function mostNoticingFirst<Each>(all: readonly Each[], nameOf: (each: Each) => string): readonly Each[] {
+  const times = (each: Each): number => noticing.get(nameOf(each)) ?? 0;
+  return all.toSorted((left, right) => times(right) - times(left));
+}
+
+function notice(name: string): void {
+  noticing.set(name, (noticing.get(name) ?? 0) + 1);
+}
 
 /** Whether a test is green. */
 async function green(test: Test): Promise<boolean> {
@@ -100,42 +167,50 @@ function exceeded(): boolean {
 }
 
 async function noticed(tests: readonly Test[]): Promise<boolean> {
-  const order = tests.toSorted((left, right) => (noticing.get(right.id) ?? 0) - (noticing.get(left.id) ?? 0));
-  for (const test of order) {
+  for (const test of mostNoticingFirst(tests, ({ id }) => id)) {
     if (await green(test)) continue;
-    noticing.set(test.id, (noticing.get(test.id) ?? 0) + 1);
+    notice(test.id);
     return true;
   }
   return false;
 }
 
-/** All modules anew with the mutant on from the first line, then all tests. */
-async function noticedAfresh(): Promise<boolean> {
+/** What depends on the mutated file anew, with the mutant on from the first line, then all tests that depend on it. */
+async function noticedAfresh(file: string): Promise<boolean> {
   generation += 1;
-  for (const path of testFiles()) {
-    let tests: readonly Test[];
+  renewed = dependentsOf(file);
+  const files = testFiles().filter((path) => renewed?.has(path));
+  for (const path of mostNoticingFirst(files, (each) => each)) {
+    let red = false;
     try {
-      tests = await testsOf(path);
+      red = await noticed(await testsOf(path));
     } catch {
-      return true;
+      red = true;
     }
-    if (await noticed(tests)) return true;
+    if (!red) continue;
+    notice(path);
+    return true;
   }
   return false;
 }
 
-async function tried(mutant: Mutant, all: readonly Test[]): Promise<Verdict> {
-  const { static: atImport, perTest } = coverage;
-  const passing = all.filter(({ id }) => perTest[id]?.[mutant.id] !== undefined);
-  const afresh = atImport[mutant.id] !== undefined || memory.has(mutant.id);
+async function tried(mutant: Mutant): Promise<Verdict> {
+  const passing = all.filter(({ id }) => passedBy.get(id)?.has(mutant.id));
+  const afresh = atImport.has(mutant.id) || remembers(mutant.file);
   if (passing.length === 0 && !afresh) return 'no coverage';
+  forget();
   switches.activeMutant = mutant.id;
   switches.hitCount = 0;
   switches.hitLimit = hitLimit;
-  const red = afresh ? await noticedAfresh() : await noticed(passing);
+  const red = afresh ? await noticedAfresh(mutant.file) : await noticed(passing);
   switches.activeMutant = undefined;
   const endless = exceeded();
   return endless ? 'timed out' : red ? 'killed' : 'survived';
+}
+
+/** A module with a memory of its own: its mutants are tried on modules of their own. */
+function remembers(file: string): boolean {
+  return memories[file] !== undefined || /^(const|let) \w+.*= .*new (Map|Set|WeakMap)(<.*>)?\(\)/m.test(read(file));
 }
 
 const started = performance.now();
@@ -143,22 +218,22 @@ const all: Test[] = [];
 for (const path of testFiles()) all.push(...(await testsOf(path)));
 const red: string[] = [];
 for (const test of all) {
+  forget();
   switches.currentTestId = test.id;
   if (!(await green(test))) red.push(test.id);
 }
 switches.currentTestId = undefined;
-const coverage = switches.mutantCoverage ?? { static: {}, perTest: {} };
-// Modules that remember what they worked out once are passed by the first test alone, and a mutant may spoil what they
-// remember: all mutants of such a file are tried on modules of their own.
-const remembers = /^(const|let) \w+.*= .*new (Map|Set|WeakMap)(<.*>)?\(\)/m.test(text);
-const memory = new Set(remembers ? mutants.map(({ id }) => id) : []);
+switches.covered = true;
+const { static: passed, perTest } = switches.mutantCoverage ?? { static: {}, perTest: {} };
+const atImport = new Set(Object.keys(passed));
+const passedBy = new Map(Object.entries(perTest).map(([id, by]) => [id, new Set(Object.keys(by))]));
 tell({ type: 'tests', count: all.length, ms: performance.now() - started, red });
 
-if (red.length === 0) {
-  for (const index of indices) {
-    const mutant = mutants[index];
-    if (mutant === undefined) continue;
-    tell({ type: 'begun', index });
-    tell({ type: 'ended', index, verdict: await tried(mutant, all) });
-  }
+const mutantAt = new Map(mutants.map((mutant) => [`${mutant.file} ${mutant.index}`, mutant]));
+for (const job of red.length === 0 ? jobs : []) {
+  const mutant = mutantAt.get(`${job.file} ${job.index}`);
+  if (mutant === undefined) continue;
+  tell({ type: 'begun', job });
+  tell({ type: 'ended', job, verdict: await tried(mutant) });
+  if (process.memoryUsage().heapUsed > heapBytesMax) break;
 }

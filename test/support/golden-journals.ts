@@ -8,6 +8,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { ClusterIdentity, Head } from '#src/journal/record.ts';
+import type { JournalRow } from '#src/replay/redecide.ts';
+import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
+import type { WalkInput } from '#src/replay/walk.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -65,6 +68,20 @@ export function manifestOf(release: string, folder = journalsFolder): Manifest {
 /** A packed file of a release, unpacked. */
 export function unpacked(release: string, file: string): Buffer {
   return gunzipSync(readFileSync(join(journalsFolder, release, `${file}.gz`)));
+}
+
+/** The chain of an export, unpacked and read without proving it, which other tests do: rows, and the standing before them. */
+export function chainOf(release: string, file: string): WalkInput {
+  const rows: JournalRow[] = [];
+  const blobs = new Map<string, string>();
+  let from: Standing | null = null;
+  for (const text of unpacked(release, file).toString('utf8').trimEnd().split('\n')) {
+    const line = JSON.parse(text) as { readonly line: string; readonly hash: string; readonly bytes: string };
+    if (line.line === 'record') rows.push(line as unknown as JournalRow);
+    if (line.line === 'blob') blobs.set(line.hash, line.bytes);
+    if (line.line === 'standing') from = decodeStanding(line.bytes);
+  }
+  return { rows, from, getBlob: (hash) => blobs.get(hash) ?? '' };
 }
 
 /** SHA-256 of each release's manifest. Whoever edits a released file has to edit two others as well, knowing it. */

@@ -26,7 +26,7 @@ import { makeCore } from '#src/replay/core.ts';
 import { contentOf, decisionOf } from '#src/replay/redecide.ts';
 import { readStanding } from '#src/replay/snapshot-text.ts';
 import { verifyRows } from '#src/replay/verify.ts';
-import { agreedDifferences, agreeTo, differenceLines } from '#test/support/golden-differences.ts';
+import { agreedDifferences, agreeTo, differenceLines, digestsOf } from '#test/support/golden-differences.ts';
 import {
   changedSinceTag,
   isTagged,
@@ -139,7 +139,7 @@ describe.each(releases())('%s', (release) => {
         if (verified === decisions) continue;
         const comparison = compareRows(writer.core, core, { rows, getBlob, from });
         expect(comparison.unproved).toBe(0);
-        lines.push(...differenceLines(file, comparison));
+        lines.push(...differenceLines(file, comparison, digestsOf(core, { rows, getBlob, from })));
       }
     const text = lines.map((line) => `${line}\n`).join('');
     if (process.env['UPDATE_GOLDEN'] === '1') agreeTo(release, text);
