@@ -10,12 +10,17 @@ import { wants } from '#machines/cluster/wants.ts';
 import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
-function asked(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
+/** The facts with an annotation that asks, not judged yet. */
+function asking(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
   const facts = factsOf({ ...calm, ...choice });
   const { cluster } = facts.world;
   if (cluster === null) throw new Error('no cluster');
   const seen = { ...cluster.seen, annotations: { [oneShotAnnotation(kind)]: token } };
-  return withRequests({ ...facts, world: { ...facts.world, cluster: { ...cluster, seen } } });
+  return { ...facts, world: { ...facts.world, cluster: { ...cluster, seen } } };
+}
+
+function asked(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
+  return withRequests(asking(kind, token, choice));
 }
 
 function acknowledged(facts: Facts): Facts {
@@ -48,22 +53,87 @@ function refusedBecause(facts: Facts): string {
   return `${status} ${reason}`;
 }
 
+/** What the spec says of control. */
+function controlled(facts: Facts, control: Readonly<Record<string, unknown>>): Facts {
+  const { cluster } = facts.world;
+  if (cluster === null) throw new Error('no cluster');
+  const seen = { ...cluster.seen, spec: { ...cluster.seen.spec, ...control } };
+  return { ...facts, world: { ...facts.world, cluster: { ...cluster, seen } } };
+}
+
+function alone(facts: Facts): Facts {
+  const { accepted } = facts.memory;
+  if (accepted === null) throw new Error('no spec');
+  const one = { ...accepted, spec: { ...accepted.spec, replicas: 1 } };
+  return { ...facts, memory: { ...facts.memory, accepted: one } };
+}
+
+const notReady = 'shop-1 (its pod is not Ready)';
+
 describe('what is asked for once', () => {
-  it.each([
-    ['switchover', 'a shop-9', {}, 'NoSuchMember'],
-    ['switchover', 'a shop-0', {}, 'TargetLeads'],
-    ['switchover', 'a', { ready: 1 }, 'NoCandidate'],
-    ['switchover', 'a shop-1', { ready: 1 }, 'NoCandidate'],
-    ['reinit', 'a', {}, 'NoMember'],
-    ['reinit', 'a shop-0', {}, 'TargetLeads'],
-    ['restart', 'a', { ready: 1 }, 'MembersMissing'],
-    ['restart', 'a', { bootstrapped: false }, 'NotCreated'],
-  ] as const)('%s "%s" with %o is refused as %s, and its token is handled', (kind, token, choice, reason) => {
+  it.each<readonly [OneShot, string, Partial<Choice>, string, string]>([
+    ['switchover', 'a shop-9', {}, 'NoSuchMember', 'shop-9 is none of the 2 members; name one of status.members'],
+    ['switchover', 'a shop-0', {}, 'TargetLeads', 'shop-0 leads; switch over first, or name another member'],
+    [
+      'switchover',
+      'a',
+      { ready: 1 },
+      'NoCandidate',
+      'nobody can take over: shop-1: its pod is not Ready; mend a replica first, or name another one',
+    ],
+    [
+      'switchover',
+      'a shop-1',
+      { ready: 1 },
+      'NoCandidate',
+      'nobody can take over: shop-1: its pod is not Ready; mend a replica first, or name another one',
+    ],
+    ['reinit', 'a', {}, 'NoMember', 'it names no member; name the replica, after the token'],
+    ['replace', 'a', {}, 'NoMember', 'it names no member; name the replica, after the token'],
+    ['reinit', 'a shop-0', {}, 'TargetLeads', 'shop-0 leads; switch over first, or name another member'],
+    [
+      'replace',
+      'a shop-1',
+      {},
+      'StillStreams',
+      'shop-1 streams, so nothing of it is lost; reinit copies its data anew; to have it elsewhere, end its PostgreSQL for good first',
+    ],
+    [
+      'restart',
+      'a',
+      { ready: 1 },
+      'MembersMissing',
+      `not ready: ${notReady}; mend them first, or restart one by its name`,
+    ],
+    ['restart', 'a', { bootstrapped: false }, 'NotCreated', 'the cluster has not been created yet; ask when it runs'],
+  ])('%s "%s" with %o is refused as %s, and its token is handled', (kind, token, choice, reason, words) => {
     const facts = asked(kind, token, choice);
     expect(refusedBecause(facts)).toBe(`True ${reason}`);
+    const message = `${kind} "${token}" is not done: ${words}, then ask with another token`;
+    expect(facts.memory.refused[kind]).toEqual({ token, reason, message });
     expect(facts.memory.handled[kind]).toBe(token);
     expect(facts.memory.request).toBeNull();
     expect(withRequests(facts)).toEqual(facts);
+  });
+
+  it.each<readonly [string, OneShot, (facts: Facts) => Facts, string]>([
+    ['Paused', 'reload', (facts) => controlled(facts, { paused: true }), 'spec.paused is set; take spec.paused back'],
+    [
+      'Observing',
+      'reload',
+      (facts) => controlled(facts, { mode: 'Observe' }),
+      'spec.mode is Observe; set spec.mode to Manage',
+    ],
+    ['NoCopy', 'replace', alone, 'shop-0 is the only member: nobody else has its data; restore it from a backup'],
+  ])('is refused as %s (%s)', (reason, kind, change, words) => {
+    const facts = withRequests(change(asking(kind, 'a')));
+    const message = `${kind} "a" is not done: ${words}, then ask with another token`;
+    expect(facts.memory.refused[kind]).toEqual({ token: 'a', reason, message });
+  });
+
+  it('of a member that is named is not held up by another one', () => {
+    expect(asked('restart', 'a shop-0', { ready: 1 }).memory.request).toMatchObject({ members: ['shop-0'] });
+    expect(asked('reload', 'a', { ready: 1 }).memory.request).toMatchObject({ members: ['shop-0', 'shop-1'] });
   });
 
   it('is refused no more once its annotation is gone', () => {
@@ -74,13 +144,19 @@ describe('what is asked for once', () => {
   });
 
   it.each([
-    ['a rollout', { generation: 'newer' }],
-    ['a leader', { leader: 'none' }],
-    ['what came first', { request: 'restart' }],
-  ] as const)('waits for %s, and says so', (_, choice) => {
+    ['a rollout', { generation: 'newer' }, 'the spec is being rolled out'],
+    ['a leader', { leader: 'none' }, 'nobody writes: no member holds the leader key'],
+    ['what came first', { request: 'restart' }, 'restart "once" comes first'],
+  ] as const)('waits for %s, and says so', (_, choice, because) => {
     const facts = asked('switchover', 'a', choice);
     expect(facts.memory.handled['switchover']).toBeUndefined();
-    expect(waitingRequest(facts)).toMatch(/^switchover "a" waits: /);
+    expect(waitingRequest(facts)).toBe(`switchover "a" waits: ${because}`);
+  });
+
+  it('waits for nothing once it is taken, and is not judged before all is known or once the cluster goes', () => {
+    expect(waitingRequest(asked('switchover', 'a'))).toBeNull();
+    expect(asked('reload', 'a', { known: false }).memory.handled['reload']).toBeUndefined();
+    expect(asked('reload', 'a', { deleting: 'background' }).memory.handled['reload']).toBeUndefined();
   });
 
   it.each(['restart', 'reload', 'switchover', 'reinit'] as const)(
