@@ -18,8 +18,10 @@ import type { Job, Message, Verdict } from './worker.ts';
 
 /** Below this the run fails. */
 const scoreMin = 85;
-/** Longest that one mutant may take; what is mutated into an endless loop shows by it. */
-const mutantMsMax = 60_000;
+/** Most processor time that one mutant may take; what is mutated into an endless loop shows by it, a busy machine does not. */
+const mutantCpuMsMax = 60_000;
+/** How often that is looked at. */
+const lookMs = 2_000;
 
 const kept = join(root, '.run/mutation');
 
@@ -55,23 +57,35 @@ function keptVerdicts(place: string, { text, inputs: all, trust }: Basis): Map<n
   return kept;
 }
 
+/** Calls back once, when this process has worked for too long. */
+function endless(end: () => void): NodeJS.Timeout {
+  const before = process.cpuUsage();
+  const timer = setInterval(() => {
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1000 < mutantCpuMsMax) return;
+    clearInterval(timer);
+    end();
+  }, lookMs);
+  return timer;
+}
+
 /** One thread over some mutants, for so long. Resolves when it has ended or had to be ended. @throws when the tests are red unmutated */
 function thread(jobs: readonly Job[], until: number, done: (job: Job, verdict: Verdict) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: jobs });
     let timer: NodeJS.Timeout | undefined;
     worker.on('message', (message: Message) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       switch (message.type) {
         case 'tests':
           if (message.red.length === 0) return;
           reject(new Error(`tests are red before anything is mutated:\n${message.red.join('\n')}`));
           return;
         case 'begun':
-          timer = setTimeout(() => {
+          timer = endless(() => {
             done(message.job, 'timed out');
             void worker.terminate();
-          }, mutantMsMax);
+          });
           return;
         case 'ended':
           done(message.job, message.verdict);
@@ -79,7 +93,10 @@ function thread(jobs: readonly Job[], until: number, done: (job: Job, verdict: V
       }
     });
     worker.on('error', reject);
-    worker.on('exit', () => resolve());
+    worker.on('exit', () => {
+      clearInterval(timer);
+      resolve();
+    });
   });
 }
 
