@@ -1,9 +1,11 @@
 /**
- * Owns: the proof that a build decides as it did: every row of a cluster is decided again and compared byte for byte.
+ * Owns: the proof that a build decides as it did: every row of a cluster is decided again and compared byte for byte, and what a
+ * `base` row says of how the cluster stood is what the rows before it come to.
  * Pure: rows and blobs are handed in, whether from a file, an export or a running operator.
  * Does not own: whether the rows are the ones that were written (the chain, `src/journal`).
  */
 import type { Core } from './redecide.ts';
+import { decodeStanding, encodeStanding } from './snapshot-text.ts';
 import { walk, type WalkInput, type WalkStep } from './walk.ts';
 
 /** Where recorded and computed first part. */
@@ -21,6 +23,7 @@ export interface VerifyReport {
   readonly rows: number;
   /** Of those, how many were decided again with the same bytes. */
   readonly verified: number;
+  /** Null when all came out as recorded, `base` rows too. */
   readonly firstDivergence: Divergence | null;
 }
 
@@ -62,12 +65,23 @@ function divergence(seq: number, recorded: string, computed: string): Divergence
   return { seq, pointer: found.pointer, recorded: quote(found.recorded), computed: quote(found.computed) };
 }
 
-/** How a row that was gone over came out otherwise than recorded; null when it did not, or holds no decision. */
-export function divergenceOf({ row, again, failed }: WalkStep): Divergence | null {
+/** How a `base` row says otherwise than what came before it; null when it does not, or nothing is known from before it. */
+function divergenceOfBase({ row, before, after }: WalkStep): Divergence | null {
+  if (before === null || after === null) return null;
+  // Read as the row was: what an earlier version of the machine remembered is migrated on both sides.
+  const read = decodeStanding(encodeStanding({ ...before, at: row.at }));
+  const [recorded, computed] = [encodeStanding(after), read === null ? 'null' : encodeStanding(read)];
+  return recorded === computed ? null : divergence(row.seq, recorded, computed);
+}
+
+/** How a row that was gone over came out otherwise than recorded; null when it did not, or there is nothing to compare. */
+export function divergenceOf(step: WalkStep): Divergence | null {
+  const { row, again, failed } = step;
   if (failed !== null) {
     const computed = `deciding it again failed: ${String(failed.cause)}`;
     return { seq: row.seq, pointer: '', recorded: quote(row.type), computed };
   }
+  if (row.kind === 'base') return divergenceOfBase(step);
   return again === null || again.body === row.body ? null : divergence(row.seq, row.body, again.body);
 }
 
@@ -80,10 +94,11 @@ export function verifyRows(core: Core, input: WalkInput): VerifyReport {
   let verified = 0;
   let firstDivergence: Divergence | null = null;
   for (const step of walk(core, input)) {
+    const divergence = divergenceOf(step);
+    firstDivergence ??= divergence;
     if (step.again === null && step.failed === null) continue;
     rows += 1;
-    if (step.failed === null && step.again?.body === step.row.body) verified += 1;
-    else firstDivergence ??= divergenceOf(step);
+    if (divergence === null) verified += 1;
   }
   return { rows, verified, firstDivergence };
 }

@@ -96,6 +96,23 @@ describe('replay', () => {
     expect(verify(line, () => rows.slice(middle)).firstDivergence).not.toBeNull();
   });
 
+  // Hazard: what a base row says is believed, and proves itself: rows before it came to something else.
+  it('holds a base row to the rows before it', () => {
+    const line = recorded();
+    line.actors.seal(clusterUid, null);
+    line.settle();
+    line.tell(seen('Pod', aPod({ ordinal: 0, report: reportOf302({ timeline: 7 }) })));
+    expect(verify(line).firstDivergence).toBeNull();
+    const base = line.journal.rowsOf(clusterUid).find(({ kind }) => kind === 'base');
+    const changed = verify(line, (rows) =>
+      rows.map((row) =>
+        row.seq === base?.seq ? { ...row, body: row.body.replaceAll('"timeline":5', '"timeline":4') } : row,
+      ),
+    );
+    expect(changed.firstDivergence).toMatchObject({ seq: base?.seq, recorded: '4', computed: '5' });
+    expect(changed.firstDivergence?.pointer).toMatch(/^\/snapshot\/facts\/.*timeline$/);
+  });
+
   it('knows nothing after a gap: what others decided in between is not in these rows', () => {
     const first = recorded().journal.rowsOf(clusterUid);
     const last = first.at(-1)?.seq ?? 0;
