@@ -1,9 +1,11 @@
 /** Incidents of members, staged on the real cluster: what the journal answers about each of them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { condition } from './support/changes.ts';
 import type { Subject } from './support/database.ts';
 import { answered } from './support/incident.ts';
 import { emptyVolume, fillVolume } from './support/members.ts';
 import { healAll, kill, requireNodes, revive } from './support/nodes.ts';
+import { pgcHere } from './support/pgc.ts';
 import {
   allStreaming,
   createShop,
@@ -51,10 +53,15 @@ describe('an incident of members is explained', () => {
     await expect(psql(world, where, name, messages)).rejects.toThrow();
     await eventually('another primary', async () => (await primaryOf(world, shop)) !== name, 300_000);
     await phase(world, where, shop.name, 'Degraded');
+    // Asked by df, since nothing that is watched says so.
+    await eventually('the volume being found full', async () => {
+      const { status = '', message = '' } = (await condition(world, shop, 'StorageReady')) ?? {};
+      return status === 'False' && message.includes(`volume of ${name}: `);
+    });
     await answered(world, shop, { incident: 'disk-full', since });
     await emptyVolume(world, shop, name);
-    // What it was writing when there was no room is half there: it copies the primary's data.
-    await reinitialised(name);
+    // The way out that is suggested: what it was writing when there was no room is half there.
+    expect(await pgcHere(world, where, 'reinit', shop.name, name, '--wait')).toMatchObject({ code: 0 });
     await phase(world, where, shop.name, 'Running');
     await allStreaming(world, shop, 1);
   });
@@ -63,10 +70,4 @@ describe('an incident of members is explained', () => {
 /** Who takes writes by the status. */
 async function primaryOf(of: World, { namespace, name }: Subject): Promise<string> {
   return (await statusOf(of, namespace, name)).primaryPod;
-}
-
-/** Asks for a member's data to be copied from the primary. */
-async function reinitialised(member: string): Promise<void> {
-  const asked = `postgres.example.com/reinit=${Date.now()} ${member}`;
-  await world.kubectl('--namespace', where, 'annotate', 'postgrescluster', shop.name, '--overwrite', asked);
 }

@@ -72,9 +72,9 @@ export const incidents: readonly Incident[] = [
   {
     name: 'disk-full',
     waitsFor: 'running',
-    cause: /PostgreSQL ended by itself/,
+    cause: /its volume data-shop-[01] is full: [\d.]+ [KM]?i?B of \d+ MiB free/,
     object: /Pod\/shop-[01]/,
-    nextStep: /see whether its volume data-shop-[01] is full/,
+    nextStep: /make it larger: raise spec\.storage\.size .*make room by hand.*pgc reinit shop shop-[01]/,
   },
   {
     // Found while the one before was staged: the full volume left the leader with its key, and unable to promote.
