@@ -9,7 +9,7 @@ import { leaks } from '#test/support/canary.ts';
 import { auditMoment, type AuditMoment } from './support/audit.ts';
 import { openDayTwo } from './support/day-two.ts';
 import { serviceAddress, type Subject } from './support/database.ts';
-import { logIn, secretsNow, startLogins, type Logins, type Values } from './support/logins.ts';
+import { loginAnswer, secretsNow, startLogins, type Logins, type Values } from './support/logins.ts';
 import { restAnswer } from './support/patroni.ts';
 import { killOperator, operatorReady } from './support/operator.ts';
 import {
@@ -102,9 +102,11 @@ async function isInForce(now: Values, before: Values | null): Promise<void> {
     standby: 'credentials/REPLICATION_PASSWORD',
   };
   for (const [role, place] of Object.entries(roles)) {
-    expect(await logIn(host, role, now[place] ?? ''), `${role} with what is published`).toBe('let in');
+    expect(await loginAnswer(host, role, now[place] ?? ''), `${role} with what is published`).toBe('let in');
     if (before !== null && before[place] !== now[place])
-      expect(await logIn(host, role, before[place] ?? ''), `${role} with what was published before`).toBe('refused');
+      expect(await loginAnswer(host, role, before[place] ?? ''), `${role} with what was published before`).toBe(
+        'refused',
+      );
   }
   for (const pod of (await podsOf(world, shop)) ?? []) {
     expect(await restAnswer(pod, now['credentials/RESTAPI_PASSWORD'] ?? ''), `Patroni on ${pod.name}`).not.toBe(401);
@@ -312,7 +314,8 @@ longerSuite('passwords', () => {
       `logins ${JSON.stringify({ letIn: logins.letIn(), refused: logins.refused(), longestRefusedMs: logins.longestRefusedMs() })}\n`,
     );
     expect(logins.unexplained().slice(unavoidable)).toEqual([]);
-    expect(logins.letIn()).toBeGreaterThan(1000);
+    // Some ten a second on a calm machine; how many were tried depends on it, and that every role was does not.
+    expect(logins.letIn()).toBeGreaterThan(100);
     expect(await run.writer.lost()).toEqual([]);
     expect(run.probes.twoPrimaries()).toEqual([]);
   });
@@ -331,7 +334,12 @@ longerSuite('passwords', () => {
       ...(await postgresLogs(world, shop)),
       ...commands.seen(),
     };
-    for (const [place, bytes] of Object.entries(places)) expect(bytes.length, place).toBeGreaterThan(0);
+    const silent = Object.keys(places).filter((each) => places[each]?.length === 0);
+    // An operator that was killed before its first word has a log without one.
+    expect(silent.filter((each) => !each.includes(`/${operatorNamespace}_`))).toEqual([]);
+    expect(Object.keys(places).filter((each) => each.includes(`/${operatorNamespace}_`)).length).toBeGreaterThan(
+      silent.length,
+    );
     expect(leaks(values, places)).toEqual([]);
     const verifier = Buffer.from('SCRAM-SHA-256$');
     expect(

@@ -85,6 +85,14 @@ export async function logIn(host: string, user: string, password: string): Promi
   }
 }
 
+/** Logs in until PostgreSQL answers: a connection that did not come to be says nothing of the password. */
+export function loginAnswer(host: string, user: string, password: string): Promise<Login> {
+  return eventually(`${user} being let in or refused`, async () => {
+    const login = await logIn(host, user, password);
+    return login === 'not reached' ? null : login;
+  });
+}
+
 export interface Logins {
   /** Every value of every Secret so far. */
   readonly values: () => readonly SecretValue[];
