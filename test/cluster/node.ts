@@ -4,10 +4,10 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { killCgroups, makeCgroups } from './cgroups.ts';
+import { killCgroups, makeCgroups, weighCgroups } from './cgroups.ts';
 import { loopsUnder, mountsUnder } from './mounts.ts';
 import { cutNode, healNode, insideNode } from './network.ts';
-import { addressesOf, nodeCgroup, nodesOf, type ClusterOptions, type NodeOptions } from './options.ts';
+import { addressesOf, kernelNames, nodeCgroup, nodesOf, type ClusterOptions, type NodeOptions } from './options.ts';
 import { kubeconfigPath } from './pki.ts';
 import { killContainers, shimsOf } from './processes.ts';
 import { plantSeed } from './seed.ts';
@@ -162,6 +162,7 @@ export async function startNode(node: NodeOptions, bed: string, seed: () => Prom
   const isNew = !existsSync(join(dir, 'ctd/root'));
   if (isNew) await plantSeed(await seed(), join(dir, 'ctd/root'));
   makeCgroups(nodeCgroup(node));
+  weighCgroups(kernelNames(node.cluster).cgroup, node.cluster.nodes);
   writeFileSync(join(dir, 'kubelet.json'), kubeletConfig(node));
   await healNode(node);
   if (!isRunning(dir, 'containerd')) await startContainerd(node);
