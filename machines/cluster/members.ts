@@ -114,7 +114,7 @@ function leaderAmong(facts: Facts): Leader {
   if (pod.object.deleting) return { ...none, because: `${name} holds the leader key but is terminating` };
   const patroni = pod.detail.patroni;
   if (patroni === null) return { ...none, because: `${name} holds the leader key but does not report` };
-  const seen = { name, timeline: patroni.timeline, positionBytes: patroni.positionBytes };
+  const seen = { name, timeline: timelineOf(facts, name, patroni), positionBytes: patroni.positionBytes };
   if (facts.world.leaderSilentSince !== null) {
     return { ...seen, writable: false, because: `${name} has not renewed the leader key for its time to live` };
   }
@@ -125,7 +125,16 @@ function leaderAmong(facts: Facts): Leader {
       because: `${name} holds the leader key but is ${patroni.role}, ${patroni.state}`,
     };
   }
-  return { ...seen, writable: true, because: `${name} leads on timeline ${patroni.timeline ?? 'unknown'}` };
+  return { ...seen, writable: true, because: `${name} leads on timeline ${seen.timeline ?? 'unknown'}` };
+}
+
+/**
+ * The timeline a leader writes on. Patroni leaves it out when its server did not answer in time, as it does on its way out of office: until
+ * something else is told it is the one of before, for whoever begins another one is promoted first.
+ */
+function timelineOf({ memory }: Facts, name: string, { timeline }: PatroniMember): number | null {
+  const isKnown = memory.leader?.name === name && memory.leaderLostAt === null;
+  return timeline ?? (isKnown ? (memory.leader?.timeline ?? null) : null);
 }
 
 function missing(name: string, warning: Warning | null): Member {

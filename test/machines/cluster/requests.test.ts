@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import { conditionsOf } from '#machines/cluster/conditions.ts';
+import { leaderOf, membersOf } from '#machines/cluster/members.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
 import { startedKey, waitingRequest, withRequests } from '#machines/cluster/tables/requests.ts';
 import { targetKey } from '#machines/cluster/intents.ts';
@@ -244,7 +245,28 @@ describe('a reload and a new copy', () => {
   });
 });
 
+/** The same facts, the leader's Patroni having left out its timeline. */
+function withoutTimeline(facts: Facts): Facts {
+  const key = 'Pod/shop-0';
+  const fact = facts.world.objects[key];
+  if (fact?.object.detail.type !== 'Pod' || fact.object.detail.patroni === null) throw new Error('no report of shop-0');
+  const detail = { ...fact.object.detail, patroni: { ...fact.object.detail.patroni, timeline: null } };
+  const objects = { ...facts.world.objects, [key]: { ...fact, object: { ...fact.object, detail } } };
+  return { ...facts, world: { ...facts.world, objects } };
+}
+
 describe('a switchover', () => {
+  it('is not overtaken by its own leader, that leaves out its timeline on its way out of office', () => {
+    const taken = acknowledged(asked('switchover', 'a shop-1'));
+    const led = { ...taken, memory: { ...taken.memory, leader: { name: 'shop-0', timeline: 1 }, leaderLostAt: null } };
+    const silent = withRequests(withoutTimeline(led));
+    expect(silent.memory.request).toEqual(taken.memory.request);
+    expect(refusedBecause(silent)).toBe('False NoneRefused');
+    expect(membersOf(silent).map(({ trouble }) => trouble)).toEqual(membersOf(led).map(({ trouble }) => trouble));
+    const since = withoutTimeline({ ...led, memory: { ...led.memory, leaderLostAt: 5 } });
+    expect(leaderOf(since).timeline, 'it may have been promoted anew').toBeNull();
+  });
+
   it('is over when somebody else leads, or the same one on another timeline', () => {
     const taken = acknowledged(asked('switchover', 'a'));
     expect(sent(taken)).toEqual(['RequestSwitchover shop-failover']);
