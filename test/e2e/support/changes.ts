@@ -18,7 +18,7 @@ interface Seen {
   readonly metadata: { readonly generation: number };
   readonly status?: {
     readonly phase?: string;
-    readonly observedGeneration?: number;
+    readonly rolledOutGeneration?: number;
     readonly primaryPod?: string;
     readonly conditions?: readonly Condition[];
   };
@@ -36,13 +36,16 @@ export async function edit(world: World, subject: Subject, spec: Readonly<Record
   return (await seen(world, subject)).metadata.generation;
 }
 
-/** Waits until the operator has rolled out what the spec says now. */
+/**
+ * Waits until the operator has rolled out what the spec says now. That it runs and has seen the edit is not enough: for a moment it waits for
+ * its turn among many clusters.
+ */
 export async function rolledOut(world: World, subject: Subject, timeoutMs = 400_000): Promise<void> {
   await eventually(
     'the edit being rolled out',
     async () => {
       const { metadata, status } = await seen(world, subject);
-      return status?.observedGeneration === metadata.generation && status.phase === 'Running';
+      return status?.rolledOutGeneration === metadata.generation && status.phase === 'Running';
     },
     timeoutMs,
   );
