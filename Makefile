@@ -8,7 +8,7 @@ CLUSTER_NODES := $(NODES)
 endif
 NPM := npm --no-update-notifier --loglevel=error
 
-export CLUSTER_NAME CLUSTER_RANGE CLUSTER_NODES KUBE_CONTEXT IMG YES WORLD SAMPLE LANES
+export CLUSTER_NAME CLUSTER_RANGE CLUSTER_NODES KUBE_CONTEXT IMG YES WORLD SAMPLE LANES MINUTES SEED
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed: install Node.js 20 or later with npm, then run make again"; exit 1; }
@@ -73,6 +73,10 @@ test-integration: setup ## against a real API server
 test-e2e: setup ## against real PostgreSQL, on LANES=4 clusters made for it; with ARGS, E2E=core or KUBE_CONTEXT on that of cluster-up
 	@$(NPM) run -s $(if $(strip $(ARGS) $(E2E) $(KUBE_CONTEXT)),test:e2e -- $(ARGS),test:e2e:all)
 
+.PHONY: soak
+soak: setup ## rows written without loss through all that an operator does and that befalls it; MINUTES=30, SEED=1
+	@$(NPM) run -s soak
+
 .PHONY: cluster-up cluster-down cluster-status docker-build docker-push
 cluster-up: setup ## a real Kubernetes on this machine (Linux, root); NODES=3 for three nodes
 	@$(NPM) run -s cluster -- up
@@ -97,7 +101,7 @@ clean: ## what was built here
 clean-all: clean ## also what was installed and cached (cluster-down first)
 	@rm -rf node_modules "$${XDG_CACHE_HOME:-$$HOME/.cache}/postgres-operator"
 
-NOT_YET := docker-push soak bench-check docs
+NOT_YET := docker-push bench-check docs
 .PHONY: $(NOT_YET)
 $(NOT_YET):
 	@echo "make $@ is not built yet: docs/roadmap.md says in which step it comes"; exit 1
