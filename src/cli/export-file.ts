@@ -54,13 +54,22 @@ function headerOf(subject: string, text: string): Line {
   return header;
 }
 
-interface Reading {
+/** An export that has been read up to some line. */
+export interface Reading {
+  readonly subject: string;
+  readonly header: Line;
   readonly uid: string;
   readonly rows: RecordRow[];
   readonly blobs: Map<string, string>;
   readonly report: (seq: number | null, because: string) => void;
   readonly redacted: boolean;
+  readonly damage: Damage[];
   standing: ExportedStanding | null;
+  /** Lines so far. */
+  count: number;
+  /** Of the lines so far, but for the trailer. */
+  digest: string;
+  trailer: string | null;
 }
 
 /** Whether a row may stand first: the first of its chain, a base, or the one after the standing that is given. */
@@ -153,6 +162,42 @@ function linesOf(subject: string, text: string): { readonly lines: readonly stri
   return { lines, ended };
 }
 
+function reportInto(damage: Damage[], uid: string): Reading['report'] {
+  return (seq, because) => void damage.push({ uid, seq, because });
+}
+
+/** A reading before its first line, which is given. @throws Refused when that is no header of a format that is known */
+export function begunReading(subject: string, first: string): Reading {
+  const header = headerOf(subject, first || '{}');
+  const { uid } = header['cluster'] as ClusterIdentity;
+  const damage: Damage[] = [];
+  const report = reportInto(damage, uid);
+  const redacted = (header['redacted'] ?? null) !== null;
+  const state = { standing: null, count: 0, digest: sha256(''), trailer: null };
+  return { subject, header, uid, rows: [], blobs: new Map(), report, redacted, damage, ...state };
+}
+
+/** The same reading once more, to go on from here another way: it knows of the last row alone, and has found nothing. */
+export function forkedReading(reading: Reading): Reading {
+  const damage: Damage[] = [];
+  const report = reportInto(damage, reading.uid);
+  return { ...reading, rows: reading.rows.slice(-1), blobs: new Map(reading.blobs), damage, report };
+}
+
+/** Takes the next line. @throws Refused when it is no JSON object; other damage is noted */
+export function readNext(reading: Reading, line: string): void {
+  const index = reading.count;
+  reading.count += 1;
+  const value = parsed(reading.subject, line, index + 1);
+  if (reading.trailer !== null) return reading.report(null, `line ${index + 1} stands after the trailer`);
+  if (value['line'] === 'trailer') {
+    reading.trailer = line;
+    return undefined;
+  }
+  reading.digest = sha256(`${reading.digest}\n${line}`);
+  return readLine(reading, value, index);
+}
+
 /**
  * Reads the lines.
  * @param subject what they are called when they are refused
@@ -160,34 +205,14 @@ function linesOf(subject: string, text: string): { readonly lines: readonly stri
  */
 export function readExport(text: string, subject = 'export'): ReadExport {
   const { lines, ended } = linesOf(subject, text);
-  const header = headerOf(subject, lines[0] || '{}');
-  const { uid, namespace, name } = header['cluster'] as ClusterIdentity;
-  const damage: Damage[] = [];
-  const report = (seq: number | null, because: string): void => void damage.push({ uid, seq, because });
-  const redacted = (header['redacted'] as Redacted | undefined) ?? null;
-  const reading: Reading = { uid, rows: [], blobs: new Map(), report, redacted: redacted !== null, standing: null };
-  let digest = sha256('');
-  let trailer: string | null = null;
-  lines.forEach((line, index) => {
-    const value = parsed(subject, line, index + 1);
-    if (trailer !== null) return report(null, `line ${index + 1} stands after the trailer`);
-    if (value['line'] === 'trailer') {
-      trailer = line;
-      return undefined;
-    }
-    digest = sha256(`${digest}\n${line}`);
-    return readLine(reading, value, index);
-  });
+  const reading = begunReading(subject, lines[0] ?? '');
+  for (const line of lines) readNext(reading, line);
+  const { header, rows, blobs, damage, standing, trailer, digest } = reading;
   checkTrailer(trailer, digest, reading);
-  if (trailer !== null && !ended) report(null, 'the line feed after the trailer is missing');
-  return {
-    cluster: { uid, namespace, name },
-    rows: reading.rows,
-    blobs: reading.blobs,
-    damage,
-    standing: reading.standing,
-    redacted,
-  };
+  if (trailer !== null && !ended) reading.report(null, 'the line feed after the trailer is missing');
+  const { uid, namespace, name } = header['cluster'] as ClusterIdentity;
+  const redacted = (header['redacted'] as Redacted | undefined) ?? null;
+  return { cluster: { uid, namespace, name }, rows, blobs, damage, standing, redacted };
 }
 
 /** Bytes as text, each for itself: where one stands for another, a changed byte could look like what it was. */

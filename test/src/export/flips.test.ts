@@ -1,14 +1,26 @@
 /**
  * Hazard: an export that was changed on its way is believed. Any byte of it as any other byte, a cut at any place, white space that
  * an editor adds: reading says so, in words, and nothing is imported. In every run each byte of a small export, and of large ones
- * some, other ones for each commit; FLIPS=all takes each byte of all of them, some of them as each other byte.
+ * some, other ones for each commit. FLIPS=all takes each byte of all lines of large ones with each of its eight bits turned, and as
+ * each other byte the line feeds, and the trailer of small ones: a file as large as that is read only from the line that was changed
+ * to the line behind it. If nothing was found by then, the digest so far has to be another one, which the trailer, read last, then
+ * does not name.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readExport, readExportBytes, readExportFile, type ReadExport } from '#src/cli/export-file.ts';
+import {
+  begunReading,
+  forkedReading,
+  readExport,
+  readExportBytes,
+  readExportFile,
+  readNext,
+  type ReadExport,
+  type Reading,
+} from '#src/cli/export-file.ts';
 import { exportSource } from '#src/cli/source.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { Refused } from '#src/errors.ts';
@@ -88,6 +100,80 @@ function* flips(whole: Buffer, oneIn: number): IterableIterator<Trial> {
   }
 }
 
+/** A line of an export with its line feed, and how far the export had been read before it and behind the line after it. */
+interface Place {
+  readonly text: Buffer;
+  /** With the line after it, where there is one. */
+  readonly joined: Buffer;
+  /** Null before the first line. */
+  readonly before: Reading | null;
+  readonly digest: { readonly after: string; readonly joined: string };
+}
+
+/** All lines but the trailer. */
+function* places(whole: Buffer): IterableIterator<Place> {
+  const lines = whole.toString('utf8').split('\n').slice(0, -1);
+  const reading = begunReading('changed', lines[0] ?? '');
+  const digests = lines.map((line) => {
+    readNext(reading, line);
+    return reading.digest;
+  });
+  const again = begunReading('changed', lines[0] ?? '');
+  for (const [index, line] of lines.slice(0, -1).entries()) {
+    const [text, joined] = [`${line}\n`, `${line}\n${lines[index + 1] ?? ''}\n`].map((each) => Buffer.from(each));
+    if (text === undefined || joined === undefined) continue;
+    const digest = { after: digests[index] ?? '', joined: digests[index + 1] ?? '' };
+    yield { text, joined, before: index === 0 ? null : again, digest };
+    readNext(again, line);
+  }
+}
+
+/** What reading comes to by the end of these bytes, which stand in the place of others; `digest`: what it was with those. */
+function verdictFrom(before: Reading | null, bytes: Buffer, digest: string): 'sound' | 'found' {
+  try {
+    const lines = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).split('\n').slice(0, -1);
+    const reading = before === null ? begunReading('changed', lines[0] ?? '') : forkedReading(before);
+    for (const line of lines) readNext(reading, line);
+    return reading.damage.length > 0 || reading.digest !== digest ? 'found' : 'sound';
+  } catch (error) {
+    if (error instanceof Refused || error instanceof TypeError) return 'found';
+    throw error;
+  }
+}
+
+const bits = [1, 2, 4, 8, 16, 32, 64, 128];
+
+function changed(bytes: Buffer, place: number, other: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[place] = other;
+  return copy;
+}
+
+/** Every byte of every line with each of its bits turned, its line feed as each other byte; or one in so many of them. */
+function unnoticedByLine(whole: Buffer, oneIn: number): { readonly tried: number; readonly missed: readonly string[] } {
+  const turn = commitTurn();
+  let tried = 0;
+  const missed: string[] = [];
+  let start = 0;
+  for (const { text, joined, before, digest } of places(whole)) {
+    for (const [place, byte] of text.entries()) {
+      const isFeed = byte === 0x0a;
+      if (!isFeed && (place + turn) % oneIn !== 0) continue;
+      const [bytes, expected] = isFeed ? [joined, digest.joined] : [text, digest.after];
+      const feeds = everything ? Array.from({ length: 256 }, (_, each) => each) : likely;
+      const others = isFeed ? feeds : bits.map((bit) => byte ^ bit);
+      for (const other of others) {
+        if (other === byte) continue;
+        tried += 1;
+        if (verdictFrom(before, changed(bytes, place, other), expected) === 'sound')
+          missed.push(`byte ${start + place} (${byte}) as ${other}`);
+      }
+    }
+    start += text.length;
+  }
+  return { tried, missed };
+}
+
 function* cuts(whole: Buffer, oneIn: number): IterableIterator<Trial> {
   for (let length = whole.length - 1; length >= 0; length -= length > whole.length - 300 ? 1 : oneIn)
     yield { what: `cut to ${length} bytes`, bytes: whole.subarray(0, length) };
@@ -137,9 +223,26 @@ describe.each(forms)('%s', (form) => {
   });
 
   it('betrays bytes of a large one', () => {
-    const { tried, missed } = unnoticed(flips(large.subarray(0), everything ? 1 : large.length / 40));
+    const { tried, missed } = unnoticed(flips(large.subarray(0), large.length / 40));
     expect(missed).toEqual([]);
     expect(tried).toBeGreaterThan(20);
+  });
+
+  it('betrays every bit of a line by the line behind it', () => {
+    const whole = everything ? large : small;
+    // What comes before the rows of a part is one long line.
+    const oneIn = everything ? 1 : form.includes('part') ? 997 : 29;
+    const { tried, missed } = unnoticedByLine(whole, oneIn);
+    expect(missed).toEqual([]);
+    expect(tried).toBeGreaterThan((8 * (whole.length - 1000)) / oneIn);
+    if (everything) process.stdout.write(`${form}: ${tried} changes of ${whole.length} bytes, each found\n`);
+  });
+
+  it('counts what is not changed as sound', () => {
+    for (const { text, joined, before, digest } of places(small)) {
+      expect(verdictFrom(before, text, digest.after)).toBe('sound');
+      expect(verdictFrom(before, joined, digest.joined)).toBe('sound');
+    }
   });
 
   it('betrays a cut at every place', () => expect(unnoticed(cuts(small, everything ? 1 : 3)).missed).toEqual([]));
