@@ -18,6 +18,8 @@ export interface DataDirectory {
   timeline: number;
   /** Bytes of WAL. */
   position: number;
+  /** It was a primary's when PostgreSQL ran last. */
+  hasLed: boolean;
   /** `database/owner`, as they were made. */
   readonly databases: Set<string>;
   /** The newest row; null when nobody has written any. */
@@ -39,7 +41,15 @@ export const firstPosition = 0x3000000;
 /** A directory nobody has written to. */
 export function emptyDirectory(): DataDirectory {
   const nothing = { databases: new Set<string>(), log: null, roles: new Map<string, string>() };
-  return { systemIdentifier: null, timeline: 1, position: 0, ...nothing, primaryHas: new Map(), room: 'enough' };
+  return {
+    systemIdentifier: null,
+    timeline: 1,
+    position: 0,
+    hasLed: false,
+    ...nothing,
+    primaryHas: new Map(),
+    room: 'enough',
+  };
 }
 
 /** What `initdb` and Patroni make: its identity follows the volume, its passwords the environment. */

@@ -10,7 +10,7 @@ import type { Client, Habitat } from '../controllers/client.ts';
 import { copy, initialize, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
 import { Postgres } from './postgres.ts';
-import { report, reportDown } from './report.ts';
+import { report, type RoleWord, type StateWord } from './report.ts';
 import { makeLeaderKey, ttlMs, type KeyHandling } from './leader-key.ts';
 import { readConfig, readLeader, write, type LeaderKey, type ScopeConfig, type ScopeSettings } from './scope.ts';
 import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
@@ -88,6 +88,8 @@ class PatroniMember implements Member {
   #isEarly = false;
   /** PostgreSQL could not be started in the last loop. */
   #hasFailed = false;
+  /** What it showed last. */
+  #shown: StateWord = 'stopped';
 
   constructor(ports: MemberPorts) {
     const { habitat, client, settings, directory, passwords, podName } = ports;
@@ -115,6 +117,9 @@ class PatroniMember implements Member {
     });
     const pod = (): Json | null => this.#pod();
     this.#leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow: () => this.#isoNow() });
+    schedule.after(chance.between(50, 250), () => {
+      if (!this.#isDead) this.#show('stopped');
+    });
     this.#tick = schedule.after(chance.between(300, 1500), () => this.#loop());
   }
 
@@ -136,7 +141,11 @@ class PatroniMember implements Member {
 
   readonly leave = (then: () => void): void => this.#synchrony.leave(then);
 
-  readonly panic = (): void => this.#postgres.become(null);
+  readonly panic = (): void => {
+    const wasPrimary = this.isWritable();
+    this.#postgres.become(null);
+    if (wasPrimary) this.#show('crashed', 'primary');
+  };
 
   readonly wake = (): void => {
     if (this.#isDead || this.#isWoken) return;
@@ -154,9 +163,11 @@ class PatroniMember implements Member {
       const { role } = this.#postgres;
       if (this.#isDead || this.#isBusy || role === null) return;
       this.#postgres.end();
+      this.#show(role === 'primary' ? 'starting' : 'stopped', role);
       this.#takes(500, 2500, () => {
         if (!this.#configured()) return;
-        this.#postgres.become(role);
+        if (role === 'replica') this.#runAsReplica();
+        else this.#postgres.become(role);
         if (onlyPending) onDeed('pending restart');
       });
     });
@@ -167,9 +178,9 @@ class PatroniMember implements Member {
     this.#ports.onDeed('reinit');
     this.#synchrony.leave(() => {
       if (this.#isDead || this.#postgres.role === 'primary') return;
+      this.#show('stopping', 'replica');
       this.directory.systemIdentifier = null;
       this.#postgres.end();
-      this.#reportDown('creating replica');
       this.#loop();
     });
   };
@@ -183,8 +194,11 @@ class PatroniMember implements Member {
   readonly stop = (): void => {
     this.#isDead = true;
     this.#tick?.cancel();
-    const key = this.#readKey();
-    if (key.holder === this.name && this.#ports.reachesApi()) this.#leaderKey.give(key);
+    if (this.#ports.reachesApi()) {
+      const key = this.#readKey();
+      if (key.holder === this.name) this.#leaderKey.give(key);
+      if (this.#postgres.role !== null) this.#show('stopped', this.#postgres.role);
+    }
     this.#ports.onRole();
   };
 
@@ -215,9 +229,20 @@ class PatroniMember implements Member {
   /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
   #failToStart(): void {
     const key = this.#readKey();
-    if (key.holder === this.name && this.#hasFailed) this.#leaderKey.give(key);
+    const isFirst = key.holder === this.name && !this.#hasFailed;
     this.#hasFailed = true;
-    this.#reportDown('start failed');
+    if (isFirst && this.#shown === 'crashed') return;
+    if (isFirst) return this.#show('start failed', 'primary');
+    if (key.holder === this.name) this.#leaderKey.give(key);
+    if (this.#shown !== 'start failed') return this.#show('start failed');
+    // It is tried as a replica with every loop, for ever.
+    this.directory.hasLed = false;
+    this.#show('starting', 'replica');
+    const { schedule, chance } = this.#ports.habitat;
+    schedule.after(chance.between(500, 2500), () => {
+      if (!this.#isDead && this.#shown === 'starting' && this.#postgres.role === null) this.#show('start failed');
+    });
+    return undefined;
   }
 
   /** What a loop does of the leader key, with data or without. */
@@ -235,23 +260,29 @@ class PatroniMember implements Member {
     if (!isStated) this.#writeConfig(object, { initialize: systemIdentifier });
     if (key.holder === this.name) this.#renew(key);
     else if (this.#isExpired(key)) this.#race(key);
-    else this.#postgres.follow(this.#other(key.holder));
+    else {
+      this.#runAsReplica();
+      this.#postgres.follow(this.#other(key.holder));
+    }
   }
 
   #bootstrap(): void {
     const { settings, volumeUid, passwords } = this.#ports;
     const { initialize: begun, object } = this.#readConfig();
     if (begun !== null || !this.#writeConfig(object, { initialize: '' })) return;
+    this.#show('initializing new cluster');
     this.#takes(2000, 8000, () => {
       initialize(this.directory, volumeUid, passwords);
       const config = JSON.stringify(settings.bootstrap);
       this.#writeConfig(this.#readConfig().object, { initialize: this.directory.systemIdentifier, config });
+      this.#show('running', 'primary');
     });
   }
 
   #cloneFrom(holder: string): void {
     const leader = this.#other(holder);
     if (leader === undefined || !leader.isWritable() || !this.#postgres.isLetIn(leader)) return;
+    this.#show('creating replica');
     this.#takes(2000, 12_000, () => {
       if (leader.isWritable()) copy(leader.directory, this.directory);
     });
@@ -262,8 +293,8 @@ class PatroniMember implements Member {
     this.directory.position += idleWalBytes;
     if (!this.#leaderKey.take(key, true)) return;
     this.#renewedMs = this.#elapsedMs();
-    if (this.#postgres.role !== 'primary' && !this.#synchrony.promote()) return this.#postgres.become('replica');
-    this.#postgres.become('primary');
+    if (this.#postgres.role !== 'primary' && !this.#synchrony.promote()) return this.#failToPromote();
+    this.#promote();
     // What others are told at once this one sees to in a loop of its own.
     if (!this.#isEarly) this.#synchrony.lead();
   }
@@ -297,15 +328,45 @@ class PatroniMember implements Member {
   #race(key: LeaderKey): void {
     const request = requested(this.#ports.client, this.#ports.settings);
     const favoured = this.#ports.others().some((other) => other.name === request?.candidate && other.isUp());
-    if (favoured || this.#isBehind() || !this.#synchrony.mayLead(this.name)) return this.#postgres.become('replica');
+    if (favoured || this.#isBehind() || !this.#synchrony.mayLead(this.name)) return this.#runAsReplica();
     const config = this.#readConfig();
-    if (config.dynamic['pause'] === true) return this.#postgres.become('replica');
+    if (config.dynamic['pause'] === true) return this.#runAsReplica();
     if (!this.#leaderKey.take(key, false) || !this.#synchrony.promote()) return;
     request?.clear();
     this.#renewedMs = this.#elapsedMs();
-    const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '';
-    if (!isFirst || config.history.length > 0) this.#beginTimeline(config.history);
+    const isFirst = text(key.object, 'metadata', 'annotations', 'acquireTime') === '' && config.history.length === 0;
+    if (!isFirst) this.#beginTimeline(config.history);
+    this.#promote();
+  }
+
+  /** PostgreSQL runs as a replica; where it did not, it is seen to start. */
+  #runAsReplica(): void {
+    if (this.#postgres.role === null && this.#shown !== 'creating replica') this.#show('starting', 'replica');
+    this.#postgres.become('replica');
+  }
+
+  /** It holds the key: a primary that crashed starts again; any other member is a replica first, and is seen to be promoted. */
+  #promote(): void {
+    const { role } = this.#postgres;
+    if (role === 'primary') return;
+    const isNew = role === null && ['initializing new cluster', 'running'].includes(this.#shown);
+    if (this.#shown === 'crashed') this.#show('starting', 'primary');
+    else if (!isNew) {
+      this.#runAsReplica();
+      this.#tell();
+      this.#show('running', 'promoted');
+    }
     this.#postgres.become('primary');
+  }
+
+  /** It holds the key and cannot write what a promotion has to: it runs as a replica. */
+  #failToPromote(): void {
+    if (this.#shown === 'crashed') {
+      this.#show('starting', 'primary');
+      this.#show('start failed', 'primary');
+      return this.#postgres.become('replica');
+    }
+    return this.#runAsReplica();
   }
 
   /** Whether another one that may lead has more WAL. */
@@ -340,19 +401,31 @@ class PatroniMember implements Member {
 
   /** What Patroni writes onto its pod. */
   #tell(): void {
-    if (this.#postgres.role === null) return;
-    const account = {
-      leads: this.#postgres.role === 'primary',
-      directory: this.directory,
-      isStreaming: this.#postgres.streamsFrom !== null,
-      isRestartPending: this.#postgres.isRestartPending,
-      isLeaving: this.#synchrony.isLeaving(),
-    };
-    report(this.#ports.client, this.#ports.settings, this.#pod(), account);
+    const { role } = this.#postgres;
+    if (role !== null) this.#show('running', role);
   }
 
-  #reportDown(state: Parameters<typeof reportDown>[3]): void {
-    reportDown(this.#ports.client, this.#ports.settings, this.#pod(), state);
+  #show(state: StateWord, role: RoleWord = this.#roleAtRest()): void {
+    const { client, settings, reachesApi } = this.#ports;
+    if (!reachesApi()) return;
+    this.#shown = state;
+    const holdsKey = this.#readKey().holder === this.name;
+    report(client, settings, this.#pod(), {
+      role,
+      state,
+      holdsKey,
+      directory: this.directory,
+      isStreaming: role === 'replica' && !holdsKey && this.#postgres.streamsFrom !== null,
+      isRestartPending: this.#postgres.isRestartPending,
+      isLeaving: this.#synchrony.isLeaving(),
+    });
+  }
+
+  /** Its role while PostgreSQL does not run. */
+  #roleAtRest(): RoleWord {
+    const { systemIdentifier, hasLed } = this.directory;
+    if (systemIdentifier === null) return 'uninitialized';
+    return hasLed ? 'demoted' : 'replica';
   }
 
   #configured(): boolean {

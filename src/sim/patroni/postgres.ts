@@ -74,6 +74,7 @@ export class Postgres {
   become(role: Role | null): void {
     if (this.#role === role) return;
     this.#role = role;
+    if (role !== null) this.#ports.directory.hasLed = role === 'primary';
     if (role !== 'replica') this.#disconnect();
     if (role === 'primary') this.#writeWhatItHas();
     this.#ports.onRole();
