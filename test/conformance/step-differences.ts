@@ -20,10 +20,6 @@ export const onlySimulated: ReadonlyMap<Step, string> = new Map<Step, string>([
     'nobody could start, and then there is room again for all at once: not staged so far',
   ],
   [
-    'replica, replica, streaming > -, replica, start failed',
-    'a volume that fills up under a replica has not been staged on a real cluster: it is not seen to crash first',
-  ],
-  [
     'replica, replica, streaming > -, replica, stopping',
     'recorded of Patroni 3.0, which says of a replica that it runs and not that it streams',
   ],
@@ -56,7 +52,6 @@ export const onlyReal: ReadonlyMap<Step, string> = new Map<Step, string>([
     '-, demoted, start failed > -, uninitialized, creating replica',
     'no scenario asks for a reinit of a member that does not start',
   ],
-  ['-, uninitialized, stopped > -, replica, starting', 'a simulated replica runs as soon as it has its copy'],
   [
     'primary, primary, start failed > -, demoted, start failed',
     'no scenario has a leader that starts and fails, but for want of room',
@@ -64,5 +59,10 @@ export const onlyReal: ReadonlyMap<Step, string> = new Map<Step, string>([
   [
     'replica, replica, running > -, demoted, stopped',
     'pg_rewind of a member that was promoted by hand; a simulated one has no timeline of its own',
+  ],
+  ['-, replica, stopping > -, replica, stopped', 'a simulated replica ends at once'],
+  [
+    'primary, demoted, stopped > -, replica, start failed',
+    'no scenario has a leader that comes back without room while its key stands',
   ],
 ]);

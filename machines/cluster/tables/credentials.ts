@@ -254,10 +254,13 @@ export function isRotated(facts: Facts, request: ActiveRequest): boolean {
   return agree && oldPods(facts).length === 0 && members.every(({ ready }) => ready);
 }
 
-/** What PostgreSQL or the executor has against a password, as a clause; null when nothing. */
+/**
+ * What PostgreSQL or the executor has against a password, as a clause; null when nothing. That the API server would not have the
+ * command run says nothing of the password: it is tried again.
+ */
 export function refusedPassword({ memory }: Facts): string | null {
   const refused = Object.entries(memory.failures).find(
-    ([key, failure]) => key.startsWith('Passwords/') && failure.permanent,
+    ([key, { reason }]) => key.startsWith('Passwords/') && reason === 'PasswordRefused',
   );
   return refused?.[1].message ?? null;
 }

@@ -142,9 +142,9 @@ class PatroniMember implements Member {
   readonly leave = (then: () => void): void => this.#synchrony.leave(then);
 
   readonly panic = (): void => {
-    const wasPrimary = this.isWritable();
+    const { role } = this.#postgres;
     this.#postgres.become(null);
-    if (wasPrimary) this.#show('crashed', 'primary');
+    if (role !== null && !this.#isDead) this.#show('crashed', role);
   };
 
   readonly wake = (): void => {
@@ -234,7 +234,8 @@ class PatroniMember implements Member {
     if (isFirst && this.#shown === 'crashed') return;
     if (isFirst) return this.#show('start failed', 'primary');
     if (key.holder === this.name) this.#leaderKey.give(key);
-    if (this.#shown !== 'start failed') return this.#show('start failed');
+    const isTriedAgain = this.#shown === 'start failed' || (this.#shown === 'crashed' && !this.directory.hasLed);
+    if (!isTriedAgain) return this.#show('start failed');
     // It is tried as a replica with every loop, for ever.
     this.directory.hasLed = false;
     this.#show('starting', 'replica');
@@ -341,7 +342,7 @@ class PatroniMember implements Member {
 
   /** PostgreSQL runs as a replica; where it did not, it is seen to start. */
   #runAsReplica(): void {
-    if (this.#postgres.role === null && this.#shown !== 'creating replica') this.#show('starting', 'replica');
+    if (this.#postgres.role === null) this.#show('starting', 'replica');
     this.#postgres.become('replica');
   }
 
@@ -350,7 +351,7 @@ class PatroniMember implements Member {
     const { role } = this.#postgres;
     if (role === 'primary') return;
     const isNew = role === null && ['initializing new cluster', 'running'].includes(this.#shown);
-    if (this.#shown === 'crashed') this.#show('starting', 'primary');
+    if (this.#shown === 'crashed' && this.directory.hasLed) this.#show('starting', 'primary');
     else if (!isNew) {
       this.#runAsReplica();
       this.#tell();
@@ -361,7 +362,7 @@ class PatroniMember implements Member {
 
   /** It holds the key and cannot write what a promotion has to: it runs as a replica. */
   #failToPromote(): void {
-    if (this.#shown === 'crashed') {
+    if (this.#shown === 'crashed' && this.directory.hasLed) {
       this.#show('starting', 'primary');
       this.#show('start failed', 'primary');
       return this.#postgres.become('replica');

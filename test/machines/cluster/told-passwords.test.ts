@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { ObjectProjection, SecretDigest } from '#machines/cluster/observations.ts';
-import { memberKeys } from '#machines/cluster/tables/credentials.ts';
+import { memberKeys, refusedPassword } from '#machines/cluster/tables/credentials.ts';
 import { wants } from '#machines/cluster/wants.ts';
 import { finalizer, labels, objectNames } from '#machines/shared/names.ts';
 import { calm, factsOf, plan } from './worlds.ts';
@@ -75,5 +75,23 @@ describe('roles after a failover', () => {
     if (world.cluster === null) throw new Error('not the calm world');
     const seen = { ...world.cluster.seen, spec: { ...world.cluster.seen.spec, paused: true } };
     expect(tells({ memory, world: { ...world, cluster: { ...world.cluster, seen } } })).toEqual([]);
+  });
+});
+
+describe('a password', () => {
+  /** What is known when the effect that tells roles was refused. */
+  function refusedFor(reason: string): Facts {
+    const { world, memory } = told(0);
+    const failure = { count: 1, reason, message: 'words', permanent: true, since: 0, waiting: true, needsRead: false };
+    return { world, memory: { ...memory, failures: { 'Passwords/shop-0': failure } } };
+  }
+
+  it('is refused by what PostgreSQL or the executor says of it', () => {
+    expect(refusedPassword(refusedFor('PasswordRefused'))).toBe('words');
+  });
+
+  it('is not by an API server that will not run the command: nobody is asked for another one', () => {
+    expect(refusedPassword(refusedFor('Expired'))).toBeNull();
+    expect(refusedPassword(refusedFor('Forbidden'))).toBeNull();
   });
 });
