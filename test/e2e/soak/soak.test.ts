@@ -116,7 +116,8 @@ const faults: Readonly<Record<SoakFault, (step: SoakStep) => Promise<void>>> = {
     await eventually('the API server having been away for long', () =>
       Promise.resolve(monotonic() - since > apiAwayMs),
     );
-    await apiServer('start');
+    // On a busy machine it may take longer to be ready than one start waits for.
+    await eventually('the API server being ready', () => apiServer('start').then(() => true), 300_000);
   },
   'operator killed': async () => {
     await killOperator(world);
