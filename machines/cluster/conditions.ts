@@ -15,7 +15,7 @@ import {
   objectsCleared,
   podsGone,
 } from './guards.ts';
-import { knownFacts } from './knowledge.ts';
+import { clusterName, knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
 import { missingObjects, obstacles } from './objects.ts';
@@ -171,7 +171,7 @@ function requestRefused({ facts }: View): Verdict {
 
 function storageReady({ facts }: View): Verdict {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const names = new Set(membersOf(facts).map((_, ordinal) => claimName(cluster, ordinal)));
   const claims = objectsOf(facts).flatMap(({ object }) =>
     object.detail.type === 'PersistentVolumeClaim' && (asked === null || names.has(object.name))

@@ -4,7 +4,7 @@
  */
 import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { finalizer, labels, objectNames, ordinalOf } from '../shared/names.ts';
-import { knownFacts } from './knowledge.ts';
+import { clusterName, knownFacts } from './knowledge.ts';
 import { actualMembers, desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectKey } from './intents.ts';
 import { objectAt, ownershipOf } from './objects.ts';
@@ -175,10 +175,7 @@ export function replicasDegraded(view: View): Answer {
   const phase = view.state.split('.')[1] ?? '';
   const missed = membersOf(view.facts).filter((member) => !member.ready);
   const made = actualMembers(view.facts);
-  if (
-    made !== null &&
-    missed.every((member) => ordinalOf(view.facts.world.cluster?.seen.name ?? '', member.name) >= made)
-  )
+  if (made !== null && missed.every((member) => ordinalOf(clusterName(view.facts), member.name) >= made))
     return no(`still to be made: ${missing.because}`, missing.values);
   const late = view.facts.memory.expired.some((timer) => timer.startsWith('deadline/'));
   if (!procedures.has(phase) || late || isIdle(view)) return missing;
@@ -188,7 +185,7 @@ export function replicasDegraded(view: View): Answer {
 /** The StatefulSet exists and is ours: the cluster is being created. */
 export function resourcesApplied({ facts }: View): Answer {
   return ifKnown(facts, () => {
-    const name = facts.world.cluster?.seen.name ?? '';
+    const name = clusterName(facts);
     const object = objectAt(facts, `StatefulSet/${name}`)?.object;
     if (object === undefined) return no(`StatefulSet/${name} does not exist yet`);
     const ours = ownershipOf(facts, object).type === 'ours' && object.labels[labels.clusterUid] !== undefined;

@@ -1,4 +1,4 @@
-/** Owns: the one question every guard asks first: is the picture whole? */
+/** Owns: the one question every guard asks first, whether the picture is whole, and the name that all others are made of. */
 import { unknown, yes, type Answer } from '../shared/answer.ts';
 import type { Facts } from './facts.ts';
 
@@ -9,4 +9,9 @@ export function knownFacts(facts: Facts): Answer {
   if (stale.length > 0) return unknown(`nothing heard from ${stale.join(', ')}`, { stale: stale.join(', ') });
   if (cluster === null) return unknown('the PostgresCluster has not been seen');
   return yes('all kinds are listed and fresh');
+}
+
+/** Name of the cluster, of which all other names are made; empty before it is seen. */
+export function clusterName(facts: Facts): string {
+  return facts.world.cluster?.seen.name ?? '';
 }

@@ -5,6 +5,7 @@
  */
 import { assertNever } from '../shared/exhaustive.ts';
 import { annotations, objectNames } from '../shared/names.ts';
+import { clusterName } from './knowledge.ts';
 import { initialConditions } from './published.ts';
 import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
@@ -216,7 +217,7 @@ function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
 function withRevision(facts: Facts, object: ObjectProjection): Facts {
   const { credentials } = facts.memory;
   const said = object.annotations[annotations.credentials];
-  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const names = objectNames(clusterName(facts));
   const isInForce = object.kind === 'Secret' && object.name === names.credentialsInForce;
   const isTold = isInForce || (object.kind === 'StatefulSet' && credentials.revision === null);
   if (said === undefined || !isTold || said === credentials.revision) return facts;

@@ -4,6 +4,7 @@
  */
 import { leaderObject, podName, configObject } from '../shared/names.ts';
 import type { Facts, Warning } from './facts.ts';
+import { clusterName } from './knowledge.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
 import { recalled } from './recall.ts';
 import { withFullVolume } from './room.ts';
@@ -40,13 +41,9 @@ export function desiredMembers(facts: Facts): number {
   return facts.memory.accepted?.spec.replicas ?? 0;
 }
 
-function clusterName(facts: Facts): string {
-  return facts.world.cluster?.seen.name ?? '';
-}
-
 /** Members the StatefulSet has now; null before it is seen. */
 export function actualMembers(facts: Facts): number | null {
-  const detail = facts.world.objects[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`]?.object.detail;
+  const detail = facts.world.objects[`StatefulSet/${clusterName(facts)}`]?.object.detail;
   return detail !== undefined && detail.type === 'StatefulSet' ? detail.replicas : null;
 }
 

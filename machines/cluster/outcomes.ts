@@ -22,6 +22,7 @@ import {
 } from './backoff.ts';
 import type { Expected, Facts, Failure, Memory, OpenIntent } from './facts.ts';
 import { effectClasses, objectKey } from './intents.ts';
+import { clusterName } from './knowledge.ts';
 import { podOf, runs } from './members.ts';
 import { onGuard } from './undone.ts';
 import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
@@ -195,7 +196,7 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   const timers =
     intent.type === 'WriteSecret' ? shownSoon(memory.timers, key, at) : awaitingSight(facts, closed, outcome, at);
   // A new password for the application only takes effect when its role is told.
-  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const names = objectNames(clusterName(facts));
   const isOfApplication = key === `Secret/${names.applicationSecret}` || key === `Secret/${names.credentialsInForce}`;
   const handled =
     isOfApplication && intent.type === 'CreateSecret' ? without(memory.handled, 'database') : memory.handled;
@@ -272,7 +273,7 @@ function accepted(facts: Facts, closed: Closed, at: number): Facts {
 function confirming(facts: Facts, { name }: OpenIntent['target']): Facts {
   const { memory } = facts;
   const { request, dcs } = memory;
-  if (request === null || name !== leaderObject(facts.world.cluster?.seen.name ?? '', dcs ?? 'Endpoints')) return facts;
+  if (request === null || name !== leaderObject(clusterName(facts), dcs ?? 'Endpoints')) return facts;
   return { ...facts, memory: { ...memory, request: confirmedRequest(request) } };
 }
 

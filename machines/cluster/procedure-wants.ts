@@ -4,6 +4,7 @@ import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import type { Difference, Intent } from './intents.ts';
 import { isObject } from '../shared/json.ts';
+import { clusterName } from './knowledge.ts';
 import { dcsOf, isPatroniPaused, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
@@ -19,7 +20,7 @@ import type { View } from './view.ts';
 function dcsRef(facts: Facts, nameOf: (cluster: string) => string): ObjectRef {
   return {
     kind: facts.memory.dcs === 'ConfigMaps' ? 'ConfigMap' : 'Endpoints',
-    name: nameOf(facts.world.cluster?.seen.name ?? ''),
+    name: nameOf(clusterName(facts)),
   };
 }
 

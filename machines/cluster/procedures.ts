@@ -7,6 +7,7 @@ import type { Failure } from './facts.ts';
 import { no, unknown, whether, yes, type Answer } from '../shared/answer.ts';
 import { databaseReady, ifKnown, isExpired, leaderWritable, membersReady } from './guards.ts';
 import { objectKey } from './intents.ts';
+import { clusterName } from './knowledge.ts';
 import { desiredMembers, membersOf, type Member } from './members.ts';
 import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
@@ -19,7 +20,7 @@ import { hindrance, synchronyDue } from './tables/synchrony.ts';
 
 /** The accepted spec asks for another number of members than there are. */
 export function replicaCountChanged({ facts }: View): Answer {
-  const detail = objectAt(facts, `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`)?.object.detail;
+  const detail = objectAt(facts, `StatefulSet/${clusterName(facts)}`)?.object.detail;
   if (detail === undefined || detail.type !== 'StatefulSet') return unknown('the StatefulSet has not been seen');
   const accepted = facts.memory.accepted?.generation ?? 0;
   const rolledOut = facts.memory.rolledOutGeneration ?? accepted;
@@ -207,7 +208,7 @@ function isMeant(failure: Failure | undefined): failure is Failure {
 /** What the API server, or a volume's driver, says to what the spec would have; null when nobody refuses. */
 function refusedChange(facts: View['facts']): string | null {
   const { failures } = facts.memory;
-  const template = `StatefulSet/${facts.world.cluster?.seen.name ?? ''}`;
+  const template = `StatefulSet/${clusterName(facts)}`;
   // Who has lost the journal asks what would change before it writes, and the question is refused already.
   const refused = [failures[template], failures[`Compare/${template}`]].find(
     (failure) => isMeant(failure) && failure.reason === 'Invalid',

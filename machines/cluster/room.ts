@@ -5,13 +5,14 @@
 import { claimName, ordinalOf } from '../shared/names.ts';
 import { bytesWords } from '../shared/quantity.ts';
 import type { Facts, Memory, Room } from './facts.ts';
+import { clusterName } from './knowledge.ts';
 
 /** With less PostgreSQL cannot go on: one segment of its log takes as much. */
 export const segmentBytes = 16 * 1024 * 1024;
 
 /** How large the claim of this member says that its volume is; null when that is not seen. */
 export function capacityOf(facts: Facts, member: string): string | null {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const name = claimName(cluster, ordinalOf(cluster, member));
   const detail = facts.world.objects[`PersistentVolumeClaim/${name}`]?.object.detail;
   return detail?.type === 'PersistentVolumeClaim' ? detail.capacity : null;

@@ -5,7 +5,7 @@
 import type { AcceptedSpec, Facts, Memory } from './facts.ts';
 import { annotations, failoverObject } from '../shared/names.ts';
 import { windowTimer } from './backoff.ts';
-import { knownFacts } from './knowledge.ts';
+import { clusterName, knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { anythingCreated } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
@@ -53,13 +53,13 @@ function withLeader(facts: Facts, at: number): Facts {
   if (same && identifier === memory.systemIdentifier && memory.leaderLostAt === null) return facts;
   const seen = { name: leader.name, timeline: leader.timeline };
   // Whoever was asked to hand over has, or somebody else did.
-  const asked = `await/Switchover/${failoverObject(facts.world.cluster?.seen.name ?? '')}`;
+  const asked = `await/Switchover/${failoverObject(clusterName(facts))}`;
   const timers = memory.leader?.name === leader.name ? memory.timers : without(memory.timers, asked);
   return { ...facts, memory: { ...memory, timers, leader: seen, leaderLostAt: null, systemIdentifier: identifier } };
 }
 
 function specOn(facts: Facts, annotation: string, judge: SpecJudge): PostgresClusterSpec | null {
-  const name = facts.world.cluster?.seen.name ?? '';
+  const name = clusterName(facts);
   const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotation];
   return text === undefined ? null : judge.parseAccepted(text);
 }
@@ -176,7 +176,7 @@ function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
   const now = memory.accepted.spec.postgresqlParams ?? {};
   if (anythingCreated(facts)) {
     if (memory.bootstrapParameters !== null) return facts;
-    const name = facts.world.cluster?.seen.name ?? '';
+    const name = clusterName(facts);
     const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotations.bootstrapParameters];
     const before = text === undefined ? null : judge.parseParameters(text);
     return { ...facts, memory: { ...memory, bootstrapParameters: before ?? now } };

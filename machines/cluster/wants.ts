@@ -7,7 +7,7 @@ import { dcsFinalizer, finalizer, objectNames } from '../shared/names.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import { leaderWritable } from './guards.ts';
-import { knownFacts } from './knowledge.ts';
+import { clusterName, knownFacts } from './knowledge.ts';
 import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf, podOf } from './members.ts';
 import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
@@ -26,7 +26,7 @@ import { warningReads } from './tables/warnings.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
 function clusterRef(facts: Facts): ObjectRef {
-  return { kind: 'PostgresCluster', name: facts.world.cluster?.seen.name ?? '' };
+  return { kind: 'PostgresCluster', name: clusterName(facts) };
 }
 
 function refOf(object: ObjectProjection): ObjectRef {
@@ -144,7 +144,7 @@ function reads(facts: Facts): readonly Intent[] {
  */
 function database(view: View): readonly Intent[] {
   const { facts, plan } = view;
-  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const names = objectNames(clusterName(facts));
   const wanted = `${plan.database.name}/${plan.database.owner}`;
   const leader = leaderOf(facts);
   if (leaderWritable(view).answer !== 'yes' || leader.name === null) return [];
@@ -267,7 +267,7 @@ function deleting(view: View): readonly Intent[] {
 
 function events(facts: Facts): readonly Intent[] {
   const next = facts.memory.events[0];
-  const name = facts.world.cluster?.seen.name ?? '';
+  const name = clusterName(facts);
   if (next === undefined || facts.world.cluster === null) return [];
   return [{ type: 'EmitEvent', target: { kind: 'Event', name }, ...next, because: next.note }];
 }

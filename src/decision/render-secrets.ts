@@ -4,6 +4,7 @@
  */
 import { annotations, objectNames } from '#machines/shared/names.ts';
 import { objectKey, type Intent } from '#machines/cluster/intents.ts';
+import { clusterName } from '#machines/cluster/knowledge.ts';
 import type { DesiredObject, GeneratedKey } from '#machines/cluster/plan.ts';
 import { applicationKey, memberKeys } from '#machines/cluster/tables/credentials.ts';
 import { copied, password, superuserAlias } from '#src/resources/cluster/secrets.ts';
@@ -13,7 +14,7 @@ import { apply, desiredOf, lookUp, type RenderContext, type Rendered } from './r
 type WriteSecret = Extract<Intent, { type: 'WriteSecret' }>;
 
 function namesOf(context: RenderContext): ReturnType<typeof objectNames> {
-  return objectNames(context.facts.world.cluster?.seen.name ?? '');
+  return objectNames(clusterName(context.facts));
 }
 
 /** Every value of the Secret, and where it comes from. */

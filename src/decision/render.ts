@@ -5,6 +5,7 @@
  */
 import { annotations, dcsFinalizer, fieldManagers, finalizer, labels, objectNames } from '#machines/shared/names.ts';
 import { objectKey, type Intent, type IntentType } from '#machines/cluster/intents.ts';
+import { clusterName } from '#machines/cluster/knowledge.ts';
 import type { ObjectRef, SecretDetail } from '#machines/cluster/observations.ts';
 import type { DesiredObject, Plan } from '#machines/cluster/plan.ts';
 import type { SqlRequest } from './record.ts';
@@ -56,7 +57,7 @@ function finalizerRequest(context: RenderContext, uid: string, held: boolean): R
  */
 function restoredFor(context: RenderContext, desired: DesiredObject): Pick<DesiredObject, 'body' | 'generated'> {
   const { facts } = context;
-  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const names = objectNames(clusterName(facts));
   if (desired.ref.name !== names.credentialsInForce) return desired;
   const detailOf = (secret: string): SecretDetail | null => {
     const detail = facts.world.objects[`Secret/${secret}`]?.object.detail;

@@ -11,7 +11,7 @@
 import { objectsOf, recalled } from '../recall.ts';
 import { objectNames } from '../../shared/names.ts';
 import { unknown, yes, no, type Answer } from '../../shared/answer.ts';
-import { knownFacts } from '../knowledge.ts';
+import { clusterName, knownFacts } from '../knowledge.ts';
 import { objectAt, obstacles, ownershipOf, type Ownership } from '../objects.ts';
 import type { Facts } from '../facts.ts';
 import type { ObjectProjection } from '../observations.ts';
@@ -72,7 +72,7 @@ function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
       values,
     );
   }
-  const names = objectNames(facts.world.cluster?.seen.name ?? '');
+  const names = objectNames(clusterName(facts));
   const lost = [names.credentialsInForce, names.credentials, names.applicationSecret].filter(
     (name) => objectAt(facts, `Secret/${name}`) === null,
   );

@@ -16,6 +16,7 @@
  */
 import { annotations, objectNames } from '../../shared/names.ts';
 import type { ActiveRequest, Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { leaderOf, membersOf, podOf } from '../members.ts';
 import { objectAt, ownershipOf } from '../objects.ts';
 import type { SecretDigest } from '../observations.ts';
@@ -44,7 +45,7 @@ interface Secrets {
 }
 
 function namesOf(facts: Facts): ReturnType<typeof objectNames> {
-  return objectNames(facts.world.cluster?.seen.name ?? '');
+  return objectNames(clusterName(facts));
 }
 
 function digestOf(facts: Facts, secret: string): SecretDigest | string {

@@ -12,6 +12,7 @@
  *   6      claims (volumePolicy Delete)        the data goes last, the keys to it after it
  *   7      Secrets (volumePolicy Delete)
  */
+import { clusterName } from '../knowledge.ts';
 import { objectsOf } from '../recall.ts';
 import { dcsFinalizer, labels, labelValues } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
@@ -50,7 +51,7 @@ function isKept(facts: Facts, object: ObjectProjection): boolean {
 }
 
 function ourObjects(facts: Facts): readonly ObjectProjection[] {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return objectsOf(facts)
     .map((fact) => fact.object)
     .filter((object) => object.kind !== 'Pod')
@@ -58,7 +59,7 @@ function ourObjects(facts: Facts): readonly ObjectProjection[] {
 }
 
 function stepOf(facts: Facts, object: ObjectProjection): number {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return isPatroniObject(object, cluster) ? 3 : stepOfKind[object.kind];
 }
 

@@ -19,6 +19,7 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { isObject } from '../../shared/json.ts';
 import { annotations, ordinalOf } from '../../shared/names.ts';
 import type { Facts, HeldEdit } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { leaderOf } from '../members.ts';
 import type { Due } from './credentials.ts';
 import { hasBegun, turnOfGeneration, turnRefusal } from './turns.ts';
@@ -92,7 +93,7 @@ function disruptionOf(work: Work, isAlone: boolean): DisruptionClass {
 function scalingOf(facts: Facts, members: number, wanted: number): DisruptionClass {
   if (wanted >= members) return 'None';
   const leader = leaderOf(facts).name ?? '';
-  return ordinalOf(facts.world.cluster?.seen.name ?? '', leader) >= wanted ? 'Switchover' : 'ReplicaRestart';
+  return ordinalOf(clusterName(facts), leader) >= wanted ? 'Switchover' : 'ReplicaRestart';
 }
 
 export interface Cost {

@@ -14,6 +14,7 @@
  */
 import { claimName, ordinalOf, podName } from '../../shared/names.ts';
 import type { ActiveRequest, Facts, LostMember } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { desiredMembers, isPatroniPaused, leaderOf, memberCalled, podOf, type SeenPod } from '../members.ts';
 import type { ObjectProjection } from '../observations.ts';
 import { act, wait, type RolloutStep } from './step.ts';
@@ -27,7 +28,7 @@ export function goneTimer(member: string): string {
 }
 
 function claimOf(facts: Facts, member: string): ObjectProjection | null {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const name = claimName(cluster, ordinalOf(cluster, member));
   return facts.world.objects[`PersistentVolumeClaim/${name}`]?.object ?? null;
 }
@@ -44,7 +45,7 @@ export function lostMember(facts: Facts, member: string): LostMember {
 /** Why nobody could ever be copied from, as a clause; null when somebody can. */
 export function noCopy(facts: Facts): string | null {
   if (desiredMembers(facts) !== 1) return null;
-  return `${podName(facts.world.cluster?.seen.name ?? '', 0)} is the only member: nobody else has its data`;
+  return `${podName(clusterName(facts), 0)} is the only member: nobody else has its data`;
 }
 
 /** Why it is not lost, as a clause; null when it may be. */

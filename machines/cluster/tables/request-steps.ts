@@ -1,6 +1,7 @@
 /** Owns: the step that what was asked for once is at, and who is waited for meanwhile (`requests.ts` says when it is over). */
 import { failoverObject, ordinalOf, podName, type OneShot } from '../../shared/names.ts';
 import type { ActiveRequest, Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { dcsOf, runs, type Member } from '../members.ts';
 import { credentialsStep } from './credentials.ts';
 import { replacementStep } from './replacement.ts';
@@ -19,7 +20,7 @@ const stages: Readonly<Record<OneShot, RolloutStage>> = {
 };
 
 function due(scene: Scene, request: ActiveRequest): readonly Member[] {
-  const cluster = scene.facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(scene.facts);
   const rank = ({ name }: Member): number => (name === scene.leader ? Infinity : ordinalOf(cluster, name));
   return scene.members
     .filter(({ name }) => request.members.includes(name) && !request.done.includes(name))
@@ -44,7 +45,7 @@ function restartStep(scene: Scene, request: ActiveRequest, words: string): Rollo
 }
 
 function rebuildStep(scene: Scene, request: ActiveRequest, words: string): RolloutStep {
-  const name = request.member ?? podName(scene.facts.world.cluster?.seen.name ?? '', 0);
+  const name = request.member ?? podName(clusterName(scene.facts), 0);
   const started = request.started[name];
   const member = scene.members.find((each) => each.name === name);
   if (member === undefined || request.done.includes(name))
@@ -59,7 +60,7 @@ function rebuildStep(scene: Scene, request: ActiveRequest, words: string): Rollo
 }
 
 function switchStep({ facts, leader }: Scene, request: ActiveRequest, words: string): RolloutStep {
-  const asked = dcsOf(facts, failoverObject(facts.world.cluster?.seen.name ?? ''))?.failover ?? null;
+  const asked = dcsOf(facts, failoverObject(clusterName(facts)))?.failover ?? null;
   if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
   const answer = successor(facts, { template: null, below: Infinity, member: request.member });
   const candidate = answer.values['candidate'];

@@ -16,7 +16,7 @@
  */
 import { oneShotAnnotation, oneShots, ordinalOf, type OneShot, failoverObject } from '../../shared/names.ts';
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
-import { knownFacts } from '../knowledge.ts';
+import { clusterName, knownFacts } from '../knowledge.ts';
 import {
   dcsOf,
   desiredMembers,
@@ -53,7 +53,7 @@ function wordsOf(kind: OneShot, token: string): string {
 
 /** The word of a token that is the name of a member, wanted or not; null when none is. */
 function namedMember(facts: Facts, token: string): string | null {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return token.split(/\s+/).find((word) => ordinalOf(cluster, word) >= 0) ?? null;
 }
 
@@ -250,7 +250,7 @@ type End = 'open' | 'done' | Why;
 /** Somebody was told, and has not answered or not acted yet: what is seen meanwhile says nothing of who is fit. */
 function isHandingOver(facts: Facts): boolean {
   const { open, failures, timers } = facts.memory;
-  const object = failoverObject(facts.world.cluster?.seen.name ?? '');
+  const object = failoverObject(clusterName(facts));
   const key = `Switchover/${object}`;
   const isTold = open[key] !== undefined || failures[key] !== undefined || timers[`await/${key}`] !== undefined;
   return isTold || (dcsOf(facts, object)?.failover ?? null) !== null;

@@ -25,6 +25,7 @@ import { annotations, configObject, failoverObject, ordinalOf } from '../../shar
 import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { recalled } from '../recall.ts';
@@ -69,7 +70,7 @@ function settingsOf(facts: Facts, member: string): Readonly<Record<string, strin
 
 /** Parameters that Patroni's configuration states. */
 function statedIn(facts: Facts): Readonly<Record<string, string>> {
-  return parametersOf(dcsOf(facts, configObject(facts.world.cluster?.seen.name ?? ''))?.config ?? {});
+  return parametersOf(dcsOf(facts, configObject(clusterName(facts)))?.config ?? {});
 }
 
 /** What a member has to do yet: nothing, be asked, or start anew. */
@@ -119,7 +120,7 @@ const isTelling = recalled(({ memory }) =>
 
 function configuring(scene: Scene): RolloutStep | null {
   const { facts, plan, members } = scene;
-  const object = configObject(facts.world.cluster?.seen.name ?? '');
+  const object = configObject(clusterName(facts));
   const dcs = dcsOf(facts, object);
   if (isTelling(facts)) return wait('configuring', told);
   if (dcs === null || dcs.config === null) return wait('configuring', "Patroni's configuration has not been seen");
@@ -147,7 +148,7 @@ function synchronising({ facts }: Scene): RolloutStep | null {
 }
 
 function ordered(scene: Scene, members: readonly Member[], leaderFirst: boolean): readonly Member[] {
-  const cluster = scene.facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(scene.facts);
   const rank = (member: Member): number => ((member.name === scene.leader) === leaderFirst ? -1 : 1);
   return [...members].sort(
     (one, other) => rank(one) - rank(other) || ordinalOf(cluster, one.name) - ordinalOf(cluster, other.name),
@@ -194,7 +195,7 @@ function isCurrent({ facts, plan }: Scene, member: Member): boolean {
 
 /** A pod that goes now comes back with the new template. */
 function offersTemplate({ facts, plan }: Scene): boolean {
-  const detail = facts.world.objects[`StatefulSet/${facts.world.cluster?.seen.name ?? ''}`]?.object.detail;
+  const detail = facts.world.objects[`StatefulSet/${clusterName(facts)}`]?.object.detail;
   return detail?.type === 'StatefulSet' && detail.template === plan.template && detail.current;
 }
 
@@ -240,7 +241,7 @@ function switching(scene: Scene): RolloutStep {
   const { facts, plan, members, leader } = scene;
   if (members.length === 1)
     return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
-  const asked = dcsOf(facts, failoverObject(facts.world.cluster?.seen.name ?? ''))?.failover ?? null;
+  const asked = dcsOf(facts, failoverObject(clusterName(facts)))?.failover ?? null;
   if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
   const answer = successor(facts, { template: plan.template, below: Infinity, member: null });
   const candidate = answer.values['candidate'];

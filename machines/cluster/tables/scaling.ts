@@ -7,6 +7,7 @@
  */
 import { failoverObject, ordinalOf } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import {
   actualMembers,
   dcsOf,
@@ -37,7 +38,7 @@ function step(stage: ScalingStage, because: string, change: Partial<ScalingStep>
 
 /** Pods with an ordinal of `from` and above. */
 function podsFrom(facts: Facts, from: number): readonly string[] {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return objectsOf(facts)
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= from)
     .map(({ object }) => object.name)
@@ -46,13 +47,13 @@ function podsFrom(facts: Facts, from: number): readonly string[] {
 
 /** A member that is to go too, but below the leader, and confirms commits; null when there is none. */
 function passingOn(facts: Facts, leader: string): string | null {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const below = (standbysOf(facts) ?? []).filter((name) => ordinalOf(cluster, name) < ordinalOf(cluster, leader));
   return below.find((name) => memberCalled(facts, name).ready) ?? null;
 }
 
 function handingOver(facts: Facts, leader: string, desired: number, isLast: boolean): ScalingStep | null {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const asked = dcsOf(facts, failoverObject(cluster))?.failover ?? null;
   if (asked !== null) return step('handingOver', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
   const answer = successor(facts, { template: null, below: desired, member: null });
@@ -71,7 +72,7 @@ function handingOver(facts: Facts, leader: string, desired: number, isLast: bool
 
 function removal(facts: Facts, actual: number, desired: number): ScalingStep {
   const leader = leaderOf(facts);
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   if (!leader.writable || leader.name === null) return step('removing', leader.because);
   if (isPatroniPaused(facts))
     return step('removing', 'Patroni is paused by hand; no member goes until it is resumed', { isHeld: true });

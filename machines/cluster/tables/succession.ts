@@ -5,6 +5,7 @@
 import { no, yes, type Answer } from '../../shared/answer.ts';
 import { annotations, ordinalOf } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { leaderOf, membersOf, podOf, type Member } from '../members.ts';
 import { standbysOf } from './synchrony.ts';
 
@@ -24,7 +25,7 @@ interface Row {
 }
 
 function rows(facts: Facts, demand: Demand): readonly Row[] {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const standbys = standbysOf(facts);
   const template = (member: Member): string | null =>
     podOf(facts, member.name)?.object.annotations[annotations.template] ?? null;
@@ -48,7 +49,7 @@ function rows(facts: Facts, demand: Demand): readonly Row[] {
 }
 
 function closer(facts: Facts): (one: Member, other: Member) => number {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return (one, other) =>
     (one.lagBytes ?? Infinity) - (other.lagBytes ?? Infinity) ||
     ordinalOf(cluster, one.name) - ordinalOf(cluster, other.name);

@@ -15,6 +15,7 @@
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { configObject, ordinalOf, syncObject } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { dcsOf, leaderOf, memberCalled, membersOf, podOf, runs, troubledMembers, type Member } from '../members.ts';
 import type { JsonRecord } from '../plan.ts';
 import { objectsOf, recalled } from '../recall.ts';
@@ -72,12 +73,12 @@ export function permittedSynchrony(found: Synchrony, wanted: Synchrony, streamin
 
 /** What is in force, by Patroni's configuration; off before it is seen. */
 export function synchronyOf(facts: Facts): Synchrony {
-  return statedSynchrony(dcsOf(facts, configObject(facts.world.cluster?.seen.name ?? ''))?.config ?? {});
+  return statedSynchrony(dcsOf(facts, configObject(clusterName(facts)))?.config ?? {});
 }
 
 /** Members that Patroni names as confirming the present leader's commits; null when it names no such leader. */
 function named(facts: Facts): readonly string[] | null {
-  const sync = dcsOf(facts, syncObject(facts.world.cluster?.seen.name ?? ''));
+  const sync = dcsOf(facts, syncObject(clusterName(facts)));
   return sync === null || sync.leader === null || sync.leader !== leaderOf(facts).name
     ? null
     : (sync.syncStandbys ?? []);
@@ -102,7 +103,7 @@ function streams(facts: Facts, member: Member): boolean {
 
 /** Replicas that stream, also those on their way out. */
 function streamingReplicas(facts: Facts): readonly Member[] {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   return objectsOf(facts)
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= 0)
     .map(({ object }) => memberCalled(facts, object.name))

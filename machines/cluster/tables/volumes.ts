@@ -10,6 +10,7 @@
 import { claimName, ordinalOf } from '../../shared/names.ts';
 import { quantityBytes } from '../../shared/quantity.ts';
 import type { Facts } from '../facts.ts';
+import { clusterName } from '../knowledge.ts';
 import { desiredMembers, leaderOf, membersOf, type Member } from '../members.ts';
 import type { ObjectProjection, PersistentVolumeClaimDetail } from '../observations.ts';
 import { recalled } from '../recall.ts';
@@ -40,7 +41,7 @@ export const volumesOf: (facts: Facts) => readonly Volume[] = recalled(allVolume
 
 function allVolumes(facts: Facts): readonly Volume[] {
   const wanted = wantedSize(facts);
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   if (wanted === null || desiredMembers(facts) === 0) return [];
   return membersOf(facts).flatMap((member): Volume[] => {
     const name = claimName(cluster, ordinalOf(cluster, member.name));

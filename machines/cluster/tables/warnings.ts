@@ -8,6 +8,7 @@ import { claimName, podName } from '../../shared/names.ts';
 import { askTimer } from '../backoff.ts';
 import type { Facts, Memory, Warning } from '../facts.ts';
 import { objectKey, type Intent } from '../intents.ts';
+import { clusterName } from '../knowledge.ts';
 import type { ObjectDetail, ObjectProjection, ObjectRef } from '../observations.ts';
 import { recalled } from '../recall.ts';
 
@@ -29,7 +30,7 @@ function seen(facts: Facts, ref: ObjectRef): ObjectProjection | null {
 
 /** Objects that are waited for and do not say what they miss: of each member its pod, its claim, or who should make the pod. */
 export const silentObjects: (facts: Facts) => readonly ObjectProjection[] = recalled((facts) => {
-  const cluster = facts.world.cluster?.seen.name ?? '';
+  const cluster = clusterName(facts);
   const set = seen(facts, { kind: 'StatefulSet', name: cluster });
   if (set === null || set.detail.type !== 'StatefulSet') return [];
   const ordinals = Array.from({ length: set.detail.replicas }, (_, ordinal) => ordinal);
