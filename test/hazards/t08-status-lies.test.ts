@@ -19,6 +19,10 @@ const plans: readonly (readonly [what: string, plan: Plan])[] = [
       [0, 1].map((each) => ({ type: 'kill-member', atMs: 40_000, pod: pod(each), ms: 200_000 })),
     ),
   ],
+  ...[0, 1].map((each): (typeof plans)[number] => [
+    `shop-${each} down`,
+    planOf('create', [{ type: 'kill-member', atMs: 40_000, pod: pod(each), ms: 200_000 }]),
+  ]),
   [
     'a member that comes and goes',
     planOf(
