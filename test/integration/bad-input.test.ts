@@ -2,7 +2,7 @@
  * Every leaf of the schema with every kind of value, on new and on running clusters: refused at admission, named by the
  * condition ConfigurationValid, or taken. What became of each is `test/golden/bad-input/<field>.txt`; UPDATE_GOLDEN=1 writes.
  * Everything is tried with BAD_INPUT=all, and of one field with FIELD=storage; otherwise all that admission refuses, and of
- * the rest every twenty-fourth value, other ones for each commit.
+ * the rest every twenty-fourth value, other ones for each commit, but no hundred members.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -28,6 +28,8 @@ const around: Schema = {
 const runnerCount = 16;
 /** Of what admission lets through one in so many is tried, unless all is. */
 const oneIn = 24;
+/** A hundred members, made and taken away one at a time, take as long as all else together: only where all is tried. */
+const isLong = ({ path, value }: Case): boolean => path === 'replicas' && Number(value) > 50;
 /** New clusters at a time. */
 const atOnce = 60;
 
@@ -266,7 +268,13 @@ describe(`${values.length} values at ${new Set(values.map(({ path }) => path)).s
     for (const each of values)
       each.fresh = refusedBecause(await api.consider(cluster('considered', specOf(each)))) ?? '';
     const admitted = values.filter(({ fresh }) => fresh === '');
-    const left = isWhole ? admitted : sliceOf(admitted, oneIn, turn);
+    const left = isWhole
+      ? admitted
+      : sliceOf(
+          admitted.filter((each) => !isLong(each)),
+          oneIn,
+          turn,
+        );
     tried = values.filter((each) => each.fresh !== '' || left.includes(each));
     process.stdout.write(
       `bad input: ${values.length - admitted.length} values that admission refuses, and ${left.length} of ${admitted.length} others\n`,
