@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { longestFirst } from './support/longest-first.ts';
 
-/** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. */
+/** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. They go first. */
 const alone = 'test/integration/hundred.test.ts';
 
 /** A process after the other, and so one core at most: CI runs it beside all the others, at a low priority. */
@@ -27,23 +27,24 @@ export default defineConfig({
   test: {
     retry: 0,
     sequence: { sequencer: longestFirst(long) },
+    // Counted from 1: vitest puts a group 0 of one worker behind all others.
     projects: [
-      { name: 'alone', include: [alone], exclude: [], maxWorkers: 1, sequence: { groupOrder: 0 } },
+      { name: 'alone', include: [alone], exclude: [], maxWorkers: 1, sequence: { groupOrder: 1 } },
       {
         name: 'integration',
         include: ['test/integration/**/*.test.ts'],
         exclude: [alone, kill, power],
         maxWorkers: 4,
-        sequence: { groupOrder: 1 },
+        sequence: { groupOrder: 2 },
       },
-      { name: 'kill', include: [kill], exclude: [], maxWorkers: 1, sequence: { groupOrder: 2 } },
+      { name: 'kill', include: [kill], exclude: [], maxWorkers: 1, sequence: { groupOrder: 3 } },
       {
         name: 'power',
         include: [power],
         exclude: [],
         maxWorkers: 1,
         testTimeout: 900_000,
-        sequence: { groupOrder: 3 },
+        sequence: { groupOrder: 4 },
       },
     ].map((test) => ({
       extends: true as const,

@@ -2,13 +2,14 @@
  * Owns: etcd, API server, controller manager and scheduler: for a node, as daemons in its network namespace; for tests, as
  * children on loopback that end with the test. The audit log holds every change with its Audit-ID; bodies but for Secrets.
  */
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensurePrograms } from './binary.ts';
 import { ensurePki, kubeconfigPath } from './pki.ts';
+import { reservePorts } from './ports.ts';
 import { startChild, waitFor } from './shell.ts';
 
 export interface Ports {
@@ -193,23 +194,49 @@ export function isApiReady(dir: string, address: string, port: number): Promise<
   });
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<{ readonly port: number; readonly close: () => Promise<void> }>((resolve, reject) => {
-          const server = createServer().once('error', reject);
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            const port = typeof address === 'object' && address !== null ? address.port : 0;
-            resolve({ port, close: () => new Promise((done) => server.close(() => done())) });
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => server.close()));
-  return servers.map((server) => server.port);
+/** The last lines of what each program in `dir` wrote. */
+function lastWords(dir: string, names: readonly string[]): string {
+  return names
+    .map(
+      (name) =>
+        `${name}:\n${readFileSync(join(dir, 'log', `${name}.log`), 'utf8')
+          .split('\n')
+          .slice(-8)
+          .join('\n')}`,
+    )
+    .join('\n');
+}
+
+/** Waits for the API server of `dir`. @throws with what it and etcd said last, at once when either of them has ended */
+async function untilApiReady(
+  dir: string,
+  address: string,
+  port: number,
+  started: Readonly<Record<string, ChildProcess>>,
+): Promise<void> {
+  const ended = (): string | undefined =>
+    Object.keys(started).find((name) => started[name]?.exitCode !== null || started[name]?.signalCode !== null);
+  try {
+    await waitFor(
+      'the API server being ready',
+      async () => {
+        if (ended() !== undefined) throw new Error(`${ended() ?? ''} ended before the API server was ready`);
+        return await isApiReady(dir, address, port);
+      },
+      60_000,
+    );
+  } catch (error) {
+    const said = lastWords(dir, Object.keys(started));
+    throw new Error(`${error instanceof Error ? error.message : String(error)}; ${said}`, { cause: error });
+  }
+}
+
+function stopped(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
 }
 
 export interface ControlPlane {
@@ -233,31 +260,29 @@ export async function startControlPlane(
 ): Promise<ControlPlane> {
   const { bed } = await ensurePrograms(log);
   const dir = mkdtempSync(join(tmpdir(), 'pgo-'));
-  const [api = 0, etcd = 0, etcdPeer = 0, controllers = 0, scheduler = 0] = await freePorts(5);
+  const { ports: block, release } = await reservePorts();
+  const [api = 0, etcd = 0, etcdPeer = 0, controllers = 0, scheduler = 0] = block;
   const address = '127.0.0.1';
   const ports = { api, etcd, etcdPeer, controllers, scheduler };
   await ensurePki({ dir, address, port: api, context: 'test', apiService: '10.96.0.1' });
   const commands = controlPlaneCommands({ dir, bed, address, ports, services: '10.96.0.0/16' });
-  const children = [startChild(dir, 'etcd', commands.etcd), startChild(dir, 'apiserver', commands.apiserver)];
-  await waitFor('the API server being ready', () => isApiReady(dir, address, api), 60_000);
-  for (const name of components) children.push(startChild(dir, name, commands[name]));
-  return {
-    dir,
-    bed,
-    kubeconfig: kubeconfigPath(dir, 'admin'),
-    auditLog: auditLogPath(dir),
-    stop: async () => {
-      await Promise.all(
-        children.map(
-          (child) =>
-            new Promise<void>((resolve) => {
-              if (child.exitCode !== null || child.signalCode !== null) return resolve();
-              child.once('exit', () => resolve());
-              child.kill('SIGKILL');
-            }),
-        ),
-      );
-      rmSync(dir, { recursive: true, force: true });
-    },
+  const children: ChildProcess[] = [];
+  const start = (name: Component): ChildProcess => {
+    const child = startChild(dir, name, commands[name]);
+    children.push(child);
+    return child;
   };
+  const stop = async (): Promise<void> => {
+    await Promise.all(children.map(stopped));
+    await release();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await untilApiReady(dir, address, api, { etcd: start('etcd'), apiserver: start('apiserver') });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  for (const name of components) start(name);
+  return { dir, bed, kubeconfig: kubeconfigPath(dir, 'admin'), auditLog: auditLogPath(dir), stop };
 }
