@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { targetCluster } from '#test/cluster/context.ts';
 import { auditLogPath } from '#test/cluster/control-plane.ts';
 import { clusterOptions } from '#test/cluster/options.ts';
+import { endAs } from '#test/cluster/shell.ts';
 import { joinAudit, operatorEvents, orphans, type Join } from '#test/support/audit-join.ts';
 import { exportedJournal, runningExports } from '#test/support/running-journals.ts';
 import { collectedJournals } from './collected.ts';
@@ -45,12 +46,4 @@ async function main(): Promise<number> {
   return left.length === 0 && found.changes > 0 ? 0 : 1;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+await endAs(main());

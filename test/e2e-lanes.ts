@@ -9,6 +9,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { endAs } from './cluster/shell.ts';
 import { e2eJobs, e2eProjects, type E2eJob } from './support/e2e-projects.ts';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -29,7 +30,7 @@ function lanes(): readonly Lane[] {
   const count = Number(process.env['LANES'] || '4');
   if (!Number.isInteger(count) || count < 1 || count > 9)
     throw new Error(`LANES is ${process.env['LANES']}: a whole number from 1 to 9`);
-  const name = (process.env['CLUSTER_NAME'] ?? '') === '' ? 'lane' : (process.env['CLUSTER_NAME'] ?? '');
+  const name = process.env['CLUSTER_NAME'] || 'lane';
   const range = Number(process.env['CLUSTER_RANGE'] || '100');
   return Array.from({ length: count }, (_, index) => ({ name: `${name}${index + 1}`, range: range + index }));
 }
@@ -113,12 +114,4 @@ async function main(): Promise<number> {
   return red === 0 && done === all ? 0 : 1;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+await endAs(main());

@@ -7,7 +7,7 @@ import { cutNode, cutsOf, healNode } from './network.ts';
 import { hasRemains, importImage, isNodeUp, killNode, loseNode } from './node.ts';
 import { clusterOptions, nodeNamed, nodesOf, type ClusterOptions } from './options.ts';
 import { kubeconfigPath } from './pki.ts';
-import { stepLog } from './shell.ts';
+import { endAs, stepLog } from './shell.ts';
 import { clusterUp, isThere, isUp, killApiServer, reviveNode, startApiServer } from './up.ts';
 
 interface Flags {
@@ -117,7 +117,4 @@ command('api <what>', 'the API server: kill it, or start it').action(async (what
   log(`the API server ${what === 'kill' ? 'is dead' : 'is ready'}`);
 });
 
-program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await endAs(program.parseAsync().then(() => undefined));

@@ -14,7 +14,7 @@ import {
 import { ensureOperatorImage } from './images/operator.ts';
 import { importImage } from './node.ts';
 import { environmentCluster } from './options.ts';
-import { run, stepLog } from './shell.ts';
+import { endAs, run, stepLog } from './shell.ts';
 
 const log = stepLog();
 const root = new URL('../../', import.meta.url).pathname;
@@ -103,7 +103,4 @@ async function main(): Promise<void> {
   await command(await targetCluster());
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-});
+await endAs(main());

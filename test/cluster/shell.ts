@@ -142,3 +142,16 @@ export function stepLog(): (line: string) => void {
   const start = performance.now();
   return (line) => process.stdout.write(`${((performance.now() - start) / 1000).toFixed(1).padStart(7)} s  ${line}\n`);
 }
+
+/**
+ * Lets a program end as its work does: with the exit code that it gives, 0 when it gives none; when it fails, with its error
+ * on standard error and code 1.
+ */
+export async function endAs(work: Promise<number | void>): Promise<void> {
+  try {
+    process.exitCode = (await work) ?? 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -10,9 +10,9 @@ import type { Client, Habitat } from '../controllers/client.ts';
 import { copy, initialize, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
 import { Postgres } from './postgres.ts';
-import { report, type RoleWord, type StateWord } from './report.ts';
 import { makeLeaderKey, ttlMs, type KeyHandling } from './leader-key.ts';
 import { readConfig, readLeader, write, type LeaderKey, type ScopeConfig, type ScopeSettings } from './scope.ts';
+import { makeShown, type Shown } from './shown.ts';
 import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
 
 const loopMs = 10_000;
@@ -74,6 +74,7 @@ class PatroniMember implements Member {
   readonly #postgres: Postgres;
   readonly #synchrony: SynchronousReplication;
   readonly #leaderKey: KeyHandling;
+  readonly #shown: Shown;
   #isDead = false;
   /** Something takes its time; loops rest meanwhile. */
   #isBusy = false;
@@ -88,8 +89,6 @@ class PatroniMember implements Member {
   #isEarly = false;
   /** PostgreSQL could not be started in the last loop. */
   #hasFailed = false;
-  /** What it showed last. */
-  #shown: StateWord = 'stopped';
 
   constructor(ports: MemberPorts) {
     const { habitat, client, settings, directory, passwords, podName } = ports;
@@ -113,12 +112,22 @@ class PatroniMember implements Member {
       isWritable: this.isWritable,
       isDead: () => this.#isDead,
       again: (ms) => this.#again(ms),
-      tell: () => this.#tell(),
+      tell: () => this.#shown.tell(),
     });
     const pod = (): Json | null => this.#pod();
+    this.#shown = makeShown({
+      client,
+      settings,
+      directory,
+      postgres: this.#postgres,
+      pod,
+      holdsKey: () => this.#readKey().holder === this.name,
+      isLeaving: this.isLeaving,
+      reachesApi: ports.reachesApi,
+    });
     this.#leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow: () => this.#isoNow() });
     schedule.after(chance.between(50, 250), () => {
-      if (!this.#isDead) this.#show('stopped');
+      if (!this.#isDead) this.#shown.show('stopped');
     });
     this.#tick = schedule.after(chance.between(300, 1500), () => this.#loop());
   }
@@ -144,7 +153,7 @@ class PatroniMember implements Member {
   readonly panic = (): void => {
     const { role } = this.#postgres;
     this.#postgres.become(null);
-    if (role !== null && !this.#isDead) this.#show('crashed', role);
+    if (role !== null && !this.#isDead) this.#shown.show('crashed', role);
   };
 
   readonly wake = (): void => {
@@ -163,7 +172,7 @@ class PatroniMember implements Member {
       const { role } = this.#postgres;
       if (this.#isDead || this.#isBusy || role === null) return;
       this.#postgres.end();
-      this.#show(role === 'primary' ? 'starting' : 'stopped', role);
+      this.#shown.show(role === 'primary' ? 'starting' : 'stopped', role);
       this.#takes(500, 2500, () => {
         if (!this.#configured()) return;
         if (role === 'replica') this.#runAsReplica();
@@ -178,7 +187,7 @@ class PatroniMember implements Member {
     this.#ports.onDeed('reinit');
     this.#synchrony.leave(() => {
       if (this.#isDead || this.#postgres.role === 'primary') return;
-      this.#show('stopping', 'replica');
+      this.#shown.show('stopping', 'replica');
       this.directory.systemIdentifier = null;
       this.#postgres.end();
       this.#loop();
@@ -197,7 +206,7 @@ class PatroniMember implements Member {
     if (this.#ports.reachesApi()) {
       const key = this.#readKey();
       if (key.holder === this.name) this.#leaderKey.give(key);
-      if (this.#postgres.role !== null) this.#show('stopped', this.#postgres.role);
+      if (this.#postgres.role !== null) this.#shown.show('stopped', this.#postgres.role);
     }
     this.#ports.onRole();
   };
@@ -217,7 +226,7 @@ class PatroniMember implements Member {
     if (this.directory.systemIdentifier !== null && !this.#configured()) return this.#failToStart();
     this.#hasFailed = false;
     this.#decide();
-    this.#tell();
+    this.#shown.tell();
   }
 
   /** Whoever cannot renew its key is a replica before another one may be a primary. */
@@ -229,19 +238,21 @@ class PatroniMember implements Member {
   /** PostgreSQL has ended and does not start: who led tries once, then gives its key back. */
   #failToStart(): void {
     const key = this.#readKey();
+    const last = this.#shown.last();
     const isFirst = key.holder === this.name && !this.#hasFailed;
     this.#hasFailed = true;
-    if (isFirst && this.#shown === 'crashed') return;
-    if (isFirst) return this.#show('start failed', 'primary');
+    if (isFirst && last === 'crashed') return;
+    if (isFirst) return this.#shown.show('start failed', 'primary');
     if (key.holder === this.name) this.#leaderKey.give(key);
-    const isTriedAgain = this.#shown === 'start failed' || (this.#shown === 'crashed' && !this.directory.hasLed);
-    if (!isTriedAgain) return this.#show('start failed');
+    const isTriedAgain = ['start failed', 'crashed'].includes(last) && !this.#shown.isCrashedPrimary();
+    if (!isTriedAgain) return this.#shown.show('start failed');
     // It is tried as a replica with every loop, for ever.
     this.directory.hasLed = false;
-    this.#show('starting', 'replica');
+    this.#shown.show('starting', 'replica');
     const { schedule, chance } = this.#ports.habitat;
     schedule.after(chance.between(500, 2500), () => {
-      if (!this.#isDead && this.#shown === 'starting' && this.#postgres.role === null) this.#show('start failed');
+      if (!this.#isDead && this.#shown.last() === 'starting' && this.#postgres.role === null)
+        this.#shown.show('start failed');
     });
     return undefined;
   }
@@ -271,19 +282,19 @@ class PatroniMember implements Member {
     const { settings, volumeUid, passwords } = this.#ports;
     const { initialize: begun, object } = this.#readConfig();
     if (begun !== null || !this.#writeConfig(object, { initialize: '' })) return;
-    this.#show('initializing new cluster');
+    this.#shown.show('initializing new cluster');
     this.#takes(2000, 8000, () => {
       initialize(this.directory, volumeUid, passwords);
       const config = JSON.stringify(settings.bootstrap);
       this.#writeConfig(this.#readConfig().object, { initialize: this.directory.systemIdentifier, config });
-      this.#show('running', 'primary');
+      this.#shown.show('running', 'primary');
     });
   }
 
   #cloneFrom(holder: string): void {
     const leader = this.#other(holder);
     if (leader === undefined || !leader.isWritable() || !this.#postgres.isLetIn(leader)) return;
-    this.#show('creating replica');
+    this.#shown.show('creating replica');
     this.#takes(2000, 12_000, () => {
       if (leader.isWritable()) copy(leader.directory, this.directory);
     });
@@ -342,7 +353,7 @@ class PatroniMember implements Member {
 
   /** PostgreSQL runs as a replica; where it did not, it is seen to start. */
   #runAsReplica(): void {
-    if (this.#postgres.role === null) this.#show('starting', 'replica');
+    if (this.#postgres.role === null) this.#shown.show('starting', 'replica');
     this.#postgres.become('replica');
   }
 
@@ -350,21 +361,21 @@ class PatroniMember implements Member {
   #promote(): void {
     const { role } = this.#postgres;
     if (role === 'primary') return;
-    const isNew = role === null && ['initializing new cluster', 'running'].includes(this.#shown);
-    if (this.#shown === 'crashed' && this.directory.hasLed) this.#show('starting', 'primary');
+    const isNew = role === null && ['initializing new cluster', 'running'].includes(this.#shown.last());
+    if (this.#shown.isCrashedPrimary()) this.#shown.show('starting', 'primary');
     else if (!isNew) {
       this.#runAsReplica();
-      this.#tell();
-      this.#show('running', 'promoted');
+      this.#shown.tell();
+      this.#shown.show('running', 'promoted');
     }
     this.#postgres.become('primary');
   }
 
   /** It holds the key and cannot write what a promotion has to: it runs as a replica. */
   #failToPromote(): void {
-    if (this.#shown === 'crashed' && this.directory.hasLed) {
-      this.#show('starting', 'primary');
-      this.#show('start failed', 'primary');
+    if (this.#shown.isCrashedPrimary()) {
+      this.#shown.show('starting', 'primary');
+      this.#shown.show('start failed', 'primary');
       return this.#postgres.become('replica');
     }
     return this.#runAsReplica();
@@ -398,35 +409,6 @@ class PatroniMember implements Member {
       then();
       this.#loop();
     });
-  }
-
-  /** What Patroni writes onto its pod. */
-  #tell(): void {
-    const { role } = this.#postgres;
-    if (role !== null) this.#show('running', role);
-  }
-
-  #show(state: StateWord, role: RoleWord = this.#roleAtRest()): void {
-    const { client, settings, reachesApi } = this.#ports;
-    if (!reachesApi()) return;
-    this.#shown = state;
-    const holdsKey = this.#readKey().holder === this.name;
-    report(client, settings, this.#pod(), {
-      role,
-      state,
-      holdsKey,
-      directory: this.directory,
-      isStreaming: role === 'replica' && !holdsKey && this.#postgres.streamsFrom !== null,
-      isRestartPending: this.#postgres.isRestartPending,
-      isLeaving: this.#synchrony.isLeaving(),
-    });
-  }
-
-  /** Its role while PostgreSQL does not run. */
-  #roleAtRest(): RoleWord {
-    const { systemIdentifier, hasLed } = this.directory;
-    if (systemIdentifier === null) return 'uninitialized';
-    return hasLed ? 'demoted' : 'replica';
   }
 
   #configured(): boolean {
