@@ -92,7 +92,8 @@ export function isPatroniPaused(facts: Facts): boolean {
 export const leaderOf: (facts: Facts) => Leader = recalled((facts) => {
   const found = leaderAmong(facts);
   if (found.writable) return found;
-  const because = found.name === null ? found.because : withFullVolume(facts, found.name, found.because);
+  const words = withLeftOut(facts, found);
+  const because = found.name === null ? words : withFullVolume(facts, found.name, words);
   const leader = { ...found, because };
   if (!isPatroniPaused(facts)) return leader;
   return {
@@ -100,6 +101,23 @@ export const leaderOf: (facts: Facts) => Leader = recalled((facts) => {
     because: `${leader.because}; Patroni is paused by hand, and nobody takes over until it is resumed`,
   };
 });
+
+/**
+ * Why nobody leads, and who may not take over though it could: with failsafe mode Patroni elects nobody whom the last leader had
+ * not written down yet, which it does with each of its heartbeats. Said only where another leader is needed.
+ */
+function withLeftOut(facts: Facts, { name, because }: Leader): string {
+  const { failsafe } = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints')) ?? {};
+  const leader = name === null ? null : podOf(facts, name);
+  const isAway = leader === null || leader.object.deleting || facts.world.leaderSilentSince !== null;
+  if (failsafe === undefined || !isAway) return because;
+  const running = Array.from({ length: desiredMembers(facts) }, (_, ordinal) => podName(clusterName(facts), ordinal))
+    .filter((each) => each !== name && runs(podOf(facts, each)?.detail.patroni))
+    .map((each) => ({ name: each, isElected: failsafe.includes(each) }));
+  if (running.length === 0 || running.some(({ isElected }) => isElected)) return because;
+  const left = running.map((each) => each.name).join(', ');
+  return `${because}; ${left} joined after the last leader had written down who may follow it: in failsafe mode Patroni elects none but ${failsafe.join(', ')}, until one of those is back`;
+}
 
 function leaderAmong(facts: Facts): Leader {
   const dcs = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));

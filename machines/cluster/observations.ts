@@ -186,6 +186,8 @@ export interface DcsSeen {
   readonly failover: { readonly leader: string | null; readonly candidate: string | null } | null;
   /** Members that confirm commits; null when there is no such key. */
   readonly syncStandbys: readonly string[] | null;
+  /** Annotation `failsafe`: members that the leader has written down as those that may follow it; absent outside failsafe mode. */
+  readonly failsafe?: readonly string[];
 }
 
 export interface EndpointsDetail {

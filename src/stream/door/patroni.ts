@@ -48,6 +48,7 @@ function wholeNumber(text: string | null): number | null {
 export function dcsSeen(annotations: JsonRecord): DcsSeen {
   const identifier = textOf(annotations['initialize']);
   const config = parsedRecord(annotations['config']);
+  const failsafe = parsedRecord(annotations['failsafe']);
   return {
     leader: textOf(annotations['leader']),
     ttlSeconds: wholeNumber(textOf(annotations['ttl'])),
@@ -56,6 +57,8 @@ export function dcsSeen(annotations: JsonRecord): DcsSeen {
     config: config === null || holdsSecret(config) ? null : (sortedKeys(config) as DcsSeen['config']),
     failover: failoverSeen(annotations),
     syncStandbys: standbysSeen(annotations['sync_standby']),
+    // The addresses beside the names are those of the pods.
+    ...(failsafe === null ? {} : { failsafe: Object.keys(failsafe).sort() }),
   };
 }
 

@@ -192,6 +192,16 @@ describe('Patroni’s objects at the door', () => {
     });
   });
 
+  it('name whom the leader has written down for failsafe mode, without their addresses', () => {
+    const seen = (annotations: Record<string, string>): string =>
+      JSON.stringify(projected('Endpoints', { metadata: metadata({ name: 'shop', uid: 'x', annotations }) }).detail);
+    const failsafe = '{"shop-1":"http://198.18.0.9:8008/patroni","shop-0":"http://198.18.0.8:8008/patroni"}';
+    expect(seen({ leader: 'shop-0', failsafe })).toContain('"failsafe":["shop-0","shop-1"]');
+    expect(seen({ leader: 'shop-0', failsafe })).not.toContain('198.18');
+    expect(seen({ leader: 'shop-0', failsafe: '{"shop-0":' })).not.toContain('failsafe');
+    expect(seen({ leader: 'shop-0' })).not.toContain('failsafe');
+  });
+
   it('say when Patroni is paused, and survive a damaged configuration', () => {
     expect(projected('Endpoints', configEndpoints(true)).detail).toMatchObject({ dcs: { paused: true } });
     const damaged = {
