@@ -4,29 +4,20 @@
  */
 import type { Facts, Loop, Memory } from './facts.ts';
 import { knownFacts } from './knowledge.ts';
-import {
-  closed,
-  editWarOver,
-  isOpen,
-  loopCalmMs,
-  loopForgottenMs,
-  loopsOf,
-  loopTimer,
-  withLoopsOf,
-} from './tables/loops.ts';
+import { closed, editWarOver, isOpen, loopCalmMs, loopForgottenMs, loopsOf, loopTimer } from './tables/loops.ts';
 import { changedAgain } from './undone.ts';
 import type { View } from './view.ts';
 import { wishedKeys } from './wants.ts';
-import { armed, withEvent, without } from './world.ts';
+import { armed, withEvent, withOccasional, without } from './world.ts';
 
 function forgotten(memory: Memory, key: string): Memory {
-  return withLoopsOf(memory, without(loopsOf(memory), key));
+  return withOccasional(memory, 'loops', without(loopsOf(memory), key));
 }
 
 function ended(memory: Memory, key: string, loop: Loop, at: number): Memory {
   const timers = armed(without(memory.timers, `retry/${key}`), loopTimer(key), at + loopForgottenMs, 'it is over');
   const failures = memory.failures[key]?.reason === changedAgain ? without(memory.failures, key) : memory.failures;
-  const calm = withLoopsOf({ ...memory, timers, failures }, { ...loopsOf(memory), [key]: closed(loop) });
+  const calm = withOccasional({ ...memory, timers, failures }, 'loops', { ...loopsOf(memory), [key]: closed(loop) });
   return withEvent(calm, { reason: editWarOver, note: `${key}: nobody changes it back any more`, severity: 'Normal' });
 }
 

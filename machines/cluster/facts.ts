@@ -278,6 +278,8 @@ export interface Memory {
   readonly warnings?: Readonly<Record<string, Warning>>;
   /** By member, while its PostgreSQL cannot do what it should; absent while nobody was asked (`room.ts`). */
   readonly rooms?: Readonly<Record<string, Room>>;
+  /** By member, uid of a pod whose PostgreSQL could not be started and has not run since; absent while there is none. */
+  readonly failedStarts?: Readonly<Record<string, string>>;
   /** Until somebody leads; absent while it is not called for (`tables/full-volume.ts`). */
   readonly relief?: Relief;
   readonly retryCount: number;

@@ -14,10 +14,9 @@ import { objectKey } from './intents.ts';
 import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
 import { sightMs, strangerMs, windowTimer } from './backoff.ts';
-import { withLoopsOf } from './tables/loops.ts';
 import { turnTold } from './tables/turns.ts';
 import { takenAway } from './undone.ts';
-import { armed, isUnseen, lostObject, sawObject, unwatched, without } from './world.ts';
+import { armed, isUnseen, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
 
 /** Facts before anything is known. */
 export function initialFacts(at: number): Facts {
@@ -88,7 +87,7 @@ function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
       .map(([key, failure]) => [key, { ...failure, waiting: false }]),
   );
   const timers = Object.fromEntries(Object.entries(facts.memory.timers).filter(([id]) => !/^(retry|loop)\//.test(id)));
-  return { world, memory: { ...withLoopsOf(facts.memory, {}), failures, retryCount: 0, timers } };
+  return { world, memory: { ...withOccasional(facts.memory, 'loops', {}), failures, retryCount: 0, timers } };
 }
 
 /** What our own status held, for a cluster whose journal is new: the part of memory that lives in the API. */
@@ -213,6 +212,21 @@ function answersOf(facts: Facts, object: ObjectProjection): Memory['verified'] {
   return object.name in verified && (!runs(is) || taken) ? without(verified, object.name) : verified;
 }
 
+/**
+ * Patroni tries a PostgreSQL that could not be started again with every loop, and says `starting` each time. Until it runs, it is one that
+ * could not be started: what people read does not change with every try.
+ */
+function failedStartsOf(
+  { failedStarts = {} }: Memory,
+  { name, uid, detail }: ObjectProjection,
+): Memory['failedStarts'] {
+  if (detail.type !== 'Pod') return failedStarts;
+  const state = detail.patroni?.state;
+  if (state === 'start failed') return { ...failedStarts, [name]: uid };
+  const isTriedAgain = state === 'starting' && failedStarts[name] === uid;
+  return isTriedAgain ? failedStarts : without(failedStarts, name);
+}
+
 /** The Secret in force says which credentials it holds; made anew it does not, and the StatefulSet still tells. */
 function withRevision(facts: Facts, object: ObjectProjection): Facts {
   const { credentials } = facts.memory;
@@ -227,7 +241,8 @@ function withRevision(facts: Facts, object: ObjectProjection): Facts {
 function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
   const world = sawObject(facts.world, { object, since: at, changed });
   const [timers, verified] = [awaitedNoMore(facts, world, object), answersOf(facts, object)];
-  const next = withRevision({ world, memory: { ...facts.memory, timers, verified } }, object);
+  const memoryOfPods = withOccasional(facts.memory, 'failedStarts', failedStartsOf(facts.memory, object));
+  const next = withRevision({ world, memory: { ...memoryOfPods, timers, verified } }, object);
   if (object.detail.type !== 'StatefulSet') return next;
   // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
   const dcs = object.annotations[annotations.dcs];

@@ -69,7 +69,14 @@ export interface SeenPod {
 export function podOf(facts: Facts, name: string): SeenPod | null {
   const object = facts.world.objects[`Pod/${name}`]?.object;
   if (object === undefined || object.detail.type !== 'Pod') return null;
-  return { object, detail: object.detail };
+  return { object, detail: withFailedStart(facts, object, object.detail) };
+}
+
+/** Patroni says `starting` with each further try; a PostgreSQL that could not be started stays that, until it runs. */
+function withFailedStart({ memory }: Facts, { name, uid }: ObjectProjection, detail: PodDetail): PodDetail {
+  const { patroni } = detail;
+  if (patroni?.state !== 'starting' || memory.failedStarts?.[name] !== uid) return detail;
+  return { ...detail, patroni: { ...patroni, state: 'start failed' } };
 }
 
 /** Words for a member that follows; pods say the first, `/cluster` of Patroni 3.0 to 4.1 says the others. */

@@ -25,13 +25,12 @@ import { effectClasses, objectKey } from './intents.ts';
 import { clusterName } from './knowledge.ts';
 import { podOf, runs } from './members.ts';
 import { onGuard } from './undone.ts';
-import { armed, lostObject, sawObject, unwatched, without } from './world.ts';
+import { armed, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
 import type { ClusterObservation, ObjectProjection, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
 import { measured } from './tables/full-volume.ts';
 import { confirmedRequest } from './tables/replacement.ts';
 import { requestAfter } from './tables/requests.ts';
-import { withWarnings } from './tables/warnings.ts';
 
 type OutcomeArrived = Extract<ClusterObservation, { readonly type: 'OutcomeArrived' }>;
 
@@ -241,7 +240,7 @@ function warned(
   const warning = { uid: uid ?? '', reason: reason ?? '', message };
   const warnings = reason === undefined ? before : { ...before, [objectKey(target)]: warning };
   const timers = armed(memory.timers, `await/${closed.key}`, at + askAgainMs, 'what Kubernetes warns of was just read');
-  return { ...facts, memory: withWarnings({ ...memory, timers }, warnings) };
+  return { ...facts, memory: withOccasional({ ...memory, timers }, 'warnings', warnings) };
 }
 
 /** A member said which settings it has, or nothing, while its PostgreSQL was down; or it was told to start anew. */

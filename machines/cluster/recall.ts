@@ -38,6 +38,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   loops: true,
   warnings: true,
   rooms: true,
+  failedStarts: true,
   relief: true,
   retryCount: true,
   lastError: true,

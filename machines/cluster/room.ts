@@ -4,7 +4,7 @@
  */
 import { claimName, ordinalOf } from '../shared/names.ts';
 import { bytesWords } from '../shared/quantity.ts';
-import type { Facts, Memory, Room } from './facts.ts';
+import type { Facts, Room } from './facts.ts';
 import { clusterName } from './knowledge.ts';
 
 /** With less PostgreSQL cannot go on: one segment of its log takes as much. */
@@ -62,10 +62,4 @@ export function fullVolumesWords(facts: Facts): string {
 export function readFullVolumes(text: string): ReadonlyMap<string, string> {
   const found = text.matchAll(/volume of (\S+): (\S+ \S+ of \S+ \S+ free)/g);
   return new Map([...found].map(([, member = '', words = '']) => [member, words]));
-}
-
-/** Memory with these rooms; without the field where there are none. */
-export function withRooms(memory: Memory, rooms: Readonly<Record<string, Room>>): Memory {
-  const { rooms: _before, ...rest } = memory;
-  return Object.keys(rooms).length === 0 ? rest : { ...rest, rooms };
 }

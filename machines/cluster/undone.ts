@@ -17,9 +17,8 @@ import {
   loopsOf,
   onceMore,
   wholeObject,
-  withLoopsOf,
 } from './tables/loops.ts';
-import { armed, withEvent, without } from './world.ts';
+import { armed, withEvent, withOccasional, without } from './world.ts';
 
 /** Reason of an object that is put right again and again. */
 export const changedAgain = 'ChangedAgain';
@@ -48,7 +47,7 @@ function counted(before: Facts, after: Facts, undone: Undone, at: number): Facts
     waiting: true,
     needsRead: false,
   };
-  const memory = withLoopsOf(after.memory, { ...loopsOf(after.memory), [key]: loop });
+  const memory = withOccasional(after.memory, 'loops', { ...loopsOf(after.memory), [key]: loop });
   // Of an open loop the end is told by how long the object stands as it should (`breaker.ts`).
   const ends = isOpen(loop)
     ? without(memory.timers, loopTimer(key))

@@ -41,7 +41,27 @@ export function lostObject(facts: Facts, ref: ObjectRef, uid: string | null): Fa
     expected !== undefined && (uid === null || expected.uid === uid)
       ? { ...facts.memory, expected: without(facts.memory.expected, key) }
       : facts.memory;
-  return { world: { ...facts.world, objects: world }, memory };
+  const { failedStarts = {} } = memory;
+  const isFailed = ref.kind === 'Pod' && (uid === null || failedStarts[ref.name] === uid);
+  const left = isFailed ? withOccasional(memory, 'failedStarts', without(failedStarts, ref.name)) : memory;
+  return { world: { ...facts.world, objects: world }, memory: left };
+}
+
+/** Fields of memory that are absent while there is nothing to say in them. */
+type Occasional = {
+  [Field in keyof Memory]-?: undefined extends Memory[Field] ? Field : never;
+}[keyof Memory];
+
+/** Memory with this value in an occasional field; without the field where there is no value, or a record with nothing in it. */
+export function withOccasional<Field extends Occasional>(
+  memory: Memory,
+  field: Field,
+  value: Memory[Field] | undefined,
+): Memory {
+  const isNothing = value === undefined || Object.keys(value).length === 0;
+  if (isNothing && memory[field] === undefined) return memory;
+  const rest = Object.fromEntries(Object.entries(memory).filter(([each]) => each !== field)) as unknown as Memory;
+  return isNothing ? rest : { ...rest, [field]: value };
 }
 
 /** Kubernetes Events that wait to be sent; of more the oldest are dropped. */

@@ -35,8 +35,8 @@ import {
   type SeenPod,
 } from '../members.ts';
 import { recalled } from '../recall.ts';
-import { capacityOf, fullVolume, isFull, roomOf, withRooms } from '../room.ts';
-import { armed, keptKeys, without } from '../world.ts';
+import { capacityOf, fullVolume, isFull, roomOf } from '../room.ts';
+import { armed, keptKeys, withOccasional, without } from '../world.ts';
 import { controllingSpec, isObserving, isPaused, rank } from './permission.ts';
 import { standbysOf } from './synchrony.ts';
 
@@ -98,7 +98,7 @@ export function measured(
   const room: Room = { uid: asked.intent.uid ?? '', capacity: capacityOf(facts, member), bytes, times };
   const dueAt = at + retryDelayMs(times, roomAgainMs);
   const timers = armed(memory.timers, `await/${asked.key}`, dueAt, 'how much room there is was just asked');
-  return { ...facts, memory: withRooms({ ...memory, timers }, { ...memory.rooms, [member]: room }) };
+  return { ...facts, memory: withOccasional({ ...memory, timers }, 'rooms', { ...memory.rooms, [member]: room }) };
 }
 
 /** Whether this member could lead at once in the other's place. */
@@ -167,14 +167,9 @@ export function withReliefWords(facts: Facts, words: string): string {
   return relief === null ? words : `${words}; ${relief}`;
 }
 
-function withoutRelief(memory: Memory): Memory {
-  const { relief: _before, ...rest } = memory;
-  return memory.relief === undefined ? memory : rest;
-}
-
 function withRelief(facts: Facts): Memory {
   const { memory } = facts;
-  if (leaderOf(facts).writable) return withoutRelief(memory);
+  if (leaderOf(facts).writable) return withOccasional(memory, 'relief', undefined);
   const cramped = memory.relief === undefined && hindranceOf(facts) === null ? crampedLeader(facts) : null;
   if (cramped === null) return memory;
   return { ...memory, relief: { member: cramped.pod.object.name, uid: cramped.pod.object.uid } };
@@ -188,7 +183,8 @@ export function withVolumesSeen(facts: Facts): Facts {
   const kept = keptKeys(rooms ?? {}, (member) => cramped.has(member) && roomOf(facts, member) !== null);
   const gone = Object.keys(rooms ?? {}).filter((member) => !(member in kept));
   const timers = gone.reduce((all, member) => without(all, `await/Room/${member}`), facts.memory.timers);
-  const seen = gone.length === 0 ? facts : { ...facts, memory: withRooms({ ...facts.memory, timers }, kept) };
+  const seen =
+    gone.length === 0 ? facts : { ...facts, memory: withOccasional({ ...facts.memory, timers }, 'rooms', kept) };
   const memory = withRelief(seen);
   return memory === seen.memory ? seen : { ...seen, memory };
 }

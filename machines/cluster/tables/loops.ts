@@ -74,12 +74,6 @@ export function loopsOf(memory: Memory): Readonly<Record<string, Loop>> {
   return memory.loops ?? {};
 }
 
-/** Memory with these loops; without the field where there are none. */
-export function withLoopsOf(memory: Memory, loops: Readonly<Record<string, Loop>>): Memory {
-  const { loops: _before, ...rest } = memory;
-  return Object.keys(loops).length === 0 ? rest : { ...rest, loops };
-}
-
 /** Timer for the end of a loop. */
 export function loopTimer(key: string): string {
   return `loop/${key}`;

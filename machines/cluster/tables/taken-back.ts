@@ -15,6 +15,7 @@ import type { Answer } from '../../shared/answer.ts';
 import { rolloutAgainMs, rolloutAgainTimer } from '../backoff.ts';
 import type { AcceptedSpec, Facts, FailedRollout, Memory, SilentRollout } from '../facts.ts';
 import { blamed, failedRolloutToken } from './blame.ts';
+import { withOccasional } from '../world.ts';
 
 /** The token in status: the generation, and after a slash how often it ended in silence where it did. */
 function tokenOf({ generation }: FailedRollout, silent: SilentRollout | undefined): string {
@@ -41,11 +42,6 @@ function silentOf({ silentRollout }: Memory, generation: number | undefined): Si
   return silentRollout?.generation === generation ? silentRollout : undefined;
 }
 
-function withSilent(memory: Memory, silentRollout: SilentRollout | undefined): Memory {
-  const { silentRollout: _before, ...rest } = memory;
-  return silentRollout === undefined ? rest : { ...rest, silentRollout };
-}
-
 /**
  * Memory of a rollout that is given up: of what, why, and whether it is tried again.
  * @param tried what was being rolled out
@@ -63,7 +59,7 @@ export function givenUp(memory: Memory, tried: AcceptedSpec, before: AcceptedSpe
       : `; nothing says that the spec is at fault, so it is tried again once the cluster has run for ${minutes(rolloutAgainMs(silent.tries))}`;
   const failedRollout = { generation, problem: blamed(before.spec, tried.spec, because + again) };
   const handled = { ...memory.handled, [failedRolloutToken]: tokenOf(failedRollout, silent) };
-  return { ...withSilent(memory, silent), failedRollout, handled };
+  return { ...withOccasional(memory, 'silentRollout', silent), failedRollout, handled };
 }
 
 /** Memory of a rollout that failed, by its token in status: why it did was in the journal that is lost. */
@@ -72,13 +68,13 @@ export function rememberedByToken(memory: Memory, before: AcceptedSpec, tried: A
   const { generation } = tried;
   const problem = blamed(before.spec, tried.spec, 'the journal that told why is lost');
   const silent = told !== null && told.silent > 0 ? { generation, tries: told.silent } : undefined;
-  return { ...withSilent(memory, silent), failedRollout: { generation, problem } };
+  return { ...withOccasional(memory, 'silentRollout', silent), failedRollout: { generation, problem } };
 }
 
 /** Memory of a spec that is going to be rolled out: nothing has failed any more; how often it did in silence is counted on. */
 export function beginning(memory: Memory, generation: number): Memory {
   const { [failedRolloutToken]: _told, ...handled } = memory.handled;
-  return { ...withSilent(memory, silentOf(memory, generation)), failedRollout: null, handled };
+  return { ...withOccasional(memory, 'silentRollout', silentOf(memory, generation)), failedRollout: null, handled };
 }
 
 /** How long the cluster has to run before what ended in silence is tried again; null where nothing is. */

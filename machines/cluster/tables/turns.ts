@@ -17,6 +17,7 @@ import { annotations } from '../../shared/names.ts';
 import type { Facts, HeldEdit, Memory, Turn, WaitingTurn } from '../facts.ts';
 import type { ClusterObservation } from '../observations.ts';
 import { isRolloutAgainDue } from './taken-back.ts';
+import { withOccasional } from '../world.ts';
 
 type TurnTold = Extract<ClusterObservation, { readonly type: 'TurnTold' }>;
 
@@ -62,8 +63,7 @@ export function shownHold(memory: Memory): HeldEdit | null {
 }
 
 function withTurnOf(facts: Facts, turn: Turn | null): Facts {
-  const { turn: _before, ...memory } = facts.memory;
-  return { ...facts, memory: turn === null ? memory : { ...memory, turn } };
+  return { ...facts, memory: withOccasional(facts.memory, 'turn', turn ?? undefined) };
 }
 
 /** The fleet has answered. An answer to what waits no more changes nothing. */

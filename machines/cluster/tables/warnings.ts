@@ -11,6 +11,7 @@ import { objectKey, type Intent } from '../intents.ts';
 import { clusterName } from '../knowledge.ts';
 import type { ObjectDetail, ObjectProjection, ObjectRef } from '../observations.ts';
 import { recalled } from '../recall.ts';
+import { withOccasional } from '../world.ts';
 
 /** A kubelet's words for a container that it is making: an image of a gigabyte is pulled for minutes. */
 export const beingMade: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing', 'Waiting']);
@@ -81,17 +82,13 @@ export function allWarnings(facts: Facts): string {
   return words.length === 0 ? '' : `Kubernetes warns of ${words.join(', ')}`;
 }
 
-/** Memory with these warnings; without the field where there are none. */
-export function withWarnings(memory: Memory, warnings: Readonly<Record<string, Warning>>): Memory {
-  const { warnings: _before, ...rest } = memory;
-  return Object.keys(warnings).length === 0 ? rest : { ...rest, warnings };
-}
-
 /** Memory without warnings of what is not silent any more: it is there, it says itself what it misses, or it is another one. */
 export function withoutOldWarnings(facts: Facts): Memory {
   const { memory } = facts;
   if (memory.warnings === undefined) return memory;
   const silent = new Map(silentObjects(facts).map((object) => [objectKey(object), object.uid]));
   const kept = Object.entries(memory.warnings).filter(([key, { uid }]) => silent.get(key) === uid);
-  return kept.length === Object.keys(memory.warnings).length ? memory : withWarnings(memory, Object.fromEntries(kept));
+  return kept.length === Object.keys(memory.warnings).length
+    ? memory
+    : withOccasional(memory, 'warnings', Object.fromEntries(kept));
 }

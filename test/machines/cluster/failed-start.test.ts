@@ -1,0 +1,66 @@
+/**
+ * Hazard: while a member tries to start in vain, Patroni says `start failed` and `starting` in turn, every ten seconds; and so did
+ * status, a write each time. Nor did a rollout that it stops ever wait long enough to be given up for it.
+ */
+import { expect, it } from 'vitest';
+import type { Facts } from '#machines/cluster/facts.ts';
+import { learn } from '#machines/cluster/learn.ts';
+import { memberCalled } from '#machines/cluster/members.ts';
+import { calm, factsOf } from './worlds.ts';
+
+/** The facts after the pod of shop-1 was seen with this state, under this uid. */
+function seen(facts: Facts, state: string, uid = 'Pod-shop-1'): Facts {
+  const object = facts.world.objects['Pod/shop-1']?.object;
+  if (object?.detail.type !== 'Pod' || object.detail.patroni === null) throw new Error('no pod');
+  const detail = { ...object.detail, patroni: { ...object.detail.patroni, state } };
+  return learn(facts, { type: 'ObjectSeen', object: { ...object, uid, detail }, changed: ['patroni'] }, 7);
+}
+
+function told(facts: Facts): string {
+  const { state, trouble } = memberCalled(facts, 'shop-1');
+  return `${state}: ${trouble ?? 'ready'}`;
+}
+
+/** The states, one after the other, and what is told after each. */
+function story(...states: readonly string[]): readonly string[] {
+  let facts = factsOf(calm);
+  return states.map((state) => {
+    facts = seen(facts, state);
+    return told(facts);
+  });
+}
+
+const inVain = 'start failed: Patroni says start failed';
+
+it('is one that could not be started, through all further tries, until it runs', () => {
+  expect(story('starting', 'start failed', 'starting', 'start failed', 'starting', 'running', 'starting')).toEqual([
+    'starting: Patroni says starting',
+    inVain,
+    inVain,
+    inVain,
+    inVain,
+    'running: ready',
+    'starting: Patroni says starting',
+  ]);
+});
+
+it.each(['stopped', 'crashed', 'creating replica'])('has its own word for what else befalls it: %s', (state) => {
+  expect(story('start failed', state, 'starting')).toEqual([
+    inVain,
+    `${state}: Patroni says ${state}`,
+    'starting: Patroni says starting',
+  ]);
+});
+
+it('is a matter of one pod', () => {
+  const facts = seen(seen(factsOf(calm), 'start failed'), 'starting', 'another');
+  expect(told(facts)).toBe('starting: Patroni says starting');
+  expect(facts.memory.failedStarts).toBeUndefined();
+});
+
+it('goes with its pod', () => {
+  const failed = seen(factsOf(calm), 'start failed');
+  const gone = learn(failed, { type: 'ObjectGone', object: { kind: 'Pod', name: 'shop-1' }, uid: 'Pod-shop-1' }, 8);
+  expect(failed.memory.failedStarts).toEqual({ 'shop-1': 'Pod-shop-1' });
+  expect(gone.memory.failedStarts).toBeUndefined();
+});
