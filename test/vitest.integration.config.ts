@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { longestFirst } from './support/longest-first.ts';
 
 /** A hundred clusters at once need the machine for themselves: what they cost is counted while time passes. They go first. */
-const alone = 'test/integration/hundred.test.ts';
+const hundred = 'test/integration/hundred.test.ts';
 
 /** A process after the other, and so one core at most: CI runs it beside all the others, at a low priority. */
 const kill = 'test/integration/kill.test.ts';
@@ -29,11 +29,11 @@ export default defineConfig({
     sequence: { sequencer: longestFirst(long) },
     // Counted from 1: vitest puts a group 0 of one worker behind all others.
     projects: [
-      { name: 'alone', include: [alone], exclude: [], maxWorkers: 1, sequence: { groupOrder: 1 } },
+      { name: 'hundred', include: [hundred], exclude: [], maxWorkers: 1, sequence: { groupOrder: 1 } },
       {
         name: 'integration',
         include: ['test/integration/**/*.test.ts'],
-        exclude: [alone, kill, power],
+        exclude: [hundred, kill, power],
         maxWorkers: 4,
         sequence: { groupOrder: 2 },
       },
