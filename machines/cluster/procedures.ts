@@ -159,14 +159,18 @@ interface Stalled {
   readonly trouble: string;
 }
 
-/** The trouble that a member names, if it is one that will not pass by itself; null when it names none. */
+/**
+ * The trouble that a member names, if it is one that will not pass by itself; null when it names none. One that is being started
+ * once more names none: this time it may succeed.
+ */
 function stalled({ facts }: View, { name, ready, state, trouble }: Member): Stalled | null {
-  if (ready || trouble === null) return null;
   const pod = objectAt(facts, `Pod/${name}`)?.object.detail;
-  const refused = facts.memory.failures[`Restart/${name}`] !== undefined;
-  const said = pod !== undefined && pod.type === 'Pod' ? pod.trouble : null;
+  if (ready || trouble === null) return null;
+  const { trouble: said = null, patroni = null } = pod?.type === 'Pod' ? pod : {};
   const named = said !== null && !said.startsWith('Unschedulable') && !beingMade.has(said);
-  return named || refused || state === startFailed ? { name, trouble } : null;
+  const refused = facts.memory.failures[`Restart/${name}`] !== undefined;
+  const hasFailed = state === startFailed && patroni?.state === startFailed;
+  return named || refused || hasFailed ? { name, trouble } : null;
 }
 
 /** The member that a step waits for names a trouble that will not pass by itself; null when none does. */

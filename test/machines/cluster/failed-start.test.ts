@@ -1,12 +1,13 @@
 /**
  * Hazard: while a member tries to start in vain, Patroni says `start failed` and `starting` in turn, every ten seconds; and so did
- * status, a write each time. Nor did a rollout that it stops ever wait long enough to be given up for it.
+ * status, a write each time.
  */
 import { expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import { memberCalled } from '#machines/cluster/members.ts';
-import { calm, factsOf } from './worlds.ts';
+import { stalledMember } from '#machines/cluster/procedures.ts';
+import { calm, factsOf, plan } from './worlds.ts';
 
 /** The facts after the pod of shop-1 was seen with this state, under this uid. */
 function seen(facts: Facts, state: string, uid = 'Pod-shop-1'): Facts {
@@ -14,6 +15,17 @@ function seen(facts: Facts, state: string, uid = 'Pod-shop-1'): Facts {
   if (object?.detail.type !== 'Pod' || object.detail.patroni === null) throw new Error('no pod');
   const detail = { ...object.detail, patroni: { ...object.detail.patroni, state } };
   return learn(facts, { type: 'ObjectSeen', object: { ...object, uid, detail }, changed: ['patroni'] }, 7);
+}
+
+/** The facts with the pod of shop-1 not Ready. */
+function unready(facts: Facts): Facts {
+  const fact = facts.world.objects['Pod/shop-1'];
+  if (fact?.object.detail.type !== 'Pod') throw new Error('no pod');
+  const object = { ...fact.object, detail: { ...fact.object.detail, ready: false } };
+  return {
+    ...facts,
+    world: { ...facts.world, objects: { ...facts.world.objects, 'Pod/shop-1': { ...fact, object } } },
+  };
 }
 
 function told(facts: Facts): string {
@@ -63,4 +75,16 @@ it('goes with its pod', () => {
   const gone = learn(failed, { type: 'ObjectGone', object: { kind: 'Pod', name: 'shop-1' }, uid: 'Pod-shop-1' }, 8);
   expect(failed.memory.failedStarts).toEqual({ 'shop-1': 'Pod-shop-1' });
   expect(gone.memory.failedStarts).toBeUndefined();
+});
+
+it('speaks against an edit only while it has failed: each further try may be the one that succeeds', () => {
+  const view = (facts: Facts) => ({ state: 'Alive.Updating.replicas', facts, plan });
+  const edited = factsOf({ ...calm, generation: 'newer', template: 'leader-old' });
+  const failed = seen(unready(edited), 'start failed');
+  const trying = seen(failed, 'starting');
+  expect([failed, trying].map((facts) => stalledMember(view(facts))?.trouble ?? null)).toEqual([
+    'Patroni says start failed',
+    null,
+  ]);
+  expect(told(trying)).toBe(inVain);
 });
