@@ -5,6 +5,7 @@
 import { phases, type Phase } from '#machines/cluster/chart.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
 import { noServer } from '#machines/cluster/tables/full-volume.ts';
+import { beingMade } from '#machines/cluster/tables/warnings.ts';
 import { timeWords } from './time.ts';
 import { holderOf, podsOf, type Evidence, type PodEvidence } from './evidence.ts';
 
@@ -77,7 +78,7 @@ const podRules: readonly PodRule[] = [
       `see whether its volume data-${object.name} is full (${kubectl} exec ${object.name} -- df -h /home/postgres/pgdata) and what PostgreSQL says (pgc logs ${cluster.name} ${where} --member ${object.name} --postgres); a full one needs a larger spec.storage.size, or room made by hand. A replica that does not start with room: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
-    when: (pod) => trouble(pod) !== '' && trouble(pod) !== 'ContainerCreating',
+    when: (pod) => trouble(pod) !== '' && !beingMade.has(trouble(pod)),
     because: (pod) => `its container does not run: ${trouble(pod)}`,
     step: ({ object }, { cluster, where, kubectl }) =>
       `read why: pgc logs ${cluster.name} ${where} --member ${object.name}; ${kubectl} describe pod ${object.name}`,

@@ -62,3 +62,22 @@ describe('a member that holds the leader key and does not lead', () => {
     expect(nextSteps(seen(role, phase, 'Endpoints')).map(({ object }) => object)).toEqual(['PostgresCluster/shop']),
   );
 });
+
+/** shop-0 is not Ready, Patroni in it has not spoken yet, and its container says this. */
+function containerSays(trouble: string): readonly string[] {
+  const evidence = seen('primary', 'Degraded', 'Endpoints');
+  const objects = new Map(evidence.objects);
+  const pod = objects.get(key);
+  if (pod?.detail.type !== 'Pod') throw new Error('not the calm world');
+  objects.set(key, { ...pod, detail: { ...pod.detail, ready: false, patroni: null, trouble } });
+  return nextSteps({ ...evidence, objects }).flatMap(({ object, because }) => (object === key ? [because ?? ''] : []));
+}
+
+describe('a container', () => {
+  it.each(['ContainerCreating', 'PodInitializing', 'Waiting'])('that is being made needs nobody: %s', (trouble) =>
+    expect(containerSays(trouble)).toEqual([]),
+  );
+
+  it('that does not come to run does', () =>
+    expect(containerSays('CrashLoopBackOff')).toEqual(['its container does not run: CrashLoopBackOff']));
+});
