@@ -32,13 +32,24 @@ export function containerLogs({ namespace }: Subject): Places {
   return nodeFiles('pod-logs', new RegExp(`/(${operatorNamespace}|${namespace})_`));
 }
 
+const pageBytes = 4096;
+
+/** Nearly all of a disk was never written: a search for many values need not go through that. What is next to each other stays so. */
+function withoutEmptyPages(bytes: Buffer): Buffer {
+  const empty = Buffer.alloc(pageBytes);
+  const pages = Array.from({ length: Math.ceil(bytes.length / pageBytes) }, (_, page) =>
+    bytes.subarray(page * pageBytes, (page + 1) * pageBytes),
+  );
+  return Buffer.concat(pages.filter((page) => !page.equals(empty)));
+}
+
 /** The disk that the operator's journal lies on, byte by byte: what was written and freed again is there too. */
 export async function journalDisk(world: World): Promise<Places> {
   const claim = ['--namespace', operatorNamespace, 'get', 'pvc', 'postgres-operator-journal'];
   const volume = await world.kubectl(...claim, '--output', 'jsonpath={.spec.volumeName}');
   const found = nodeFiles('volumes', new RegExp(`/${volume}[.]img$`));
   if (Object.keys(found).length !== 1) throw new Error(`no node has the disk of volume ${volume}`);
-  return found;
+  return Object.fromEntries(Object.entries(found).map(([path, bytes]) => [path, withoutEmptyPages(bytes)]));
 }
 
 /** What the API server shows of everything in the namespace but its Secrets. */
@@ -76,24 +87,39 @@ export interface CommandLines {
   readonly stop: () => Promise<void>;
 }
 
-const everyMs = 20;
+/** A command may end soon after it began. */
+const newcomersMs = 20;
 
-/** Reads the command lines of all processes of this machine again and again. */
+/** A process that is new may still be what it was forked from: it is read at so many looks. */
+const newcomerLooks = 5;
+
+/** All processes are read again, for some change their words as they go. */
+const everyoneMs = 1000;
+
+/**
+ * Reads the command lines of all processes of this machine again and again: newcomers' at once, all of them every second. To read
+ * all of them each time took half a core.
+ */
 export function watchCommandLines(): CommandLines {
   const seen = new Set<string>();
+  /** By pid, how often it was read. */
+  let known = new Map<string, number>();
   let running = true;
-  const look = (): void => {
-    for (const pid of readdirSync('/proc').filter((each) => /^\d+$/.test(each)))
+  const look = (isForAll: boolean): void => {
+    const pids = readdirSync('/proc').filter((each) => /^\d+$/.test(each));
+    const looks = pids.map((pid) => [pid, known.get(pid) ?? 0] as const);
+    for (const [pid, times] of looks)
       try {
-        seen.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+        if (isForAll || times < newcomerLooks) seen.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
       } catch {
         // It has ended meanwhile.
       }
+    known = new Map(looks.map(([pid, times]) => [pid, times + 1]));
   };
   const loop = (async () => {
-    while (running) {
-      look();
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    for (let count = 0; running; count += 1) {
+      look(count % (everyoneMs / newcomersMs) === 0);
+      await new Promise((resolve) => setTimeout(resolve, newcomersMs));
     }
   })();
   return {
