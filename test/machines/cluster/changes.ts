@@ -1,0 +1,93 @@
+/** Owns: changes of facts, to be put one after the other onto a world: another object, another memory, another word of Patroni's. */
+import type { Facts, Memory } from '#machines/cluster/facts.ts';
+import type { DcsSeen, ObjectProjection } from '#machines/cluster/observations.ts';
+
+export type Change = (facts: Facts) => Facts;
+
+export const asIs: Change = (facts) => facts;
+
+/** One after the other. */
+export const all = (...changes: readonly Change[]): Change =>
+  changes.reduce((one, other) => (facts) => other(one(facts)));
+
+export function withObject(object: ObjectProjection): Change {
+  return (facts) => {
+    const objects = { ...facts.world.objects, [`${object.kind}/${object.name}`]: { object, since: 0, changed: [] } };
+    return { ...facts, world: { ...facts.world, objects } };
+  };
+}
+
+export function objectOf(facts: Facts, key: string): ObjectProjection {
+  const object = facts.world.objects[key]?.object;
+  if (object === undefined) throw new Error(`there is no ${key}`);
+  return object;
+}
+
+export function changed(key: string, change: Partial<ObjectProjection>): Change {
+  return (facts) => withObject({ ...objectOf(facts, key), ...change })(facts);
+}
+
+export function dcs(name: string, told: Partial<DcsSeen>): Change {
+  return (facts) => {
+    const { detail } = objectOf(facts, `Endpoints/${name}`);
+    if (detail.type !== 'Endpoints' || detail.dcs === null) throw new Error('no object');
+    return changed(`Endpoints/${name}`, { detail: { ...detail, dcs: { ...detail.dcs, ...told } } })(facts);
+  };
+}
+
+/** Another of Patroni's objects, with this uid. */
+export const failoverObject: Change = (facts) =>
+  withObject({ ...objectOf(facts, 'Endpoints/shop'), name: 'shop-failover', uid: 'failover' })(facts);
+
+/** Each member has a volume of such a size. */
+export function volumes(size: string): Change {
+  return (facts) =>
+    ['data-shop-0', 'data-shop-1'].reduce((now, name) => {
+      const detail = {
+        type: 'PersistentVolumeClaim',
+        phase: 'Bound',
+        requested: size,
+        capacity: size,
+        storageClass: null,
+      } as const;
+      const base = objectOf(facts, 'StatefulSet/shop');
+      return withObject({ ...base, kind: 'PersistentVolumeClaim', name, uid: name, detail })(now);
+    }, facts);
+}
+
+/** The whole cluster is kept in ConfigMaps. */
+export const inConfigMaps: Change = (facts) => {
+  const objects = Object.values(facts.world.objects).flatMap(({ object }): ObjectProjection[] =>
+    object.detail.type === 'Endpoints'
+      ? [
+          {
+            ...object,
+            kind: 'ConfigMap',
+            name: object.name === 'shop' ? 'shop-leader' : object.name,
+            detail: { type: 'ConfigMap', dcs: object.detail.dcs } as never,
+          },
+        ]
+      : [],
+  );
+  const now = objects.reduce((each, object) => withObject(object)(each), facts);
+  return { ...now, memory: { ...now.memory, dcs: 'ConfigMaps' } };
+};
+
+export function remembering(memory: Partial<Memory>): Change {
+  return (facts) => ({ ...facts, memory: { ...facts.memory, ...memory } });
+}
+
+/** The spec asks for so many members. */
+export function replicas(count: number): Change {
+  return (facts) => {
+    const { accepted } = facts.memory;
+    if (accepted === null) throw new Error('no spec');
+    return remembering({ accepted: { ...accepted, spec: { ...accepted.spec, replicas: count } } })(facts);
+  };
+}
+
+/** The two members have changed places: shop-1 leads. */
+export function swapped(facts: Facts): Facts {
+  const [one, two] = [objectOf(facts, 'Pod/shop-0').detail, objectOf(facts, 'Pod/shop-1').detail];
+  return all(changed('Pod/shop-0', { detail: two }), changed('Pod/shop-1', { detail: one }))(facts);
+}
