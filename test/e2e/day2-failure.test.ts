@@ -3,12 +3,12 @@
  * API server that are away. OPERATOR_AWAY_SECONDS and API_AWAY_SECONDS make those times longer.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { operatorNamespace } from '#test/cluster/deploy.ts';
 import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { killPostgres, killProcesses } from './support/members.ts';
 import { apiServer } from './support/nodes.ts';
+import { whileOperatorRests } from './support/operator.ts';
 import { patroniState } from './support/patroni.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
@@ -18,7 +18,6 @@ const where = placeOf('e2e-day2');
 /** Longer than Patroni's ttl of 30 s and a round of its loop: whoever would demote has done so. */
 const apiAwaySeconds = Number(process.env['API_AWAY_SECONDS'] ?? '45');
 const operatorAwaySeconds = Number(process.env['OPERATOR_AWAY_SECONDS'] ?? '0');
-const operator = ['--namespace', operatorNamespace] as const;
 
 let world: World;
 let shop: Subject;
@@ -117,20 +116,17 @@ longerSuite('the control plane', () => {
     const before = await primaryPod(world, shop);
     const name = 'primary dies while the operator is away';
     await run.measure({ name, isPlanned: true }, async () => {
-      await world.kubectl(...operator, 'scale', 'deployment/postgres-operator', '--replicas=0');
-      const selector = ['--selector', 'app.kubernetes.io/name=postgres-operator'];
-      await world.kubectl(...operator, 'wait', '--for=delete', 'pod', ...selector, '--timeout=120s');
-      const since = performance.now();
-      await world.kubectl('--namespace', where, 'delete', 'pod', before.name, '--timeout=120s');
-      await run.writer.writesAgain();
-      await allStreaming(world, shop);
-      await eventually(
-        'the operator having been away for long',
-        () => Promise.resolve(performance.now() - since >= operatorAwaySeconds * 1000),
-        (operatorAwaySeconds + 60) * 1000,
-      );
-      await world.kubectl(...operator, 'scale', 'deployment/postgres-operator', '--replicas=1');
-      await world.kubectl(...operator, 'rollout', 'status', 'deployment/postgres-operator', '--timeout=180s');
+      await whileOperatorRests(world, async () => {
+        const since = performance.now();
+        await world.kubectl('--namespace', where, 'delete', 'pod', before.name, '--timeout=120s');
+        await run.writer.writesAgain();
+        await allStreaming(world, shop);
+        await eventually(
+          'the operator having been away for long',
+          () => Promise.resolve(performance.now() - since >= operatorAwaySeconds * 1000),
+          (operatorAwaySeconds + 60) * 1000,
+        );
+      });
     });
     const after = await primaryPod(world, shop);
     expect(after.name).not.toBe(before.name);
