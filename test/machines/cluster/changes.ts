@@ -35,6 +35,14 @@ export function dcs(name: string, told: Partial<DcsSeen>): Change {
   };
 }
 
+/** Objects that are not there, by key. */
+export function gone(...keys: readonly string[]): Change {
+  return (facts) => {
+    const objects = Object.fromEntries(Object.entries(facts.world.objects).filter(([key]) => !keys.includes(key)));
+    return { ...facts, world: { ...facts.world, objects } };
+  };
+}
+
 /** Another of Patroni's objects, with this uid. */
 export const failoverObject: Change = (facts) =>
   withObject({ ...objectOf(facts, 'Endpoints/shop'), name: 'shop-failover', uid: 'failover' })(facts);

@@ -4,7 +4,19 @@ import type { Intent } from '#machines/cluster/intents.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import { procedureWants } from '#machines/cluster/procedure-wants.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
-import { all, asIs, changed, dcs, objectOf, remembering, replicas, swapped, volumes, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  changed,
+  dcs,
+  gone,
+  objectOf,
+  remembering,
+  replicas,
+  swapped,
+  volumes,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const updating = 'Alive.Updating.replacing';
@@ -45,6 +57,9 @@ const failed = remembering({
 const strict = { synchronous_mode: true, synchronous_mode_strict: true, synchronous_node_count: 1 };
 const takenBack = { ...writes, because: 'the spec that failed is taken back', diff: { fields: ['ttl'], by: [] } };
 const otherTtl = dcs('shop-config', { config: { ...config, ttl: 20 } });
+const higher = dcs('shop-config', {
+  config: { ...config, postgresql: { parameters: { max_connections: '300' } } },
+});
 const nobody = { leader: 'none' } as const;
 const growing = 'nobody writes, and the spec asks for a larger volume';
 
@@ -68,6 +83,40 @@ describe('a phase', () => {
           [anew],
         ] as const,
     ),
+    [
+      'Running grows a volume',
+      () => wished(running, volumes('512Mi')),
+      [
+        {
+          ...grown,
+          target: { kind: 'PersistentVolumeClaim', name: 'data-shop-1' },
+          because: 'data-shop-1 grows from 512Mi to 1Gi (0 of 2 done)',
+        },
+      ],
+    ],
+    [
+      'Recovering tells Patroni a value that is lower than what failed',
+      () => wished(electing, all(higher, failed), wider, nobody),
+      [{ ...takenBack, diff: { fields: ['postgresql.parameters.max_connections'], by: [] } }],
+    ],
+    ...([gone('Endpoints/shop-config'), dcs('shop-config', { config: null })] as const).map(
+      (change) =>
+        [
+          'Recovering tells Patroni nothing while its configuration is not seen',
+          () => wished(electing, all(failed, change), wider, nobody),
+          [],
+        ] as const,
+    ),
+    [
+      'Pending asks nobody to hand over',
+      () => wished('Alive.Pending', all(replicas(1), dcs('shop', { leader: 'shop-1' }), swapped)),
+      [],
+    ],
+    [
+      'Scaling has nobody confirm before more members are there',
+      () => wished('Alive.Scaling.adding', replicas(3), plan, { synchrony: 'asked' }),
+      [],
+    ],
     ['Pending sends nothing', () => wished('Alive.Pending', otherTtl, wider), []],
     ['Deleting sends nothing', () => wished('Deleting.stopping', otherTtl, wider), []],
     ...([electing, 'Alive.Failed'] as const).flatMap(

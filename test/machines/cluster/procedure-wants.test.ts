@@ -1,5 +1,6 @@
 /** The step that a procedure is at, as what is sent: complete wishes, by phase. */
 import { describe, expect, it } from 'vitest';
+import type { LostMember } from '#machines/cluster/facts.ts';
 import type { Intent } from '#machines/cluster/intents.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import { procedureWants } from '#machines/cluster/procedure-wants.ts';
@@ -33,6 +34,14 @@ const because = 'Patroni has to be told';
 const bears = 'shop-0, shop-1 has to bear the labels and annotations of the spec';
 const grown = { type: 'GrowVolume', uid: 'data-shop-1', size: '1Gi' };
 const request = { token: 'once', member: null, leader: 'shop-0', timeline: 1, members: [], started: {}, done: [] };
+
+/** The replacement of shop-1 is asked for and acknowledged. */
+function lost(known: Pick<LostMember, 'claim' | 'confirmed'>): Change {
+  return remembering({
+    published: { textHash: '', urgentHash: '', at: 0, handled: { replace: 'once' } },
+    request: { ...request, kind: 'replace', member: 'shop-1', lost: { ...known, pod: 'Pod-shop-1' } },
+  });
+}
 
 describe('what is sent', () => {
   it.each<readonly [string, () => readonly Intent[], readonly object[]]>([
@@ -179,24 +188,35 @@ describe('what is sent', () => {
     ],
     [
       'is a question who leads before a lost member goes',
-      () =>
-        wished(
-          updating,
-          remembering({
-            published: { textHash: '', urgentHash: '', at: 0, handled: { replace: 'once' } },
-            request: {
-              ...request,
-              kind: 'replace',
-              member: 'shop-1',
-              lost: { claim: null, pod: 'Pod-shop-1', confirmed: false },
-            },
-          }),
-        ),
+      () => wished(updating, lost({ claim: null, confirmed: false })),
       [
         {
           type: 'ReadObject',
           target: { kind: 'Endpoints', name: 'shop' },
           because: 'replace "once": who leads has to be read first',
+        },
+      ],
+    ],
+    [
+      'is the same question on a ConfigMap where Patroni keeps it there',
+      () => wished(updating, all(inConfigMaps, lost({ claim: null, confirmed: false }))),
+      [
+        {
+          type: 'ReadObject',
+          target: { kind: 'ConfigMap', name: 'shop-leader' },
+          because: 'replace "once": who leads has to be read first',
+        },
+      ],
+    ],
+    [
+      'is the end of a lost member’s claim, which no one has to be given time for',
+      () => wished(updating, all(volumes('1Gi'), lost({ claim: 'data-shop-1', confirmed: true }))),
+      [
+        {
+          type: 'DeleteObject',
+          target: { kind: 'PersistentVolumeClaim', name: 'data-shop-1' },
+          uid: 'data-shop-1',
+          because: 'replace "once": data-shop-1 is lost, a new one takes its place',
         },
       ],
     ],

@@ -14,7 +14,7 @@ import {
   streamsStill,
 } from '#machines/cluster/tables/replacement.ts';
 import type { RolloutAct } from '#machines/cluster/tables/step.ts';
-import { all, asIs, changed, dcs, objectOf, remembering, replicas, withObject, type Change } from './changes.ts';
+import { all, asIs, changed, dcs, gone, objectOf, remembering, replicas, withObject, type Change } from './changes.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
 
 const claimKey = 'PersistentVolumeClaim/data-shop-1';
@@ -26,13 +26,6 @@ const claim: Change = (facts) => {
   const made = { ...base, kind: 'PersistentVolumeClaim', name: 'data-shop-1', uid: 'claim-1' } as const;
   return withObject({ ...made, detail: { ...detail, storageClass: null } })(facts);
 };
-
-function gone(...keys: readonly string[]): Change {
-  return (facts) => {
-    const objects = Object.fromEntries(Object.entries(facts.world.objects).filter(([key]) => !keys.includes(key)));
-    return { ...facts, world: { ...facts.world, objects } };
-  };
-}
 
 function pod(change: (object: ObjectProjection) => Partial<ObjectProjection>): Change {
   return (facts) => changed(podKey, change(objectOf(facts, podKey)))(facts);
