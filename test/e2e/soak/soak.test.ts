@@ -162,7 +162,8 @@ async function takeStep(step: SoakStep): Promise<void> {
 beforeAll(async () => {
   if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error('MINUTES must be a number above 0, SEED a whole one');
   ({ world, shop, run } = await openDayTwo(where, 3));
-  await change(world, shop, { synchronous: { mode: 'Required', count: 1 } }, 2);
+  // PostgreSQL keeps up to 1 GiB of its log (max_wal_size) for half an hour of writes: more than a cluster of tests has room for.
+  await change(world, shop, { synchronous: { mode: 'Required', count: 1 }, storage: { size: '3Gi' } }, 2);
 });
 
 afterAll(async () => {
