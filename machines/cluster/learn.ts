@@ -241,8 +241,8 @@ function withRevision(facts: Facts, object: ObjectProjection): Facts {
 function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly string[], at: number): Facts {
   const world = sawObject(facts.world, { object, since: at, changed });
   const [timers, verified] = [awaitedNoMore(facts, world, object), answersOf(facts, object)];
-  const memoryOfPods = withOccasional(facts.memory, 'failedStarts', failedStartsOf(facts.memory, object));
-  const next = withRevision({ world, memory: { ...memoryOfPods, timers, verified } }, object);
+  const remembered = withOccasional(facts.memory, 'failedStarts', failedStartsOf(facts.memory, object));
+  const next = withRevision({ world, memory: { ...remembered, timers, verified } }, object);
   if (object.detail.type !== 'StatefulSet') return next;
   // The resolved mode and image also live on the StatefulSet: they outlast journal and status.
   const dcs = object.annotations[annotations.dcs];

@@ -41,6 +41,12 @@ export function desiredMembers(facts: Facts): number {
   return facts.memory.accepted?.spec.replicas ?? 0;
 }
 
+/** Names of the members the accepted spec asks for, by ordinal. */
+function memberNames(facts: Facts): readonly string[] {
+  const cluster = clusterName(facts);
+  return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => podName(cluster, ordinal));
+}
+
 /** Members the StatefulSet has now; null before it is seen. */
 export function actualMembers(facts: Facts): number | null {
   const detail = facts.world.objects[`StatefulSet/${clusterName(facts)}`]?.object.detail;
@@ -53,6 +59,11 @@ export function dcsOf(facts: Facts, name: string): DcsSeen | null {
   const detail = facts.world.objects[`${kind}/${name}`]?.object.detail;
   if (detail === undefined) return null;
   return detail.type === 'Endpoints' || detail.type === 'ConfigMap' ? detail.dcs : null;
+}
+
+/** What Patroni keeps on its leader object; null when there is none. */
+function leaderKey(facts: Facts): DcsSeen | null {
+  return dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));
 }
 
 /** The `initialize` key: the PostgreSQL system identifier, once a member has bootstrapped; null before. */
@@ -114,21 +125,17 @@ export const leaderOf: (facts: Facts) => Leader = recalled((facts) => {
  * not written down yet, which it does with each of its heartbeats. Said only where another leader is needed.
  */
 function withLeftOut(facts: Facts, { name, because }: Leader): string {
-  const { failsafe } = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints')) ?? {};
+  const { failsafe } = leaderKey(facts) ?? {};
   const leader = name === null ? null : podOf(facts, name);
   const isAway = leader === null || leader.object.deleting || facts.world.leaderSilentSince !== null;
   if (failsafe === undefined || !isAway) return because;
-  const running = Array.from({ length: desiredMembers(facts) }, (_, ordinal) => podName(clusterName(facts), ordinal))
-    .filter((each) => each !== name && runs(podOf(facts, each)?.detail.patroni))
-    .map((each) => ({ name: each, isElected: failsafe.includes(each) }));
-  if (running.length === 0 || running.some(({ isElected }) => isElected)) return because;
-  const left = running.map((each) => each.name).join(', ');
-  return `${because}; ${left} joined after the last leader had written down who may follow it: in failsafe mode Patroni elects none but ${failsafe.join(', ')}, until one of those is back`;
+  const running = memberNames(facts).filter((each) => each !== name && runs(podOf(facts, each)?.detail.patroni));
+  if (running.length === 0 || running.some((each) => failsafe.includes(each))) return because;
+  return `${because}; ${running.join(', ')} joined after the last leader had written down who may follow it: in failsafe mode Patroni elects none but ${failsafe.join(', ')}, until one of those is back`;
 }
 
 function leaderAmong(facts: Facts): Leader {
-  const dcs = dcsOf(facts, leaderObject(clusterName(facts), facts.memory.dcs ?? 'Endpoints'));
-  const name = dcs?.leader ?? null;
+  const name = leaderKey(facts)?.leader ?? null;
   const none = { name, writable: false, timeline: null, positionBytes: null };
   if (name === null) return { ...none, because: 'no member holds the leader key' };
   const pod = podOf(facts, name);
@@ -245,8 +252,7 @@ export function memberCalled(facts: Facts, name: string): Member {
 export const membersOf: (facts: Facts) => readonly Member[] = recalled(allMembers);
 
 function allMembers(facts: Facts): readonly Member[] {
-  const cluster = clusterName(facts);
-  return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => memberCalled(facts, podName(cluster, ordinal)));
+  return memberNames(facts).map((name) => memberCalled(facts, name));
 }
 
 /** Names and troubles of the members that are not ready, as one clause: `shop-1 (its pod is gone)`. */

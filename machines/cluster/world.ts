@@ -58,10 +58,10 @@ export function withOccasional<Field extends Occasional>(
   field: Field,
   value: Memory[Field] | undefined,
 ): Memory {
-  const isNothing = value === undefined || Object.keys(value).length === 0;
-  if (isNothing && memory[field] === undefined) return memory;
-  const rest = Object.fromEntries(Object.entries(memory).filter(([each]) => each !== field)) as unknown as Memory;
-  return isNothing ? rest : { ...rest, [field]: value };
+  const now = value === undefined || Object.keys(value).length === 0 ? undefined : value;
+  if (memory[field] === now) return memory;
+  const { [field]: _before, ...rest } = memory;
+  return (now === undefined ? rest : { ...rest, [field]: now }) as Memory;
 }
 
 /** Kubernetes Events that wait to be sent; of more the oldest are dropped. */

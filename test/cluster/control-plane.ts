@@ -207,6 +207,10 @@ function lastWords(dir: string, names: readonly string[]): string {
     .join('\n');
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 /** Waits for the API server of `dir`. @throws with what it and etcd said last, at once when either of them has ended */
 async function untilApiReady(
   dir: string,
@@ -214,13 +218,12 @@ async function untilApiReady(
   port: number,
   started: Readonly<Record<string, ChildProcess>>,
 ): Promise<void> {
-  const ended = (): string | undefined =>
-    Object.keys(started).find((name) => started[name]?.exitCode !== null || started[name]?.signalCode !== null);
   try {
     await waitFor(
       'the API server being ready',
       async () => {
-        if (ended() !== undefined) throw new Error(`${ended() ?? ''} ended before the API server was ready`);
+        const ended = Object.entries(started).find(([, child]) => hasEnded(child));
+        if (ended !== undefined) throw new Error(`${ended[0]} ended before the API server was ready`);
         return await isApiReady(dir, address, port);
       },
       60_000,
@@ -233,7 +236,7 @@ async function untilApiReady(
 
 function stopped(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    if (hasEnded(child)) return resolve();
     child.once('exit', () => resolve());
     child.kill('SIGKILL');
   });

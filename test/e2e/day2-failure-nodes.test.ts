@@ -149,13 +149,14 @@ const leftMs = 30_000;
 
 /** Waits until a member that has a timeline of its own stays on it for long, or is back. @returns whether it stays */
 async function isLeftApart(): Promise<boolean> {
-  const isApart = async (): Promise<boolean> => /is on timeline/.test((await statusOf(world, where, shop.name)).reason);
-  await eventually('a member being on a timeline of its own', isApart);
+  const isApart = ({ reason }: { readonly reason: string }): boolean => /is on timeline/.test(reason);
+  const status = (): ReturnType<typeof statusOf> => statusOf(world, where, shop.name);
+  await eventually('a member being on a timeline of its own', async () => isApart(await status()));
   let since = performance.now();
   const found = await eventually('it staying there, or being back', async () => {
-    const { phase: now } = await statusOf(world, where, shop.name);
-    if (now === 'Running') return 'back';
-    if (!(await isApart())) since = performance.now();
+    const now = await status();
+    if (now.phase === 'Running') return 'back';
+    if (!isApart(now)) since = performance.now();
     return performance.now() - since >= leftMs ? 'apart' : null;
   });
   return found === 'apart';
