@@ -13,7 +13,7 @@ import type { ForeignPath, ObjectProjection, OwnerSeen } from '#machines/cluster
 import type { DesiredObject, Plan } from '#machines/cluster/plan.ts';
 import { creationAllowed } from '#machines/cluster/tables/adoption.ts';
 import { annotations, labels } from '#machines/shared/names.ts';
-import { all, asIs, gone, objectOf, remembering, withObject, type Change } from './changes.ts';
+import { all, asIs, desired, gone, objectOf, remembering, withObject, type Change } from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 /** Nothing of the cluster is made, but what a change puts there. */
@@ -103,22 +103,9 @@ describe('an object at one of our names', () => {
   ])('%s', (_, change, memory, whose) => expect(ownershipOf(facts(memory), object(change))).toEqual(whose));
 });
 
-const desired: DesiredObject = {
-  ref: { kind: 'Service', name: 'shop' },
-  apiVersion: 'v1',
-  resource: '',
-  body: {},
-  renderHash: 'text',
-  creation: 'B',
-  generated: [],
-  repair: 'full',
-  disruptive: false,
-  leaf: false,
-  after: [],
-  deletion: 'service',
-};
-const other: DesiredObject = { ...desired, ref: { kind: 'Service', name: 'shop-repl' } };
-const wanting: Plan = { ...plan, objects: [desired, other] };
+const service = desired('Service', 'shop');
+const other = desired('Service', 'shop-repl');
+const wanting: Plan = { ...plan, objects: [service, other] };
 const ours = object({ labels: named('shop', { [labels.clusterUid]: 'u-1' }) });
 
 describe('what is to be made', () => {
@@ -281,7 +268,7 @@ function drift(
   );
   const key = 'Service/shop';
   const objects = { ...base.world.objects, [key]: { object: now, since: 0, changed: seen } };
-  return driftOf({ ...base, world: { ...base.world, objects } }, { ...desired, ...of });
+  return driftOf({ ...base, world: { ...base.world, objects } }, { ...service, ...of });
 }
 
 describe('an object of ours', () => {
@@ -326,5 +313,5 @@ describe('an object of ours', () => {
     ],
   ])('%s', (_, found, expected) => expect(found()).toEqual(expected));
 
-  it('is none where it is not there', () => expect(driftOf(facts(), desired)).toEqual({ type: 'none' }));
+  it('is none where it is not there', () => expect(driftOf(facts(), service)).toEqual({ type: 'none' }));
 });

@@ -1,6 +1,7 @@
 /** Owns: changes of facts, to be put one after the other onto a world: another object, another memory, another word of Patroni's. */
-import type { Facts, Memory } from '#machines/cluster/facts.ts';
-import type { DcsSeen, ObjectProjection } from '#machines/cluster/observations.ts';
+import type { ActiveRequest, Facts, Memory } from '#machines/cluster/facts.ts';
+import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from '#machines/cluster/observations.ts';
+import type { DesiredObject } from '#machines/cluster/plan.ts';
 
 export type Change = (facts: Facts) => Facts;
 
@@ -25,6 +26,23 @@ export function objectOf(facts: Facts, key: string): ObjectProjection {
 
 export function changed(key: string, change: Partial<ObjectProjection>): Change {
   return (facts) => withObject({ ...objectOf(facts, key), ...change })(facts);
+}
+
+/** What a pod tells is otherwise than it was. */
+export function pod(name: string, change: (was: PodDetail) => Partial<PodDetail>): Change {
+  return (facts) => {
+    const { detail } = objectOf(facts, `Pod/${name}`);
+    if (detail.type !== 'Pod') throw new Error('no pod');
+    return changed(`Pod/${name}`, { detail: { ...detail, ...change(detail) } })(facts);
+  };
+}
+
+/** Patroni says something else on a pod. */
+export function patroni(name: string, told: Partial<PatroniMember>): Change {
+  return pod(name, (was) => {
+    if (was.patroni === null) throw new Error('no report');
+    return { patroni: { ...was.patroni, ...told } };
+  });
 }
 
 export function dcs(name: string, told: Partial<DcsSeen>): Change {
@@ -98,4 +116,32 @@ export function replicas(count: number): Change {
 export function swapped(facts: Facts): Facts {
   const [one, two] = [objectOf(facts, 'Pod/shop-0').detail, objectOf(facts, 'Pod/shop-1').detail];
   return all(changed('Pod/shop-0', { detail: two }), changed('Pod/shop-1', { detail: one }))(facts);
+}
+
+/** What was asked for once, of no member, while shop-0 led. */
+export function requestOf(change: Pick<ActiveRequest, 'kind'> & Partial<ActiveRequest>): ActiveRequest {
+  return { token: 'once', member: null, leader: 'shop-0', timeline: 1, members: [], started: {}, done: [], ...change };
+}
+
+/** An object of a plan. */
+export function desired(
+  kind: DesiredObject['ref']['kind'],
+  name: string,
+  change: Partial<DesiredObject> = {},
+): DesiredObject {
+  return {
+    ref: { kind, name },
+    apiVersion: 'v1',
+    resource: '',
+    body: {},
+    renderHash: 'text',
+    creation: 'B',
+    generated: [],
+    repair: 'full',
+    disruptive: false,
+    leaf: false,
+    after: [],
+    deletion: 'service',
+    ...change,
+  };
 }

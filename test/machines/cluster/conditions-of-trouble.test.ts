@@ -2,9 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { conditionsOf, sentence, type ConditionType } from '#machines/cluster/conditions.ts';
 import type { Facts, HeldEdit, Loop, Memory } from '#machines/cluster/facts.ts';
-import type { DesiredObject, Plan } from '#machines/cluster/plan.ts';
+import type { Plan } from '#machines/cluster/plan.ts';
 import { finalizer, labels, oneShotAnnotation } from '#machines/shared/names.ts';
-import { all, asIs, changed, dcs, objectOf, remembering, volumes, withObject, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  changed,
+  dcs,
+  desired,
+  objectOf,
+  remembering,
+  volumes,
+  withObject,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const running = 'Alive.Running';
@@ -66,21 +77,7 @@ const failure = {
   waiting: true,
   needsRead: false,
 };
-const service: DesiredObject = {
-  ref: { kind: 'Service', name: 'shop' },
-  apiVersion: 'v1',
-  resource: '',
-  body: {},
-  renderHash: 'text',
-  creation: 'B',
-  generated: [],
-  repair: 'full',
-  disruptive: false,
-  leaf: false,
-  after: [],
-  deletion: 'service',
-};
-const wishing: Plan = { ...plan, objects: [service, { ...service, ref: { kind: 'Service', name: 'shop-repl' } }] };
+const wishing: Plan = { ...plan, objects: [desired('Service', 'shop'), desired('Service', 'shop-repl')] };
 const theirs: Change = (now) =>
   withObject({
     ...objectOf(now, 'StatefulSet/shop'),

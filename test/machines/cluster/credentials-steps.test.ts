@@ -17,27 +17,23 @@ import {
   newSuperuser,
   old,
   people,
-  remembering,
   says,
   told,
   unasked,
-  withObject,
-  without,
   type Edit,
 } from './secrets.ts';
+import { changed, gone, remembering } from './changes.ts';
 import { plan } from './worlds.ts';
 
 /** New values for the token stand in the Secrets that people read. */
 function made(facts: Facts, names: readonly string[] = [people, application], token = 'now'): Facts {
   return names.reduce((all, name) => {
-    const object = all.world.objects[`Secret/${name}`]?.object;
-    if (object === undefined) throw new Error(`there is no ${name}`);
-    return withObject(all, { ...object, annotations: { [annotations.rotated]: token } });
+    return changed(`Secret/${name}`, { annotations: { [annotations.rotated]: token } })(all);
   }, facts);
 }
 
 function stepOn(facts: Facts, request: ActiveRequest | null): RolloutStep | null {
-  const now = remembering(facts, { request });
+  const now = remembering({ request })(facts);
   return credentialsStep({ facts: now, plan, members: membersOf(now), leader: leaderOf(now).name ?? '' });
 }
 
@@ -59,7 +55,7 @@ describe('the step of a rotation', () => {
     ['none when something else is', holding(newSuperuser), { ...asked, kind: 'restart' }, null],
     [
       'to wait for a Secret that is not there',
-      without(holding(), `Secret/${people}`),
+      gone(`Secret/${people}`)(holding()),
       asked,
       sends({ type: 'none' }, `Secret ${people} is not there`),
     ],
@@ -179,7 +175,7 @@ describe('the end of a rotation', () => {
     ['has come when all say the same and everybody runs', told(holding()), unasked, true],
     ['has come when the values of the token are what all say', made(told(holding())), asked, true],
     ['has not while the values of the token are not made', told(holding()), asked, false],
-    ['has not while a Secret is missing', without(told(holding()), `Secret/${people}`), unasked, false],
+    ['has not while a Secret is missing', gone(`Secret/${people}`)(told(holding())), unasked, false],
     ['has not while a value is not in force', told(holding(newSuperuser), newValues), unasked, false],
     ['has not while a uri is behind', told(holding({ [application]: { 'uri/password': 'x' } })), unasked, false],
     ['has not while roles were not told', holding(), unasked, false],

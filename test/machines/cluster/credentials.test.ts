@@ -24,14 +24,12 @@ import {
   newSuperuser,
   old,
   people,
-  remembering,
   says,
   secret,
   told,
-  withObject,
-  without,
   type Edit,
 } from './secrets.ts';
+import { gone, objectOf, remembering, withObject } from './changes.ts';
 
 const newStandby = { [people]: { REPLICATION_PASSWORD: 'eeeeeeee' } };
 const mark = 'aaaaaa-bbbbbb-cccccc-dddddd';
@@ -42,8 +40,8 @@ const settledWith = (change: Edit, key = keyId): Partial<CredentialsMemory> => (
 describe('what Secrets ask for without a token', () => {
   it.each<readonly [string, Facts, Due | null]>([
     ['nothing while all agree', holding(), null],
-    ['nothing before the cluster is made', remembering(holding(newSuperuser), { systemIdentifier: null }), null],
-    ['nothing while one of them is not there', without(holding(newSuperuser), `Secret/${application}`), null],
+    ['nothing before the cluster is made', remembering({ systemIdentifier: null })(holding(newSuperuser)), null],
+    ['nothing while one of them is not there', gone(`Secret/${application}`)(holding(newSuperuser)), null],
     [
       'a new password of the superuser, with which every member starts anew',
       holding(newSuperuser),
@@ -132,10 +130,11 @@ describe('what Secrets ask for without a token', () => {
 
   it('names no pod that is not there, or of no member', () => {
     const facts = knowing(holding(), { revision: '2' });
-    expect(oldPods(without(facts, 'Pod/shop-1'))).toEqual(['shop-0']);
-    const pod = facts.world.objects['Pod/shop-1']?.object;
-    if (pod === undefined) throw new Error('no pod');
-    expect(oldPods(withObject(facts, { ...pod, name: 'shop-7' }))).toEqual(['shop-0', 'shop-1']);
+    expect(oldPods(gone('Pod/shop-1')(facts))).toEqual(['shop-0']);
+    expect(oldPods(withObject({ ...objectOf(facts, 'Pod/shop-1'), name: 'shop-7' })(facts))).toEqual([
+      'shop-0',
+      'shop-1',
+    ]);
     expect(oldPods(marked(facts, '2', ['shop-0', 'shop-1']))).toEqual([]);
   });
 });
@@ -143,12 +142,12 @@ describe('what Secrets ask for without a token', () => {
 describe('a rotation', () => {
   const digestless = { detail: { type: 'Secret', keys: [] } } as const;
   const otherKey = { detail: { type: 'Secret', keys: [], digest: { keyId: 'another', values: {} } } } as const;
-  const change = (name: string, how: Partial<ObjectProjection>): Facts => withObject(holding(), secret(name, {}, how));
+  const change = (name: string, how: Partial<ObjectProjection>): Facts => withObject(secret(name, {}, how))(holding());
 
   it.each<readonly [string, Facts, string | null]>([
     ['nothing', holding(), null],
     ...[inForce, people, application].map(
-      (name) => [`${name} to be there`, without(holding(), `Secret/${name}`), `Secret ${name} is not there`] as const,
+      (name) => [`${name} to be there`, gone(`Secret/${name}`)(holding()), `Secret ${name} is not there`] as const,
     ),
     ['what is on its way out to be made anew', change(people, { deleting: true }), `Secret ${people} is not there`],
     [
@@ -188,10 +187,10 @@ describe('what a failover may have left behind', () => {
     ['is not where roles were never told', holding(), null],
     [
       'is not while something is asked for, which tells them anyhow',
-      remembering(behind(holding()), { request: asked }),
+      remembering({ request: asked })(behind(holding())),
       null,
     ],
-    ['is not while a Secret is missing', without(behind(holding()), `Secret/${people}`), null],
+    ['is not while a Secret is missing', gone(`Secret/${people}`)(behind(holding())), null],
     ['is not while a value is not in force', behind(holding(newSuperuser)), null],
   ])('%s', (_, facts, leader) => expect(untoldLeader(facts)).toBe(leader));
 });
@@ -202,10 +201,10 @@ describe('what all Secrets agree on', () => {
   it.each<readonly [string, Facts, unknown]>([
     ['is noted', holding(), agreed],
     ['is noted in place of what was', knowing(holding(), settledWith({}, 'another')), agreed],
-    ['is not before the cluster is made', remembering(holding(), { systemIdentifier: null }), null],
-    ['is not while something is asked for', remembering(holding(), { request: asked }), null],
+    ['is not before the cluster is made', remembering({ systemIdentifier: null })(holding()), null],
+    ['is not while something is asked for', remembering({ request: asked })(holding()), null],
     ['is not while a value is not in force', holding(newSuperuser), null],
-    ['is not while one of them is missing', without(holding(), `Secret/${people}`), null],
+    ['is not while one of them is missing', gone(`Secret/${people}`)(holding()), null],
   ])('%s', (_, facts, settled) => expect(withSettled(facts).memory.credentials.settled).toEqual(settled));
 
   it('changes nothing once it is noted', () => {

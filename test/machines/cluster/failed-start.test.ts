@@ -7,25 +7,13 @@ import type { Facts } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import { memberCalled } from '#machines/cluster/members.ts';
 import { stalledMember } from '#machines/cluster/procedures.ts';
+import { objectOf, patroni, pod } from './changes.ts';
 import { calm, factsOf, plan } from './worlds.ts';
 
 /** The facts after the pod of shop-1 was seen with this state, under this uid. */
 function seen(facts: Facts, state: string, uid = 'Pod-shop-1'): Facts {
-  const object = facts.world.objects['Pod/shop-1']?.object;
-  if (object?.detail.type !== 'Pod' || object.detail.patroni === null) throw new Error('no pod');
-  const detail = { ...object.detail, patroni: { ...object.detail.patroni, state } };
-  return learn(facts, { type: 'ObjectSeen', object: { ...object, uid, detail }, changed: ['patroni'] }, 7);
-}
-
-/** The facts with the pod of shop-1 not Ready. */
-function unready(facts: Facts): Facts {
-  const fact = facts.world.objects['Pod/shop-1'];
-  if (fact?.object.detail.type !== 'Pod') throw new Error('no pod');
-  const object = { ...fact.object, detail: { ...fact.object.detail, ready: false } };
-  return {
-    ...facts,
-    world: { ...facts.world, objects: { ...facts.world.objects, 'Pod/shop-1': { ...fact, object } } },
-  };
+  const object = { ...objectOf(patroni('shop-1', { state })(facts), 'Pod/shop-1'), uid };
+  return learn(facts, { type: 'ObjectSeen', object, changed: ['patroni'] }, 7);
 }
 
 function told(facts: Facts): string {
@@ -80,7 +68,7 @@ it('goes with its pod', () => {
 it('speaks against an edit only while it has failed: each further try may be the one that succeeds', () => {
   const view = (facts: Facts) => ({ state: 'Alive.Updating.replicas', facts, plan });
   const edited = factsOf({ ...calm, generation: 'newer', template: 'leader-old' });
-  const failed = seen(unready(edited), 'start failed');
+  const failed = seen(pod('shop-1', () => ({ ready: false }))(edited), 'start failed');
   const trying = seen(failed, 'starting');
   expect([failed, trying].map((facts) => stalledMember(view(facts))?.trouble ?? null)).toEqual([
     'Patroni says start failed',

@@ -5,20 +5,14 @@
 import { expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { leaderOf } from '#machines/cluster/members.ts';
+import { all, asIs, dcs, gone } from './changes.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
 
 /** `shop-0` holds the key; whom it has written down, and what is changed in what is seen of it. */
-function scene(failsafe: readonly string[] | undefined, choice: Partial<Choice>, silent: boolean, gone = false): Facts {
-  const facts = factsOf({ ...calm, ...choice });
-  const key = facts.world.objects['Endpoints/shop'];
-  if (key === undefined || key.object.detail.type !== 'Endpoints') throw new Error('no leader object');
-  const dcs = { ...key.object.detail.dcs, ...(failsafe === undefined ? {} : { failsafe }) };
-  const objects = {
-    ...facts.world.objects,
-    'Endpoints/shop': { ...key, object: { ...key.object, detail: { type: 'Endpoints' as const, dcs } } },
-  };
-  if (gone) delete (objects as Record<string, unknown>)['Pod/shop-0'];
-  return { ...facts, world: { ...facts.world, objects, leaderSilentSince: silent ? 1 : null } };
+function scene(failsafe: readonly string[] | undefined, choice: Partial<Choice>, silent: boolean, away = false): Facts {
+  const written = failsafe === undefined ? asIs : dcs('shop', { failsafe });
+  const facts = all(written, away ? gone('Pod/shop-0') : asIs)(factsOf({ ...calm, ...choice }));
+  return { ...facts, world: { ...facts.world, leaderSilentSince: silent ? 1 : null } };
 }
 
 const told =
@@ -31,8 +25,8 @@ it.each([
   ['the replica is written down', ['shop-0', 'shop-1'], {}, true, false, ''],
   ['failsafe mode is off', undefined, {}, true, false, ''],
   ['the leader is there and starts', ['shop-0'], { leader: 'starting' }, false, false, ''],
-] as const)('%s', (_, failsafe, choice, silent, gone, words) => {
-  const { writable, because } = leaderOf(scene(failsafe, choice, silent, gone));
+] as const)('%s', (_, failsafe, choice, silent, away, words) => {
+  const { writable, because } = leaderOf(scene(failsafe, choice, silent, away));
   expect(writable).toBe(false);
   expect(because.slice(because.includes(';') ? because.indexOf(';') : because.length)).toBe(words);
 });

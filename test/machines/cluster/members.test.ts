@@ -12,7 +12,6 @@ import {
   type Leader,
   type Member,
 } from '#machines/cluster/members.ts';
-import type { PodDetail } from '#machines/cluster/observations.ts';
 import {
   all,
   asIs,
@@ -21,6 +20,8 @@ import {
   gone,
   inConfigMaps,
   objectOf,
+  patroni,
+  pod,
   remembering,
   replicas,
   type Change,
@@ -31,17 +32,7 @@ function facts(change: Change = asIs, choice: Partial<Choice> = {}): Facts {
   return change(factsOf({ ...calm, ...choice }));
 }
 
-function detail(name: string, change: (was: PodDetail) => Partial<PodDetail>): Change {
-  return (now) => {
-    const { detail: was } = objectOf(now, `Pod/${name}`);
-    if (was.type !== 'Pod') throw new Error('no pod');
-    return changed(`Pod/${name}`, { detail: { ...was, ...change(was) } })(now);
-  };
-}
-
-const patroni = (name: string, told: object): Change =>
-  detail(name, (was) => ({ patroni: { ...was.patroni, ...told } as PodDetail['patroni'] }));
-const mute = (name: string): Change => detail(name, () => ({ patroni: null }));
+const mute = (name: string): Change => pod(name, () => ({ patroni: null }));
 const ends = (name: string): Change => changed(`Pod/${name}`, { deleting: true });
 const leading: Leader = {
   name: 'shop-0',
@@ -55,7 +46,7 @@ const unseen = { ...silent, timeline: null, positionBytes: null };
 const noTimeline = patroni('shop-0', { timeline: null });
 const before = (name: string, lost: number | null = null): Change =>
   remembering({ leader: { name, timeline: 4 }, leaderLostAt: lost });
-const failsafe = (...names: readonly string[]): Change => dcs('shop', { failsafe: names } as never);
+const failsafe = (...names: readonly string[]): Change => dcs('shop', { failsafe: names });
 const joined =
   'shop-1 joined after the last leader had written down who may follow it: in failsafe mode Patroni elects none but shop-0, until one of those is back';
 
@@ -259,14 +250,14 @@ describe('a replica', () => {
     ['is on its way out', ends('shop-1'), {}, lame('it is terminating', { state: 'terminating' })],
     [
       'has a pod that says what it misses',
-      detail('shop-1', () => ({ trouble: 'ErrImagePull' })),
+      pod('shop-1', () => ({ trouble: 'ErrImagePull' })),
       {},
       lame('ErrImagePull'),
     ],
     [
       'has a pod of which Kubernetes warns',
       all(
-        detail('shop-1', () => ({ trouble: 'ErrImagePull' })),
+        pod('shop-1', () => ({ trouble: 'ErrImagePull' })),
         warned('Pod/shop-1'),
       ),
       {},

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { ActiveRequest, Facts, OpenIntent } from '#machines/cluster/facts.ts';
 import { targetKey, type IntentType } from '#machines/cluster/intents.ts';
 import { learn } from '#machines/cluster/learn.ts';
-import type { ObjectRef, Outcome, PodDetail } from '#machines/cluster/observations.ts';
-import { all, asIs, changed, objectOf, remembering, type Change } from './changes.ts';
+import type { ObjectRef, Outcome } from '#machines/cluster/observations.ts';
+import { all, asIs, changed, objectOf, patroni, remembering, requestOf, type Change } from './changes.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
 
 const at = 1_000_000;
@@ -163,17 +163,12 @@ describe('what Kubernetes warns of', () => {
   );
 });
 
-const request: ActiveRequest = {
+const request = requestOf({
   kind: 'replace',
-  token: 'once',
   member: 'shop-1',
-  leader: 'shop-0',
-  timeline: 1,
   members: ['shop-1'],
-  started: {},
-  done: [],
   lost: { claim: null, pod: 'Pod-shop-1', confirmed: false },
-};
+});
 
 describe('an object that was read by name', () => {
   const read: Outcome = { type: 'read', object: null };
@@ -240,14 +235,7 @@ describe('a deletion that was taken', () => {
 
 describe('a member that was told', () => {
   const verified = { 'shop-0': { uid: 'a', settings: {} }, 'shop-1': { uid: 'b', settings: {} } };
-  const state =
-    (of: string): Change =>
-    (facts) => {
-      const { detail } = objectOf(facts, 'Pod/shop-1');
-      if (detail.type !== 'Pod') throw new Error('no pod');
-      const patroni = { ...detail.patroni, state: of } as PodDetail['patroni'];
-      return changed('Pod/shop-1', { detail: { ...detail, patroni } })(facts);
-    };
+  const state = (of: string): Change => patroni('shop-1', { state: of });
 
   it.each<readonly [string, IntentType, Readonly<Record<string, string>>, Change, object | undefined]>([
     ['to start anew has said nothing of its settings', 'RestartPostgres', { a: '1' }, asIs, undefined],

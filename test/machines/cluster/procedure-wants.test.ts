@@ -5,7 +5,17 @@ import type { Intent } from '#machines/cluster/intents.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import { procedureWants } from '#machines/cluster/procedure-wants.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
-import { all, asIs, dcs, failoverObject, inConfigMaps, remembering, volumes, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  dcs,
+  failoverObject,
+  inConfigMaps,
+  remembering,
+  requestOf,
+  volumes,
+  type Change,
+} from './changes.ts';
 import { holding, newSuperuser, told, unasked } from './secrets.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
@@ -33,13 +43,12 @@ const writes = { type: 'PatchPatroniConfig', target: configTarget, uid: 'Endpoin
 const because = 'Patroni has to be told';
 const bears = 'shop-0, shop-1 has to bear the labels and annotations of the spec';
 const grown = { type: 'GrowVolume', uid: 'data-shop-1', size: '1Gi' };
-const request = { token: 'once', member: null, leader: 'shop-0', timeline: 1, members: [], started: {}, done: [] };
 
 /** The replacement of shop-1 is asked for and acknowledged. */
 function lost(known: Pick<LostMember, 'claim' | 'confirmed'>): Change {
   return remembering({
     published: { textHash: '', urgentHash: '', at: 0, handled: { replace: 'once' } },
-    request: { ...request, kind: 'replace', member: 'shop-1', lost: { ...known, pod: 'Pod-shop-1' } },
+    request: requestOf({ kind: 'replace', member: 'shop-1', lost: { ...known, pod: 'Pod-shop-1' } }),
   });
 }
 

@@ -14,7 +14,19 @@ import {
   streamsStill,
 } from '#machines/cluster/tables/replacement.ts';
 import type { RolloutAct } from '#machines/cluster/tables/step.ts';
-import { all, asIs, changed, dcs, gone, objectOf, remembering, replicas, withObject, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  changed,
+  dcs,
+  gone,
+  objectOf,
+  remembering,
+  replicas,
+  requestOf,
+  withObject,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
 
 const claimKey = 'PersistentVolumeClaim/data-shop-1';
@@ -47,17 +59,7 @@ function facts(change: Change = asIs, choice: Partial<Choice> = {}): Facts {
 }
 
 const lost: LostMember = { claim: 'claim-1', pod: 'Pod-shop-1', confirmed: true };
-const asked: ActiveRequest = {
-  kind: 'replace',
-  token: 'once',
-  member: 'shop-1',
-  leader: 'shop-0',
-  timeline: 1,
-  members: ['shop-1'],
-  started: {},
-  done: [],
-  lost,
-};
+const asked = requestOf({ kind: 'replace', member: 'shop-1', members: ['shop-1'], lost });
 const { lost: _lost, ...without } = asked;
 const withoutClaim: ActiveRequest = { ...asked, lost: { ...lost, claim: null } };
 

@@ -1,11 +1,10 @@
 /** What was asked for once, at each of its steps: who is asked, who is told, who is waited for, and when nothing is left. */
 import { describe, expect, it } from 'vitest';
 import type { ActiveRequest, Facts } from '#machines/cluster/facts.ts';
-import type { DcsSeen, PodDetail } from '#machines/cluster/observations.ts';
 import { lostStep, requestStep, rotationStep } from '#machines/cluster/tables/request-steps.ts';
 import { leaderOf, membersOf } from '#machines/cluster/members.ts';
 import type { Scene } from '#machines/cluster/tables/step.ts';
-import { all, asIs, changed, failoverObject, gone, objectOf, remembering, type Change } from './changes.ts';
+import { all, asIs, dcs, failoverObject, gone, patroni, remembering, requestOf, type Change } from './changes.ts';
 import { asked as rotation, holding, told, unasked } from './secrets.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
@@ -20,16 +19,7 @@ function said(step: ReturnType<typeof requestStep>): string | null {
 }
 
 const both = { 'shop-0': '1', 'shop-1': '1' };
-const base: ActiveRequest = {
-  kind: 'restart',
-  token: 'once',
-  member: null,
-  leader: 'shop-0',
-  timeline: 1,
-  members: ['shop-0', 'shop-1'],
-  started: both,
-  done: [],
-};
+const base = requestOf({ kind: 'restart', members: ['shop-0', 'shop-1'], started: both });
 
 /** A request that the API server has acknowledged. */
 function asking(change: Partial<ActiveRequest>): Change {
@@ -38,22 +28,10 @@ function asking(change: Partial<ActiveRequest>): Change {
   return remembering({ request, published });
 }
 
-function state(name: string, of: string): Change {
-  return (facts) => {
-    const { detail } = objectOf(facts, `Pod/${name}`);
-    if (detail.type !== 'Pod') throw new Error('no pod');
-    const patroni = { ...detail.patroni, state: of } as PodDetail['patroni'];
-    return changed(`Pod/${name}`, { detail: { ...detail, patroni } })(facts);
-  };
-}
+const state = (name: string, of: string): Change => patroni(name, { state: of });
 
 const handingOver = (candidate: string | null): Change =>
-  all(failoverObject, (facts) => {
-    const { detail } = objectOf(facts, 'Endpoints/shop-failover');
-    if (detail.type !== 'Endpoints' || detail.dcs === null) throw new Error('no object');
-    const dcs: DcsSeen = { ...detail.dcs, failover: { leader: 'shop-0', candidate } as never };
-    return changed('Endpoints/shop-failover', { detail: { ...detail, dcs } })(facts);
-  });
+  all(failoverObject, dcs('shop-failover', { failover: { leader: 'shop-0', candidate } as never }));
 
 const timer = (id: string): Change => remembering({ timers: { [id]: { dueAt: 1, because: '' } } });
 const reinit = { kind: 'reinit', member: 'shop-1', members: ['shop-1'] } as const;

@@ -1,12 +1,24 @@
 /** The way to a spec, where it is narrow: who is asked again, who goes first, who holds up whom, and who is made anew. */
 import { describe, expect, it } from 'vitest';
 import type { Facts, Memory } from '#machines/cluster/facts.ts';
-import type { PodDetail } from '#machines/cluster/observations.ts';
 import type { DynamicParameter, Plan } from '#machines/cluster/plan.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { neverStarted, rolloutStep } from '#machines/cluster/tables/rollout.ts';
 import { annotations } from '#machines/shared/names.ts';
-import { all, asIs, changed, dcs, gone, objectOf, remembering, replicas, withObject, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  changed,
+  dcs,
+  gone,
+  objectOf,
+  patroni,
+  pod,
+  remembering,
+  replicas,
+  withObject,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 function facts(change: Change, choice: Partial<Choice> = {}): Facts {
@@ -18,17 +30,7 @@ function step(change: Change, of: Plan = plan, choice: Partial<Choice> = {}): st
   return `${stage} ${act.type}: ${because} [${awaited ?? 'nobody'}]`;
 }
 
-function detail(name: string, change: (was: PodDetail) => Partial<PodDetail>): Change {
-  return (now) => {
-    const { detail: was } = objectOf(now, `Pod/${name}`);
-    if (was.type !== 'Pod') throw new Error('no pod');
-    return changed(`Pod/${name}`, { detail: { ...was, ...change(was) } })(now);
-  };
-}
-
-const patroni = (name: string, told: object): Change =>
-  detail(name, (was) => ({ patroni: { ...was.patroni, ...told } as PodDetail['patroni'] }));
-const unready = (name: string): Change => detail(name, () => ({ ready: false }));
+const unready = (name: string): Change => pod(name, () => ({ ready: false }));
 const old = (name: string): Change => changed(`Pod/${name}`, { annotations: { [annotations.template]: 'old' } });
 /** A third member that streams. */
 const third: Change = (now) =>
@@ -320,7 +322,7 @@ describe('pods of another template', () => {
 describe('a pod that never came to run', () => {
   const stuck = all(
     old('shop-1'),
-    detail('shop-1', () => ({ ready: false, patroni: null, trouble: 'ErrImagePull' })),
+    pod('shop-1', () => ({ ready: false, patroni: null, trouble: 'ErrImagePull' })),
   );
   const anew = { name: 'shop-1', uid: 'Pod-shop-1' };
   const noWriter: Partial<Choice> = { leader: 'none' };
@@ -341,7 +343,7 @@ describe('a pod that never came to run', () => {
       'stays while it names no trouble',
       all(
         stuck,
-        detail('shop-1', () => ({ trouble: null })),
+        pod('shop-1', () => ({ trouble: null })),
       ),
       noWriter,
       null,

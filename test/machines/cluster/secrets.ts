@@ -1,7 +1,8 @@
 /** Owns: the three Secrets of the calm cluster as digests, with what is edited in them, and what roles were told. */
-import type { ActiveRequest, CredentialsMemory, Facts, Memory } from '#machines/cluster/facts.ts';
+import type { ActiveRequest, CredentialsMemory, Facts } from '#machines/cluster/facts.ts';
 import type { ObjectProjection, SecretDigest } from '#machines/cluster/observations.ts';
 import { annotations, labels } from '#machines/shared/names.ts';
+import { changed, objectOf, remembering, requestOf, withObject } from './changes.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
 
 export const keyId = '0badcafe';
@@ -49,52 +50,28 @@ export function secret(name: string, edit: Edit, change: Partial<ObjectProjectio
   };
 }
 
-export function withObject(facts: Facts, object: ObjectProjection): Facts {
-  const objects = { ...facts.world.objects, [`${object.kind}/${object.name}`]: { object, since: 0, changed: [] } };
-  return { ...facts, world: { ...facts.world, objects } };
-}
-
-export function remembering(facts: Facts, change: Partial<Memory>): Facts {
-  return { ...facts, memory: { ...facts.memory, ...change } };
-}
-
 export function knowing(facts: Facts, change: Partial<CredentialsMemory>): Facts {
-  return remembering(facts, { credentials: { ...facts.memory.credentials, ...change } });
+  return remembering({ credentials: { ...facts.memory.credentials, ...change } })(facts);
 }
 
 /** The calm world with its three Secrets, some of them edited. */
 export function holding(edits: Readonly<Record<string, Edit>> = {}, choice: Partial<Choice> = {}): Facts {
   const facts = factsOf({ ...calm, ...choice });
-  return [inForce, people, application].reduce((all, name) => withObject(all, secret(name, edits[name] ?? {})), facts);
-}
-
-export function without(facts: Facts, key: string): Facts {
-  const objects = Object.fromEntries(Object.entries(facts.world.objects).filter(([each]) => each !== key));
-  return { ...facts, world: { ...facts.world, objects } };
+  return [inForce, people, application].reduce((all, name) => withObject(secret(name, edits[name] ?? {}))(all), facts);
 }
 
 /** Pods of these members bear such a mark. */
 export function marked(facts: Facts, revision: string, names: readonly string[]): Facts {
   return names.reduce((all, name) => {
-    const pod = all.world.objects[`Pod/${name}`]?.object;
-    if (pod === undefined) throw new Error(`there is no ${name}`);
-    return withObject(all, { ...pod, annotations: { ...pod.annotations, [annotations.credentials]: revision } });
+    const had = objectOf(all, `Pod/${name}`).annotations;
+    return changed(`Pod/${name}`, { annotations: { ...had, [annotations.credentials]: revision } })(all);
   }, facts);
 }
 
 export const newSuperuser = { [people]: { POSTGRES_PASSWORD: 'eeeeeeee', PGPASSWORD: 'eeeeeeee' } };
 export const newApplication = { [application]: { password: 'ffffffff', 'uri/password': 'ffffffff' } };
 export const says = (secrets: string): string => `Secret ${secrets} says what is not in force`;
-export const asked: ActiveRequest = {
-  kind: 'rotate-credentials',
-  token: 'now',
-  member: null,
-  leader: 'shop-0',
-  timeline: 1,
-  members: ['shop-0', 'shop-1'],
-  started: {},
-  done: [],
-};
+export const asked = requestOf({ kind: 'rotate-credentials', token: 'now', members: ['shop-0', 'shop-1'] });
 export const unasked: ActiveRequest = { ...asked, token: says(people), unasked: true };
 
 /** Roles were told these, by whom and on which timeline. */

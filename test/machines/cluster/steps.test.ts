@@ -1,64 +1,17 @@
 /** The one next step on the way to what the spec says, or to what was asked for once: what is sent, to whom, and why, word by word. */
 import { describe, expect, it } from 'vitest';
-import type { Facts, Memory } from '#machines/cluster/facts.ts';
-import type { DcsSeen, ObjectProjection, PodDetail } from '#machines/cluster/observations.ts';
 import type { Plan } from '#machines/cluster/plan.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
 import type { RolloutAct, RolloutStage } from '#machines/cluster/tables/step.ts';
+import { all, asIs, changed, dcs, failoverObject, patroni, remembering, replicas, type Change } from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
-type Change = (facts: Facts) => Facts;
+const alone = replicas(1);
 
-function changed(key: string, change: (object: ObjectProjection) => Partial<ObjectProjection>): Change {
-  return (facts) => {
-    const fact = facts.world.objects[key];
-    if (fact === undefined) throw new Error(`no ${key}`);
-    const object = { ...fact.object, ...change(fact.object) } as ObjectProjection;
-    return { ...facts, world: { ...facts.world, objects: { ...facts.world.objects, [key]: { ...fact, object } } } };
-  };
-}
+const failover = (candidate: string | null): Change =>
+  all(failoverObject, dcs('shop-failover', { failover: { leader: 'shop-0', candidate } as never }));
 
-function patroni(name: string, told: Partial<NonNullable<PodDetail['patroni']>>): Change {
-  return changed(`Pod/${name}`, ({ detail }) => {
-    if (detail.type !== 'Pod' || detail.patroni === null) throw new Error('no pod');
-    return { detail: { ...detail, patroni: { ...detail.patroni, ...told } } };
-  });
-}
-
-function dcs(name: string, told: Partial<DcsSeen>): Change {
-  return changed(`Endpoints/${name}`, ({ detail }) => {
-    if (detail.type !== 'Endpoints' || detail.dcs === null) throw new Error('no object');
-    return { detail: { ...detail, dcs: { ...detail.dcs, ...told } } };
-  });
-}
-
-function remembering(change: Partial<Memory>): Change {
-  return (facts) => ({ ...facts, memory: { ...facts.memory, ...change } });
-}
-
-const alone: Change = (facts) => {
-  const { accepted } = facts.memory;
-  if (accepted === null) throw new Error('no spec');
-  return remembering({ accepted: { ...accepted, spec: { ...accepted.spec, replicas: 1 } } })(facts);
-};
-
-const all = (...changes: readonly Change[]): Change => changes.reduce((one, other) => (facts) => other(one(facts)));
-
-function failover(candidate: string | null): Change {
-  return (facts) => {
-    const leads = facts.world.objects['Endpoints/shop'];
-    if (leads === undefined) throw new Error('no leader');
-    const object = { ...leads.object, name: 'shop-failover' };
-    const objects = { ...facts.world.objects, 'Endpoints/shop-failover': { ...leads, object } };
-    return dcs('shop-failover', { failover: { leader: 'shop-0', candidate } as never })({
-      ...facts,
-      world: { ...facts.world, objects },
-    });
-  };
-}
-
-const asIs: Change = (facts) => facts;
 const none = { type: 'none' } as const;
 
 describe('the next step to what the spec says', () => {
@@ -131,7 +84,7 @@ describe('the next step to what the spec says', () => {
     [
       'it goes already',
       { template: 'replica-old' },
-      changed('Pod/shop-1', () => ({ deleting: true })),
+      changed('Pod/shop-1', { deleting: true }),
       'replacing',
       none,
       'shop-1 is on its way out',
@@ -140,9 +93,9 @@ describe('the next step to what the spec says', () => {
     [
       'its template is not offered yet',
       { template: 'replica-old' },
-      changed('StatefulSet/shop', () => ({
+      changed('StatefulSet/shop', {
         detail: { type: 'StatefulSet', replicas: 2, template: 'old', current: true },
-      })),
+      }),
       'replacing',
       none,
       'the StatefulSet has to bear the new template first',
@@ -151,9 +104,9 @@ describe('the next step to what the spec says', () => {
     [
       'its template is offered, and its controller has not heard',
       { template: 'replica-old' },
-      changed('StatefulSet/shop', () => ({
+      changed('StatefulSet/shop', {
         detail: { type: 'StatefulSet', replicas: 2, template: 'new', current: false },
-      })),
+      }),
       'replacing',
       none,
       'the StatefulSet has to bear the new template first',
@@ -226,7 +179,7 @@ describe('the next step to what the spec says', () => {
       act: { type: 'label', members: ['shop-0', 'shop-1'] },
       because: because('shop-0, shop-1'),
     });
-    const one = changed('Pod/shop-1', () => ({ deleting: true }))(factsOf(calm));
+    const one = changed('Pod/shop-1', { deleting: true })(factsOf(calm));
     expect(rolloutStep({ facts: one, plan: labelled })).toMatchObject({
       act: { type: 'label', members: ['shop-0'] },
       because: because('shop-0'),

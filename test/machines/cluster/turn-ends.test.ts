@@ -1,6 +1,6 @@
 /** What is under way, what has begun, what the fleet's answer changes, and what becomes of a turn: each by its own question. */
 import { describe, expect, it } from 'vitest';
-import type { AcceptedSpec, ActiveRequest, Facts, HeldEdit, Memory, Turn } from '#machines/cluster/facts.ts';
+import type { AcceptedSpec, Facts, HeldEdit, Memory, Turn } from '#machines/cluster/facts.ts';
 import {
   hasBegun,
   isAskingTurn,
@@ -12,6 +12,7 @@ import {
 } from '#machines/cluster/tables/turns.ts';
 import { rolloutAgainTimer } from '#machines/cluster/backoff.ts';
 import { annotations } from '#machines/shared/names.ts';
+import { requestOf } from './changes.ts';
 import { calm, factsOf } from './worlds.ts';
 
 const base = factsOf(calm);
@@ -23,16 +24,7 @@ function knowing(change: Partial<Memory>, facts: Facts = base): Facts {
   return { ...facts, memory: { ...facts.memory, ...change } };
 }
 
-const rotation: ActiveRequest = {
-  kind: 'rotate-credentials',
-  token: 'now',
-  member: null,
-  leader: 'shop-0',
-  timeline: 1,
-  members: [],
-  started: {},
-  done: [],
-};
+const rotation = requestOf({ kind: 'rotate-credentials', token: 'now' });
 
 describe('under way', () => {
   it.each<readonly [string, Partial<Memory>, boolean]>([

@@ -5,27 +5,10 @@ import type { ObjectProjection } from '#machines/cluster/observations.ts';
 import type { DesiredObject, Plan } from '#machines/cluster/plan.ts';
 import { keptBack, wants, wishedKeys, withoutForgotten } from '#machines/cluster/wants.ts';
 import { dcsFinalizer, labels } from '#machines/shared/names.ts';
+import { desired } from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const running = 'Alive.Running';
-
-function desired(kind: DesiredObject['ref']['kind'], name: string, change: Partial<DesiredObject> = {}): DesiredObject {
-  return {
-    ref: { kind, name },
-    apiVersion: 'v1',
-    resource: '',
-    body: {},
-    renderHash: 'text',
-    creation: 'B',
-    generated: [],
-    repair: 'full',
-    disruptive: false,
-    leaf: false,
-    after: [],
-    deletion: 'service',
-    ...change,
-  };
-}
 
 function wishing(objects: readonly DesiredObject[]): Plan {
   return { ...plan, objects };
