@@ -13,7 +13,7 @@ import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
 import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { beingMade } from './tables/warnings.ts';
-import { rolloutStep } from './tables/rollout.ts';
+import { isTelling, rolloutStep } from './tables/rollout.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
 import { hindrance, synchronyDue } from './tables/synchrony.ts';
@@ -60,7 +60,9 @@ function rolledOut(view: View): Answer {
   }
   if (phase === 'Creating' || view.facts.memory.rolledOutGeneration === null) {
     const { act, because } = rolloutStep(view);
-    if (act.type === 'configure' || act.type === 'label') return no(because, { stage: 'configuring' });
+    // The words are the same before it is sent and while it is on its way: nothing has been seen between the two.
+    const isDue = act.type === 'configure' || act.type === 'label' || isTelling(view.facts);
+    if (isDue) return no(because, { stage: 'configuring' });
     const due = synchronyDue(view.facts);
     if (due !== null) return no(due.because, { stage: 'configuring' });
   }

@@ -122,6 +122,16 @@ function mayEndEarly({ seed, steps }: Plan): boolean {
   return chanceOf(seed).stream(JSON.stringify(steps)).between(1, wholeOf) > 1;
 }
 
+/** Lets everything come to rest. @returns whether the world stands where another one has rested */
+async function settles(world: World, rests: ReadonlySet<string>): Promise<boolean> {
+  const lasted = world.plan.steps.some((step) => step.type === 'requests' && step.ms > settleMs);
+  for (let passedMs = 0; passedMs < (lasted ? longSettleMs : settleMs); passedMs += lookMs) {
+    await world.schedule.run(lookMs);
+    if (mayEndEarly(world.plan) && rests.has(sha256(standingOf(world)))) return true;
+  }
+  return false;
+}
+
 /** All acts, then rest. @param rests where others have rested */
 async function live(world: World, court: Court, rests: Set<string>): Promise<void> {
   for (const { what, act, until, withinMs } of scenarioOf(world.plan.scenario).acts) {
@@ -133,13 +143,13 @@ async function live(world: World, court: Court, rests: Set<string>): Promise<voi
   }
   world.disarm();
   await world.schedule.run(goalMs, () => world.isQuiet());
-  const lasted = world.plan.steps.some((step) => step.type === 'requests' && step.ms > settleMs);
-  for (let passedMs = 0; passedMs < (lasted ? longSettleMs : settleMs); passedMs += lookMs) {
-    await world.schedule.run(lookMs);
-    if (mayEndEarly(world.plan) && rests.has(sha256(standingOf(world)))) return undefined;
-  }
+  if (await settles(world, rests)) return undefined;
   const last = scenarioOf(world.plan.scenario).acts.at(-1);
-  await world.schedule.run(goalMs, () => last?.until(world) !== false);
+  if (last?.until(world) === false) {
+    // What follows from reaching it is not over at that moment.
+    await world.schedule.run(goalMs, () => last.until(world));
+    if (await settles(world, rests)) return undefined;
+  }
   const before = court.changes;
   await world.schedule.run(restMs);
   if (court.changes > before) court.tell('G5', `${court.changes - before} changes were sent while nothing happened`);

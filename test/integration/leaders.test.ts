@@ -67,10 +67,17 @@ async function create(namespace: string, name: string, index: number): Promise<v
   accepted(await clustersOf(world.api.kube, namespace).create(manifest));
 }
 
-async function running(namespace: string, name: string): Promise<boolean> {
-  const path = `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/${name}`;
-  const { status } = accepted(await world.api.kube.get(path)) as { readonly status?: { readonly phase?: string } };
-  return status?.phase === 'Running';
+/** Waits for one cluster of a pair; when it takes too long, says what its status and the pair's Lease say then. */
+async function waitUntilRuns(pair: Pair, name: string): Promise<void> {
+  const path = `/apis/postgres.example.com/v1alpha1/namespaces/${pair.namespace}/postgresclusters/${name}`;
+  const status = async (): Promise<{ readonly phase?: string }> =>
+    (accepted(await world.api.kube.get(path)) as { readonly status?: { readonly phase?: string } }).status ?? {};
+  try {
+    await waitFor(`${name} to be Running`, async () => (await status()).phase === 'Running', 60_000, lookMs);
+  } catch (error) {
+    const said = { status: await status(), lease: await held(world, pair.lease) };
+    throw new Error(`${String(error)}: ${JSON.stringify(said)}`, { cause: error });
+  }
 }
 
 async function areRunning(names: readonly string[]): Promise<boolean> {
@@ -87,7 +94,7 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
   // Work before the pause keeps connections open: a send that has to connect first meets its own deadline when it wakes.
   const name = `${pair.namespace}-${round}`;
   await create(pair.namespace, `${name}x`, index + round);
-  await waitFor(`${name}x to be Running`, () => running(pair.namespace, `${name}x`), 60_000, lookMs);
+  await waitUntilRuns(pair, `${name}x`);
   // The n-th send from here: of a creation and a deletion at once.
   pauseAt(leader, 1 + (((index * rounds + round) * 5) % 14));
   await create(pair.namespace, name, index + round);
@@ -101,7 +108,7 @@ async function pausePair(pair: Pair, index: number, round: number): Promise<Paus
   );
   epochs.set(pair.lease, [...(epochs.get(pair.lease) ?? [before.epoch]), (await held(world, pair.lease)).epoch]);
   // Every other time the new one has done its work first.
-  if (round % 2 === 1) await waitFor('the new leader is done', () => running(pair.namespace, name), 60_000, lookMs);
+  if (round % 2 === 1) await waitUntilRuns(pair, name);
   const wokenAt = Date.now();
   leader.process.kill('SIGCONT');
   return { pair, fenced: isFenced(index), epoch: before.epoch, wokenAt, next };

@@ -113,8 +113,8 @@ function lagsBehind(scene: Scene, member: Member): boolean {
   return scene.facts.memory.configuring && runs(member) && dueOf(scene, member) !== 'nothing';
 }
 
-/** Patroni is being told a configuration. */
-const isTelling = recalled(({ memory }) =>
+/** Whether Patroni is being told a configuration. */
+export const isTelling: (facts: Facts) => boolean = recalled(({ memory }) =>
   Object.values(memory.open).some(({ type }) => type === 'PatchPatroniConfig'),
 );
 

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { conditionsOf } from '#machines/cluster/conditions.ts';
 import type { Facts, ObjectFact } from '#machines/cluster/facts.ts';
+import { targetKey } from '#machines/cluster/intents.ts';
 import { membersOf } from '#machines/cluster/members.ts';
 import type { DcsSeen, ObjectDetail, PodDetail } from '#machines/cluster/observations.ts';
+import { allReplicasReady } from '#machines/cluster/procedures.ts';
 import { nextConfiguration } from '#machines/cluster/tables/configuration.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
 import { nextMembers, scalingStep } from '#machines/cluster/tables/scaling.ts';
@@ -96,6 +98,18 @@ function facts(change: Partial<Scene>): Facts {
 }
 
 const stepOf = (change: Partial<Scene>): ReturnType<typeof rolloutStep> => rolloutStep({ facts: facts(change), plan });
+
+/** Found by S in `synchronous-scale`, a pause while Patroni was being told: what is said must not follow from what was just sent. */
+it('a cluster that is being made says the same before Patroni is told of it and while that is on its way', () => {
+  const before = facts({ asked: 'Required', stated: 'Off', standbys: null });
+  const target = { kind: 'Endpoints', name: 'shop-config' } as const;
+  const intent = { type: 'PatchPatroniConfig', target, seq: 9, ordinal: 0, uid: 'uid' } as const;
+  const open = { [targetKey(intent)]: { ...intent, textHash: null, since: 0, handled: null } };
+  const answer = (of: Facts): unknown => allReplicasReady({ state: 'Alive.Creating.joining', facts: of, plan });
+  const sent = { ...before, memory: { ...before.memory, open } };
+  expect(answer(before)).toMatchObject({ answer: 'no', because: 'Patroni has to be told' });
+  expect(answer(sent)).toEqual(answer(before));
+});
 
 describe('Patroni’s configuration', () => {
   const wanted = { mode: 'Required', count: 2 } as const;
