@@ -7,6 +7,7 @@ import { change as changed, condition, edit } from './support/changes.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
 import { healAll, kill, revive } from './support/nodes.ts';
+import { podsOf } from './support/pods.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
 import { allStreaming, placeOf, primaryApartFromOperator, primaryPod } from './support/shop.ts';
@@ -32,6 +33,11 @@ async function waitedFor(): Promise<readonly string[]> {
   const statement =
     "SELECT application_name FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum') ORDER BY 1";
   return (await psql(world, where, name, statement)).split('\n').filter((each) => each !== '');
+}
+
+/** How long the primary waits for a replica that says nothing. */
+async function patience(): Promise<string> {
+  return (await psql(world, where, (await primaryPod(world, shop)).name, 'SHOW wal_sender_timeout')).trim();
 }
 
 /** How often the leader key has gone from one member to another, as the journal tells. */
@@ -63,7 +69,35 @@ longerSuite('synchronous replication', () => {
     expect(names).toHaveLength(1);
     expect(await waitedFor()).toEqual(names);
     expect((await condition(world, shop, 'WritesBlocked'))?.message).toContain(`${names[0] ?? ''} confirms commits`);
+    expect(await patience()).toBe('15s');
   });
+
+  longer(
+    'writes on when the node of the member that confirms dies: another one confirms, long before the node is back',
+    async () => {
+      await primaryApartFromOperator(world, shop);
+      const [standby = ''] = await eventually('somebody confirming', async () => {
+        const names = await confirming();
+        return names.length === 1 && names;
+      });
+      const node = (await podsOf(world, shop))?.find(({ name }) => name === standby)?.node ?? '';
+      const measured = await run.measure(
+        { name: 'node of who confirms killed, Required', isPlanned: false },
+        async () => {
+          await kill(node);
+          await eventually('another one waited for', async () => {
+            const names = await waitedFor();
+            return names.length === 1 && names[0] !== standby;
+          });
+          await run.writer.writesAgain();
+          await revive(world, node);
+          await allStreaming(world, shop);
+        },
+      );
+      expect(measured.lost).toBe(0);
+      await eventually('somebody confirming again', async () => (await confirming()).length === 1);
+    },
+  );
 
   longer('loses no acknowledged row when the node of the primary dies: who confirmed takes over', async () => {
     const before = await primaryApartFromOperator(world, shop);
@@ -137,6 +171,7 @@ longerSuite('synchronous replication', () => {
     expect(total(measured.recreations)).toBe(0);
     expect(await confirming()).toEqual([]);
     expect(await waitedFor()).toEqual([]);
+    expect(await patience()).toBe('1min');
   });
 
   longer('has lost no row that was acknowledged, and has had no two primaries', async () => {

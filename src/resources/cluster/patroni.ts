@@ -8,6 +8,7 @@ import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { metadata, objectLabels, type BuildInput } from '../metadata.ts';
 import { patroniTiming } from '../fields/patroni.ts';
 import { pgHbaLines } from '../fields/pg-hba.ts';
+import { statedParameters } from '../parameters/dynamic.ts';
 import { splitParameters } from '../parameters/split.ts';
 
 /** Patroni's user for unsafe REST calls. */
@@ -18,11 +19,11 @@ export const restUser = 'patroni';
  * Which parameters are ours stands beside them.
  */
 export function dynamicConfiguration(input: BuildInput): JsonRecord {
-  const { dcs } = splitParameters(input.spec.postgresqlParams ?? {});
+  const parameters = statedParameters(input.spec);
   return {
     ...patroniTiming(input.spec),
-    postgresql: { use_pg_rewind: true, use_slots: true, parameters: dcs },
-    [markKey]: { parameters: Object.keys(dcs).sort().join(',') },
+    postgresql: { use_pg_rewind: true, use_slots: true, parameters },
+    [markKey]: { parameters: Object.keys(parameters).join(',') },
   };
 }
 
