@@ -1,8 +1,9 @@
 /** What Patroni's configuration has to state of a spec's parameters, and what the operator states by itself. */
 import { describe, expect, it } from 'vitest';
+import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { dynamicParameters, removedParameters, statedParameters } from '#src/resources/parameters/dynamic.ts';
 
-const spec = { version: '17', replicas: 3, storage: { size: '1Gi' } } as const;
+const spec: PostgresClusterSpec = { version: '17', replicas: 3, storage: { size: '1Gi' } };
 const required = { synchronous: { mode: 'Required', count: 1 } } as const;
 
 describe('a replica that confirms commits and whose node dies', () => {
