@@ -77,10 +77,10 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 127,
+    every: 151,
     offset: turn,
     doublesEvery: 20,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 75 },
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 60 },
     twice: 5,
   };
 }
