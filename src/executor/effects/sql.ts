@@ -110,14 +110,24 @@ const positionQuery =
   "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, '0/0')";
 
 /**
+ * Texts as they stand in the configuration, as far as PostgreSQL takes them: what it shows of a time zone or a style of dates is
+ * its own spelling, and what it refuses must not pass for the value.
+ */
+const textsQuery =
+  'SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting FROM pg_file_settings WHERE applied ORDER BY lower(name), seqno DESC';
+
+/**
  * Two lines for each parameter: its name, a blank, its value in the setting's own unit; and what it is by itself. Then since when
- * it runs, and how far its WAL is.
+ * it runs, and how far its WAL is. Told is what the server has: `setting` is this session's, with its own timeout, its own name,
+ * and none of what concerns TCP.
  */
 export function settingsScript(names: readonly string[]): string {
   const list = names.filter((name) => nameGrammar.test(name)).map(literal);
   return [
     'SET statement_timeout = 5000;',
-    `SELECT lower(name) || ' ' || setting FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
+    "SELECT lower(s.name) || ' ' || coalesce(CASE s.vartype WHEN 'string' THEN f.setting END, s.reset_val, '')",
+    `FROM pg_settings s LEFT JOIN (${textsQuery}) f ON f.name = lower(s.name)`,
+    `WHERE lower(s.name) IN (${list.join(', ')}) ORDER BY 1;`,
     `SELECT lower(name) || '/boot ' || boot_val FROM pg_settings WHERE lower(name) IN (${list.join(', ')}) ORDER BY 1;`,
     `SELECT '${startedKey} ' || (${startedQuery});`,
     `SELECT '${positionKey} ' || (${positionQuery});`,
@@ -144,7 +154,7 @@ export const psql = [
   '-',
 ];
 
-/** Reads parameters of a member, as pg_settings shows them. Changes nothing. */
+/** Reads parameters of a member, as its server has them. Changes nothing. */
 export async function readSettings(request: SqlRequest, runInPod: RunInPod): Promise<Outcome> {
   const names = (request.arguments['names'] ?? '').split(',').filter((name) => name !== '');
   const { namespace, pod, container } = request;

@@ -117,15 +117,15 @@ const booleans: ReadonlySet<string> = new Set([
   'of',
 ]);
 
-/** Factors to the base of each family: bytes, and milliseconds. */
+/** Factors to the smallest unit of each family, bytes and microseconds, in rising order: whole numbers, so that no digit is lost. */
 const memoryUnits: Readonly<Record<string, number>> = { B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
 const timeUnits: Readonly<Record<string, number>> = {
-  us: 0.001,
-  ms: 1,
-  s: 1000,
-  min: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
+  us: 1,
+  ms: 1000,
+  s: 1_000_000,
+  min: 60_000_000,
+  h: 3_600_000_000,
+  d: 86_400_000_000,
 };
 
 /** A name outside this would end up as other lines of postgresql.conf. */
@@ -142,8 +142,22 @@ function baseOf(unit: string): { readonly family: Readonly<Record<string, number
   return family === null ? null : { family, factor: (count === '' ? 1 : Number(count)) * (family[name] ?? 1) };
 }
 
-/** The value in the setting's own unit; null when the text is no number or bears a unit it may not. */
+/** As C rounds by default: a half goes to the even neighbour. */
+function rounded(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** What C reads as octal, in whole numbers alone. */
+const octalGrammar = /^\s*0[0-7]+\s*$/;
+
+/**
+ * The value in the setting's own unit; null when the text is no number or bears a unit it may not. In the same steps as
+ * PostgreSQL's convert_to_base_unit: with a unit it is a whole multiple of the next smaller one, so that 1.1GB are 1126MB.
+ */
 function numeric(setting: Setting, text: string): number | null {
+  if (setting.vartype === 'integer' && octalGrammar.test(text)) return parseInt(text, 8);
   const parts = numberGrammar.exec(text);
   if (parts === null) return null;
   const [, digits = '', suffix = ''] = parts;
@@ -151,13 +165,35 @@ function numeric(setting: Setting, text: string): number | null {
   if (suffix === '') return value;
   const base = setting.unit === null ? null : baseOf(setting.unit);
   const factor = base?.family[suffix];
-  return base === null || factor === undefined ? null : (value * factor) / base.factor;
+  if (base === null || factor === undefined) return null;
+  const converted = value * (factor / base.factor);
+  const smaller = Object.values(base.family).findLast((each) => each < factor);
+  return smaller === undefined ? converted : rounded(converted / (smaller / base.factor)) * (smaller / base.factor);
 }
 
 const switchedOn: ReadonlySet<string> = new Set(['on', 'true', 'yes', '1', 't', 'y', 'tr', 'tru', 'ye']);
 
+/** What PostgreSQL replaces when it starts, or raises to a minimum of its own: the values it leaves alone are from here. */
+const keptFrom: Readonly<Record<string, number>> = {
+  wal_buffers: 4,
+  // -1 stays, but 15 and 16 raise what is below 1 MB.
+  autovacuum_work_mem: 1024,
+  commit_timestamp_buffers: 16,
+  subtransaction_buffers: 16,
+  transaction_buffers: 16,
+  io_max_concurrency: 1,
+};
+
+/** A number as pg_settings shows it, with six digits; null where the seventh is a half, which C and this rounds differently. */
+function sixDigits(value: number): string | null {
+  const seven = value.toPrecision(7);
+  if (/5(?:e|$)/.test(seven) && Number(seven) === value) return null;
+  return String(Number(value.toPrecision(6)));
+}
+
 /**
- * A valid value as pg_settings would show it: numbers in the setting's own unit, switches as `on` and `off`.
+ * A valid value as `settingsScript` has a member tell it: numbers in the setting's own unit, switches as `on` and `off`, texts
+ * as they stand in the file.
  * @returns null when only PostgreSQL could tell, such as for another word of an enumeration
  */
 export function effectiveValue(setting: Setting, text: string): string | null {
@@ -165,14 +201,17 @@ export function effectiveValue(setting: Setting, text: string): string | null {
     case 'bool':
       return switchedOn.has(text.toLowerCase()) ? 'on' : 'off';
     case 'enum':
+      // The one word of an enumeration that is shown as another one: the method that it stands for.
+      if (setting.name === 'wal_compression' && text.toLowerCase() === 'on') return null;
       return (setting.enumvals ?? []).find((each) => each.toLowerCase() === text.toLowerCase()) ?? null;
     case 'integer': {
       const value = numeric(setting, text);
-      return value === null ? null : String(Math.round(value));
+      if (value === null || value < (keptFrom[setting.name] ?? -Infinity)) return null;
+      return String(rounded(value));
     }
     case 'real': {
       const value = numeric(setting, text);
-      return value === null ? null : String(value);
+      return value === null ? null : sixDigits(value);
     }
     case 'string':
       return text;
@@ -186,12 +225,16 @@ function rangeText(setting: Setting): string {
 
 function numberRule(setting: Setting, text: string): string | null {
   const kind = setting.vartype === 'integer' ? 'an integer' : 'a number';
+  // Whoever writes 0100 means a hundred, but for the modes of files.
+  const isMode = setting.name === 'log_file_mode' && octalGrammar.test(text);
+  if (setting.vartype === 'integer' && !isMode && /^\s*[+-]?0\d/.test(text))
+    return 'must not begin with 0: PostgreSQL reads such a number as octal';
   const value = numeric(setting, text);
   const rule = `must be ${kind} ${rangeText(setting)}`;
   if (value === null || Number.isNaN(value)) return rule;
-  const rounded = setting.vartype === 'integer' ? Math.round(value) : value;
-  if (setting.min !== null && rounded < Number(setting.min)) return rule;
-  if (setting.max !== null && rounded > Number(setting.max)) return rule;
+  const whole = setting.vartype === 'integer' ? rounded(value) : value;
+  if (setting.min !== null && whole < Number(setting.min)) return rule;
+  if (setting.max !== null && whole > Number(setting.max)) return rule;
   return null;
 }
 

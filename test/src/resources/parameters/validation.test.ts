@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parameterProblems } from '#src/resources/parameters/validation.ts';
+import { effectiveValue, parameterProblems } from '#src/resources/parameters/validation.ts';
 import { settingOf } from '#src/resources/parameters/settings.ts';
+
+function told(name: string, value: string): string | null {
+  const setting = settingOf('17', name);
+  if (setting === null) throw new Error(`no ${name}`);
+  return effectiveValue(setting, value);
+}
 
 const rule = (name: string, value: string, major = '17'): string =>
   parameterProblems(major, { [name]: value })
@@ -71,6 +77,18 @@ describe('a parameter is refused with the rule it breaks', () => {
     expect(rule('track_commit_timestamp', 't')).toMatch(/on or off/);
   });
 
+  // Hazard: it was taken for a hundred connections, and PostgreSQL started with 64.
+  it('when PostgreSQL would read it as octal', () => {
+    expect(rule('max_connections', '0100')).toMatch(/octal/);
+    expect(rule('work_mem', '0100')).toMatch(/octal/);
+    expect(rule('work_mem', '0100kB')).toMatch(/octal/);
+    expect(rule('log_file_mode', '0640')).toBe('');
+    expect(rule('log_file_mode', '0990')).toMatch(/octal/);
+    expect(rule('log_file_mode', '01000')).toMatch(/from 0 to 511/);
+    expect(rule('max_wal_senders', '0')).not.toMatch(/octal/);
+    expect(rule('random_page_cost', '01.5')).toBe('');
+  });
+
   it('when it is named twice', () => {
     const problems = parameterProblems('17', { work_mem: '64MB', Work_Mem: '32MB' });
     expect(problems).toEqual([
@@ -91,6 +109,39 @@ describe('a parameter is refused with the rule it breaks', () => {
     expect(rule('io_method', 'worker', '17')).toMatch(/not a parameter/);
     expect(rule('io_method', 'worker', '18')).toBe('');
   });
+});
+
+/** Hazard: what PostgreSQL rounds or replaces never counted as in force, and the edit was taken back. All as PostgreSQL 15 has it. */
+describe('what a member tells of a valid value', () => {
+  it.each([
+    ['work_mem', '1.1GB', '1153024'],
+    ['work_mem', '64.3MB', '65843'],
+    ['shared_buffers', '1.1GB', '144128'],
+    ['work_mem', '0x1000kB', '4096'],
+    ['max_stack_depth', '100000.5', '100000'],
+    ['checkpoint_timeout', '90.5s', '90'],
+    ['log_rotation_age', '150s', '2'],
+    ['log_rotation_age', '90s', '2'],
+    ['statement_timeout', '1.1h', '3960000'],
+    ['statement_timeout', '2500us', '2'],
+    ['vacuum_cost_delay', '1500us', '1.5'],
+    ['vacuum_cost_delay', '700us', '0.7'],
+    ['cpu_tuple_cost', '0.0123456789', '0.0123457'],
+    ['cpu_tuple_cost', '123456.7', '123457'],
+    ['tcp_user_timeout', '30s', '30000'],
+    ['timezone', 'europe/berlin', 'europe/berlin'],
+    ['wal_compression', 'LZ4', 'lz4'],
+    ['wal_buffers', '4MB', '512'],
+  ])('%s = %j is %s', (name, value, expected) => expect(told(name, value)).toBe(expected));
+
+  it.each([
+    ['wal_compression', 'on'],
+    ['wal_buffers', '-1'],
+    ['wal_buffers', '0'],
+    ['autovacuum_work_mem', '100'],
+    ['transaction_buffers', '0'],
+    ['random_page_cost', '100000.5'],
+  ])('%s = %j is known to PostgreSQL alone', (name, value) => expect(told(name, value)).toBeNull());
 });
 
 describe('the tables of settings', () => {
