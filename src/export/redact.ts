@@ -6,11 +6,12 @@
  * I2. The same name has the same stand-in everywhere in one export.
  */
 import { isObject } from '#machines/shared/json.ts';
+import { oneShots } from '#machines/shared/names.ts';
 import { genesis, recordHash, type ClusterIdentity, type RecordRow } from '#src/journal/record.ts';
 import { contentOf } from '#src/replay/redecide.ts';
-
-/** Stands where something was taken out. */
-const takenOut = '(redacted)';
+import type { Standing } from '#src/replay/snapshot-text.ts';
+import { ourKeys, shownChange, shownPath, tokenKeys, userTexts } from './redact-changes.ts';
+import { makeNames, takenOut, type Names } from './redact-names.ts';
 
 /** Fields of a spec whose values say nothing about whose it is. */
 const plainSpec: ReadonlySet<string> = new Set([
@@ -27,50 +28,7 @@ const plainSpec: ReadonlySet<string> = new Set([
   'synchronous',
 ]);
 
-/** Keys of maps that are ours or Kubernetes' own, not the user's. */
-const ourKeys = /^(postgres\.example\.com|app\.kubernetes\.io)\/|^spilo-role$/;
-const addresses = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}\b/gi;
-
 type Json = unknown;
-
-/** Names found so far and what stands for them. */
-interface Names {
-  readonly standIn: (kind: string, name: string) => void;
-  readonly replaced: (text: string) => string;
-}
-
-function makeNames(): Names {
-  const known = new Map<string, string>();
-  const counts = new Map<string, number>();
-  let pattern: RegExp | null = null;
-  const standIn = (kind: string, name: string): string => {
-    const found = known.get(name);
-    if (found !== undefined) return found;
-    const count = (counts.get(kind) ?? 0) + 1;
-    counts.set(kind, count);
-    const made = `${kind}-${count}`;
-    known.set(name, made);
-    pattern = null;
-    return made;
-  };
-  return {
-    standIn: (kind, name) => {
-      // A name of one or two letters, or a word of the product itself, would take the sense out of every sentence.
-      if (name.length > 2 && name !== 'app') standIn(kind, name);
-    },
-    replaced: (text) => {
-      pattern ??= new RegExp(
-        `(?<![A-Za-z0-9])(?:${[...known.keys()]
-          .toSorted((left, right) => right.length - left.length)
-          .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
-          .join('|')})(?![A-Za-z0-9])`,
-        'g',
-      );
-      const named = known.size === 0 ? text : text.replaceAll(pattern, (name) => known.get(name) ?? takenOut);
-      return named.replaceAll(addresses, (address) => standIn('address', address));
-    },
-  };
-}
 
 /** Values at these keys are names of somebody's. */
 const nameKeys: Readonly<Record<string, string>> = {
@@ -85,20 +43,64 @@ const nameKeys: Readonly<Record<string, string>> = {
   uid: 'uid',
 };
 
+/** Finalizers that are ours, or Kubernetes' own. */
+const ourFinalizers = /^(?:postgres\.example\.com|kubernetes\.io|[\w.-]+\.kubernetes\.io)\/|^[A-Za-z]+$/;
+
+function isOneShot(key: string): boolean {
+  return oneShots.some((kind) => kind === key);
+}
+
+/** Maps in a spec whose keys are the user's too. */
+const namedMaps: ReadonlySet<string> = new Set(['labels', 'annotations', 'nodeSelector', 'matchLabels']);
+
 /** Every text of a spec that is not shown: it may stand in a sentence. */
 function learnSpec(value: Json, names: Names): void {
   if (typeof value === 'string') names.standIn('word', value);
   else if (typeof value === 'object' && value !== null)
-    for (const [key, each] of Object.entries(value)) if (!plainSpec.has(key)) learnSpec(each, names);
+    for (const [key, each] of Object.entries(value)) {
+      if (plainSpec.has(key)) continue;
+      if (namedMaps.has(key) && isObject(each)) for (const name of Object.keys(each)) names.standIn('key', name);
+      learnSpec(each, names);
+    }
 }
 
-/** Learns names from a body, before any text of it is shown. */
+/** Of a field that somebody changed or holds; sentences spell it with dots too. */
+function learnPath(path: string, names: Names): void {
+  names.instead(path, shownPath(path));
+  const dotted = path.replace(/^\//, '').replaceAll('/', '.');
+  names.instead(dotted, shownPath(dotted));
+}
+
+/** What users chose where only some of it is theirs; nothing where the key is another one. */
+function learnText(key: string, value: string, names: Names): void {
+  const kind = nameKeys[key];
+  if (kind !== undefined) names.standIn(kind, value);
+  else if (tokenKeys.has(key)) names.token(value);
+  else if (key === 'changed') {
+    names.instead(value, shownChange(value));
+    learnPath(value.slice(0, Math.max(0, value.indexOf(': '))), names);
+  } else if (key === 'path' || key === 'fields') learnPath(value, names);
+  else if (key === 'finalizers' && !ourFinalizers.test(value)) names.standIn('finalizer', value);
+}
+
+/** Of `handled`: a token by what was asked for, and the database that was made with its owner. */
+function learnHandled(handled: Json, names: Names): void {
+  if (!isObject(handled)) return;
+  for (const [key, value] of Object.entries(handled)) {
+    if (typeof value !== 'string') continue;
+    if (isOneShot(key)) names.token(value);
+    else if (key === 'database') for (const name of value.split('/')) names.standIn('word', name);
+  }
+}
+
+/** Learns names from a body or a standing, before any text of it is shown. */
 function learnNames(value: Json, key: string, names: Names): void {
   if (Array.isArray(value)) for (const each of value) learnNames(each, key, names);
   else if (isObject(value) && key === 'spec') learnSpec(value, names);
+  else if (key === 'handled') learnHandled(value, names);
   else if (isObject(value))
     for (const [name, each] of Object.entries(value)) learnNames(each, key === 'images' ? 'image' : name, names);
-  else if (typeof value === 'string' && nameKeys[key] !== undefined) names.standIn(nameKeys[key], value);
+  else if (typeof value === 'string') learnText(key, value, names);
 }
 
 function redactedSpec(spec: Json): Json {
@@ -111,21 +113,70 @@ function redactedSpec(spec: Json): Json {
   );
 }
 
+/** Words of a token: names of members stay names of members. */
+function redactedToken(token: string, names: Names): string {
+  // A number is one of a generation, or says nothing.
+  if (/^\d{1,4}$/.test(token)) return token;
+  return token.replaceAll(/\S+/g, (word) => {
+    const shown = names.replaced(word);
+    return shown === word ? takenOut : shown;
+  });
+}
+
 function redactedMap(map: Json, names: Names): Json {
   if (!isObject(map)) return map === null ? null : takenOut;
   return Object.fromEntries(
     Object.entries(map)
-      .filter(([key]) => ourKeys.test(key))
-      .map(([key, value]) => [key, key.endsWith('/accepted-spec') ? takenOut : redactedValue(value, key, names)]),
+      .filter(([key]) => ourKeys.has(key))
+      .map(([key, value]) => {
+        if (userTexts.has(key) || typeof value !== 'string') return [key, takenOut];
+        return [key, tokenKeys.has(key) ? redactedToken(value, names) : names.replaced(value)];
+      }),
   );
 }
 
+function redactedHandled(handled: Json, names: Names): Json {
+  if (!isObject(handled)) return handled;
+  return Object.fromEntries(
+    Object.entries(handled).map(([key, value]) => [
+      key,
+      isOneShot(key) && typeof value === 'string' ? redactedToken(value, names) : redactedValue(value, key, names),
+    ]),
+  );
+}
+
+/** Patroni's dynamic configuration: its switches and times stay, what PostgreSQL is told goes. */
+function redactedConfig(config: Json): Json {
+  if (!isObject(config)) return config === null ? null : takenOut;
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [
+      key,
+      typeof value === 'number' || typeof value === 'boolean' || value === null ? value : takenOut,
+    ]),
+  );
+}
+
+function redactedDcs(dcs: Json, names: Names): Json {
+  if (!isObject(dcs)) return redactedValue(dcs, '', names);
+  return Object.fromEntries(
+    Object.entries(dcs).map(([key, value]) => [
+      key,
+      key === 'config' ? redactedConfig(value) : redactedValue(value, key, names),
+    ]),
+  );
+}
+
+const maps: ReadonlySet<string> = new Set(['labels', 'annotations', 'selector']);
+
 function redactedValue(value: Json, key: string, names: Names): Json {
-  if (typeof value === 'string') return names.replaced(value);
+  if (typeof value === 'string')
+    return names.replaced(key === 'changed' ? shownChange(value) : key === 'fields' ? shownPath(value) : value);
   if (Array.isArray(value)) return value.map((each) => redactedValue(each, key, names));
   if (!isObject(value)) return value;
   if (key === 'spec') return redactedSpec(value);
-  if (key === 'labels' || key === 'annotations' || key === 'selector') return redactedMap(value, names);
+  if (key === 'handled') return redactedHandled(value, names);
+  if (key === 'dcs') return redactedDcs(value, names);
+  if (maps.has(key)) return redactedMap(value, names);
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, redactedValue(each, name, names)]));
 }
 
@@ -153,16 +204,33 @@ function inlined(value: Json, blob: (hash: string) => string): Json {
   return isObject(value) && typeof value['$blob'] === 'string' ? JSON.parse(blob(value['$blob'])) : value;
 }
 
+function learnRow({ kind, body }: RecordRow, blob: (hash: string) => string, names: Names): void {
+  const read: Json = JSON.parse(body);
+  if (contentOf(kind) === 'standing') learnNames(read, '', names);
+  else if (isObject(read)) learnNames(inlined(read['observation'], blob), '', names);
+}
+
 function redactedBody(row: RecordRow, blob: (hash: string) => string, names: Names): string {
   // A base holds everything an actor knows; what it is for, replay, is not to be had here anyway.
   if (contentOf(row.kind) !== 'decision') return JSON.stringify({ redacted: takenOut });
   const body = JSON.parse(row.body) as Readonly<Record<string, Json>>;
   const observation = inlined(body['observation'], blob);
-  learnNames(observation, '', names);
   return JSON.stringify({
     ...(redactedValue({ ...body, observation, intents: [] }, '', names) as object),
     intents: redactedValue(withoutRequests(body['intents'], blob, names), '', names),
   });
+}
+
+export interface Redactable {
+  readonly cluster: ClusterIdentity;
+  /** Those that are shown. */
+  readonly rows: readonly RecordRow[];
+  /** All that there are: a name may be introduced by a row that is not shown. */
+  readonly all: readonly RecordRow[];
+  /** How the cluster stood before all of them; null when that is not told, or nothing was before. */
+  readonly from: Standing | null;
+  /** The text of a blob that the rows mention. */
+  readonly blob: (hash: string) => string;
 }
 
 export interface RedactedRows {
@@ -171,20 +239,17 @@ export interface RedactedRows {
   readonly rows: readonly RecordRow[];
 }
 
-/** Rows of a cluster for strangers. @param blob the text of a blob that the rows mention */
-export function redactRows(
-  cluster: ClusterIdentity,
-  rows: readonly RecordRow[],
-  blob: (hash: string) => string,
-): RedactedRows {
-  const names = makeNames();
+/** Rows of a cluster for strangers. */
+export function redactRows({ cluster, rows, all, from, blob }: Redactable): RedactedRows {
+  const names = makeNames(cluster.name);
   names.standIn('cluster', cluster.name);
   names.standIn('namespace', cluster.namespace);
   names.standIn('uid', cluster.uid);
   const shown: ClusterIdentity = { uid: 'uid-1', namespace: 'namespace-1', name: 'cluster-1' };
   let prev = genesis;
-  // Names are learned from all rows before any is written: a row may tell of what is introduced later.
-  for (const row of rows) redactedBody(row, blob, names);
+  // Names are learned from everything before any row is written: a row may tell of what is introduced later, or was before.
+  learnNames(from, '', names);
+  for (const row of all) learnRow(row, blob, names);
   const chained = rows.map((row): RecordRow => {
     const columns = { ...row, body: redactedBody(row, blob, names), prev };
     const { rowid, hash: _, ...chainedColumns } = columns;

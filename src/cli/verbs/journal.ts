@@ -158,7 +158,8 @@ function exportOf(
   const first = rows[0]?.seq ?? 0;
   if (redact) {
     const redacted: Redacted = { label: redactedLabel, original, verified };
-    return { ...redactRows(cluster, rows, all.getBlob), build, blob: all.getBlob, sha256, redacted };
+    const made = redactRows({ cluster, rows, all: all.rows, from: all.from, blob: all.getBlob });
+    return { ...made, build, blob: all.getBlob, sha256, redacted };
   }
   const source = { cluster, build, rows, blob: all.getBlob, sha256 };
   const standing = rows.length === all.rows.length ? null : standingBefore(all, first);

@@ -74,7 +74,8 @@ describe('an export', () => {
 describe('a redacted export', () => {
   it('holds no name, address or text of the user, verifies by its own chain, and says what it is', () => {
     const read = readExport(`${lines.join('\n')}\n`);
-    const made = redactRows(read.cluster, read.rows, (hash) => read.blobs.get(hash) ?? '');
+    const { cluster, rows, blobs } = read;
+    const made = redactRows({ cluster, rows, all: rows, from: null, blob: (hash) => blobs.get(hash) ?? '' });
     const redacted = {
       label: 'redacted: readable, not replayable' as const,
       original: { epoch: 1, seq: 1, head: 'h' },

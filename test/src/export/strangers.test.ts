@@ -1,0 +1,112 @@
+/**
+ * Hazard: an export for strangers tells whose it is. In a simulated world users write `acme` wherever they can write something; it
+ * is looked for in every redacted export of that journal, whole, a part, and of what is left after a prune.
+ */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { annotate, clusterOf, create, edit, isRunning, name, namespace, type Act } from '#src/sim/acts.ts';
+import { list, text } from '#src/sim/json.ts';
+import { actedJournal } from '#test/support/acted-journal.ts';
+import { runPgc } from '#test/support/pgc-program.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+let dir: string;
+
+function env(...variables: readonly (readonly [string, string])[]): {
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+} {
+  return { env: variables.map(([variable, value]) => ({ name: variable, value })) };
+}
+
+/** Somebody labels what is ours, and adds to what it selects; only the latter is put right. */
+const byHand: Act = {
+  what: 'edits by hand',
+  act: ({ user }) => {
+    const set = user.get('StatefulSet', namespace, name);
+    const service = user.get('Service', namespace, `${name}-repl`);
+    if (set === null || service === null) throw new Error('there is no cluster');
+    user.patch(set, { metadata: { labels: { 'acme.example/team': 'acmevalue' } } });
+    user.patch(service, { spec: { selector: { acmekey: 'acmepods' }, externalName: 'db.acme.example' } });
+  },
+  until: (world) =>
+    text(world.user.get('Service', namespace, `${name}-repl`), 'spec', 'selector', 'acmekey') === '' &&
+    isRunning(world),
+};
+
+const restart: Act = {
+  what: 'a restart, with a token that tells who asked',
+  act: (world) => {
+    const cluster = clusterOf(world);
+    if (cluster !== null) annotate(world, cluster, 'restart', 'acmejane acme-"ticket"-7');
+  },
+  until: (world) => text(clusterOf(world), 'status', 'handled', 'restart') !== '' && isRunning(world),
+};
+
+const acts: readonly Act[] = [
+  create({
+    ...env(['ACME_TOKEN', 'acme"hunter2'], ['ACME_OLD', 'acmeold']),
+    image: 'registry.acme.example/pg/spilo17:1',
+    database: { name: 'acmebilling', owner: 'acmeowner' },
+    postgresqlParams: { application_name: 'acmename' },
+    podMetadata: { labels: { 'acme.example/cost': 'acmecentre' } },
+  }),
+  byHand,
+  restart,
+  edit('other variables', env(['ACME_TOKEN', 'acme-hunter3'], ['ACME_NEW', 'acmenew']), ({ user }) =>
+    user
+      .list('Pod', namespace)
+      .every((pod) =>
+        list(list(pod, 'spec', 'containers')[0], 'env').some((each) => text(each, 'name') === 'ACME_NEW'),
+      ),
+  ),
+];
+
+async function pgc(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runPgc(args, dir);
+  expect(`${code} ${stderr.toString()}`).toBe('0 ');
+  return stdout.toString();
+}
+
+/** Every place where a text says whose it is, with what is around it. */
+function tellsOf(text: string): readonly string[] {
+  return [...text.matchAll(/.{0,60}(?:acme|hunter|jane|ticket).{0,60}/gi)].map(([found]) => found);
+}
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'strangers-'));
+  await actedJournal({ acts, operators: ['operator-0'], scratch: dir, out: join(dir, 'whole.db') });
+  copyFileSync(join(dir, 'whole.db'), join(dir, 'pruned.db'));
+  await pgc('journal', 'prune', '--keep', '1d', '--file', 'pruned.db');
+  await pgc('journal', 'export', name, '--file', 'whole.db', '--since', '70s', '--out', 'part.ndjson');
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe('a redacted export tells of nobody', () => {
+  it.each<readonly [string, readonly string[]]>([
+    ['whole', ['--file', 'whole.db']],
+    ['since later than the rows that introduce its names', ['--file', 'whole.db', '--since', '40s']],
+    ['of a pruned journal, whose names stand in a base row', ['--file', 'pruned.db']],
+    ['of a part, whose names stand in its standing', ['--file', 'part.ndjson']],
+  ])('%s', async (what, args) => {
+    const exported = await pgc('journal', 'export', name, ...args);
+    expect(tellsOf(exported).length, 'the canary sings').toBeGreaterThan(3);
+    const out = `${what.split(' ')[0]}-redacted.ndjson`;
+    await pgc('journal', 'export', name, ...args, '--redact', '--out', out);
+    expect(tellsOf(readFileSync(join(dir, out), 'utf8'))).toEqual([]);
+  });
+});
+
+describe('and still tells what happened', () => {
+  it('by whom with a token that was replaced, and where somebody edited what', async () => {
+    await pgc('journal', 'export', name, '--file', 'whole.db', '--redact', '--out', 'told.ndjson');
+    const told = await pgc('timeline', 'cluster-1', '--file', 'told.ndjson');
+    expect(told).toMatch(/restart "token-\d+ token-\d+" is due at cluster-1-\d/);
+    expect(told).toMatch(/StatefulSet cluster-1 changed: labels\.\(redacted\): \(absent\) → \(redacted\)/);
+    expect(told).toMatch(
+      /Service\/cluster-1-repl was changed by hand: .*selector\.\(redacted\): \(absent\) → \(redacted\)/,
+    );
+  });
+});
