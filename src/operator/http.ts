@@ -5,13 +5,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Address } from '#src/config.ts';
 import { sha256 } from '#src/decision/hash.ts';
-import { exportLines } from '#src/export/ndjson.ts';
+import { messageOf } from '#src/errors.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import type { KeepPolicy } from '#src/journal/retention.ts';
 import type { Actors } from '#src/actor/actor.ts';
 import type { Metrics } from '#src/status/metrics.ts';
-import { attachInspector, type Inspector } from './inspect.ts';
+import { attachInspector, urlOf, type Inspector } from './inspect.ts';
 import { messagesOf } from './inspect-feed.ts';
+import { exportPieces, rowPieces, stream } from './journal-stream.ts';
 import { answerRetention, mayChange } from './retention-api.ts';
 
 export interface Health {
@@ -30,7 +31,15 @@ export interface HttpPorts {
   readonly keep: KeepPolicy;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => void | Promise<void>;
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  /** The path's parts, decoded; the first is empty. */
+  readonly parts: readonly string[];
+}
+
+type Handler = (asked: Asked) => void | Promise<void>;
 
 function json(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
@@ -41,9 +50,17 @@ function notFound(response: ServerResponse, what: string): void {
   json(response, 404, { error: `${what} is not known here`, hint: 'GET /api/clusters lists what is' });
 }
 
+function badTarget(request: IncomingMessage, response: ServerResponse): void {
+  json(response, 400, {
+    error: `${JSON.stringify(request.url)} is no path of a URL`,
+    hint: 'ask for a path such as /healthz or /api/clusters, percent-encoded UTF-8',
+  });
+}
+
 function healthServer(ports: HttpPorts): Server {
   return createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://operator');
+    const pathname = urlOf(request)?.pathname;
+    if (pathname === undefined) return badTarget(request, response);
     if (pathname === '/healthz') return void response.end('ok\n');
     if (pathname === '/readyz') {
       const troubles = ports.health.troubles();
@@ -84,10 +101,15 @@ function clusterUid(ports: Reading, namespace: string, name: string): string | n
   return (found.find((cluster) => alive.has(cluster.uid)) ?? found.at(-1))?.uid ?? null;
 }
 
-function rows(ports: Reading, uid: string, url: URL): unknown {
+function sendRows(ports: Reading, uid: string, { response, url }: Asked): void | Promise<void> {
   const [afterSeq, untilSeq, fromMs, untilMs, limit] = ['after', 'until', 'from', 'to', 'limit'].map((name) =>
     numberOf(url, name),
   );
+  if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 0))
+    return json(response, 400, {
+      error: `limit=${limit} is no number of rows`,
+      hint: 'ask with a whole number such as limit=100, or without a limit',
+    });
   const filter = {
     uid,
     ...(afterSeq === undefined ? {} : { afterSeq }),
@@ -96,28 +118,31 @@ function rows(ports: Reading, uid: string, url: URL): unknown {
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(limit === undefined ? {} : { limit }),
   };
-  return { uid, rows: ports.journal.reader.rows(filter) };
+  return stream(response, 'application/json; charset=utf-8', rowPieces(ports.journal.reader, filter));
 }
 
-function streamExport(ports: Reading, uid: string, response: ServerResponse): void {
-  const cluster = ports.journal.reader.clusters().find((each) => each.uid === uid);
-  if (cluster === undefined) return notFound(response, uid);
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  const { namespace, name } = cluster;
-  const source = {
-    cluster: { uid, namespace, name },
-    build: ports.build,
-    rows: ports.journal.reader.rows({ uid }),
-    blob: ports.journal.reader.blob,
-    sha256,
-  };
-  for (const line of exportLines(source)) response.write(`${line}\n`);
-  response.end();
+function sendExport(ports: Reading, uid: string, response: ServerResponse): void | Promise<void> {
+  const { reader } = ports.journal;
+  const known = reader.clusters().find((each) => each.uid === uid);
+  if (known === undefined) return notFound(response, uid);
+  const cluster = { uid, namespace: known.namespace, name: known.name };
+  const pieces = exportPieces(reader, { cluster, build: ports.build, sha256 });
+  return stream(response, 'application/x-ndjson', pieces);
+}
+
+/** The parts of a path, decoded; null when it holds a % that stands for nothing. */
+function partsOf(url: URL): readonly string[] | null {
+  try {
+    return url.pathname.split('/').map(decodeURIComponent);
+  } catch {
+    return null;
+  }
 }
 
 function route(given: HttpPorts, inspector: Inspector): Handler {
-  return (request, response, url) => {
-    const [, api, what, first = '', second = '', last = ''] = url.pathname.split('/').map(decodeURIComponent);
+  return (asked) => {
+    const { request, response, url } = asked;
+    const [, api, what, first = '', second = '', last = ''] = asked.parts;
     if (api !== 'api') return notFound(response, url.pathname);
     const journal = given.journal();
     if (journal === null) {
@@ -144,8 +169,8 @@ function route(given: HttpPorts, inspector: Inspector): Handler {
     if (what === 'blobs') return json(response, 200, { hash: first, bytes: ports.journal.reader.blob(first) });
     const uid = what === 'clusters' ? (url.searchParams.get('uid') ?? clusterUid(ports, first, second)) : null;
     if (uid === null) return notFound(response, `${first}/${second}`);
-    if (last === 'rows') return json(response, 200, rows(ports, uid, url));
-    if (last === 'export') return streamExport(ports, uid, response);
+    if (last === 'rows') return sendRows(ports, uid, asked);
+    if (last === 'export') return sendExport(ports, uid, response);
     if (last === 'ticket') return ticketFor(inspector, ports, uid, response);
     return json(response, 200, { uid, snapshot: ports.actors()?.snapshotOf(uid) ?? null });
   };
@@ -167,13 +192,16 @@ function apiServer(ports: HttpPorts): { readonly server: Server; readonly inspec
         hint: 'use kubectl port-forward and 127.0.0.1',
       });
     }
-    const failed = (error: unknown): void =>
-      json(response, 500, {
-        error: error instanceof Error ? error.message : String(error),
-        hint: "run 'pgc journal verify' on the file",
-      });
+    const url = urlOf(request);
+    const parts = url === null ? null : partsOf(url);
+    if (url === null || parts === null) return badTarget(request, response);
+    const failed = (error: unknown): void => {
+      // What has been said cannot be taken back: an answer that breaks off is not taken for a whole one.
+      if (response.headersSent) return void response.destroy();
+      json(response, 500, { error: messageOf(error), hint: "run 'pgc journal verify' on the file" });
+    };
     try {
-      handle(request, response, new URL(request.url ?? '/', 'http://127.0.0.1'))?.catch(failed);
+      handle({ request, response, url, parts })?.catch(failed);
     } catch (error) {
       failed(error);
     }

@@ -42,10 +42,15 @@ function objection(request: IncomingMessage): string | null {
   return null;
 }
 
-function refuse(socket: Duplex, because: string): void {
+/** What a request asks for; null when its target is no URL. Whoever reaches a port may send any: none may throw. */
+export function urlOf(request: IncomingMessage): URL | null {
+  return URL.parse(request.url ?? '/', 'http://127.0.0.1');
+}
+
+function refuse(socket: Duplex, because: string, status = '403 Forbidden'): void {
   const body = `${JSON.stringify({ error: because, hint: 'get a ticket and use it once, within a minute' })}\n`;
   socket.end(
-    `HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 
@@ -76,7 +81,10 @@ export function attachInspector(server: Server, nowMs: () => number): Inspector 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: payloadMax });
   const tickets = new Map<string, { readonly open: () => NextMessages; readonly until: number }>();
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+    // Node listens to this socket's errors no more: a reader that is gone before it is answered must not end the process.
+    socket.on('error', () => socket.destroy());
+    const url = urlOf(request);
+    if (url === null) return refuse(socket, `${JSON.stringify(request.url)} is no path of a URL`, '400 Bad Request');
     const because = objection(request);
     if (url.pathname !== '/inspect' || because !== null) return refuse(socket, because ?? 'there is nothing here');
     const name = url.searchParams.get('ticket') ?? '';

@@ -1,0 +1,208 @@
+/**
+ * The operator's two servers under requests that are none, journals that are damaged or long, and readers that are slow: none
+ * of them ends the process, and what an answer costs does not grow with the journal.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exportLines } from '#src/export/ndjson.ts';
+import type { Journal } from '#src/journal/journal.ts';
+import { sha256 } from '#src/journal/record.ts';
+import { openHttp, type HttpServers } from '#src/operator/http.ts';
+import { makeMetrics } from '#src/status/metrics.ts';
+import { clusterOf, manualTicks, opened, type ManualTicks } from '../journal/journals.ts';
+
+const address = { host: '127.0.0.1', port: 0 };
+const cluster = clusterOf(0);
+const path = `/api/clusters/${cluster.namespace}/${cluster.name}`;
+let folder: string;
+let ticks: ManualTicks;
+let journal: Journal;
+let http: HttpServers;
+/** Rows that the servers have read of the journal. */
+let pulled: number;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'http-'));
+  ticks = manualTicks();
+  journal = opened(join(folder, 'journal.db'), ticks).journal;
+  pulled = 0;
+  const counting: Journal = {
+    ...journal,
+    reader: {
+      ...journal.reader,
+      rows: (filter) => {
+        const rows = journal.reader.rows(filter);
+        pulled += rows.length;
+        return rows;
+      },
+    },
+  };
+  http = await openHttp(
+    {
+      metrics: makeMetrics(),
+      health: { troubles: () => [] },
+      journal: () => counting,
+      actors: () => null,
+      build: 'b',
+      keep: { ageMs: Infinity, bytes: Infinity },
+    },
+    { http: address, api: address },
+  );
+});
+
+afterEach(async () => {
+  await http.close();
+  journal.close();
+  rmSync(folder, { recursive: true });
+});
+
+function append(rows: number, body: (index: number) => string, type = 'PodSeen'): void {
+  for (let index = 0; index < rows; index += 1)
+    journal.writer.append({
+      cluster,
+      epoch: 1,
+      at: 1_700_000_000_000 + index,
+      kind: 'observation',
+      type,
+      typeVersion: 1,
+      maskVersion: 1,
+      causedBy: null,
+      body: body(index),
+    });
+  ticks.run();
+}
+
+/** More than the sockets of both sides and the system between them take up: 32 MB. */
+function fill(): number {
+  const rows = 2000;
+  append(rows, (index) => JSON.stringify({ index, text: 'x'.repeat(16_000) }));
+  return rows;
+}
+
+/** Status of the answer to a request as it stands here, which no client would send. */
+function statusOf(port: number, lines: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${lines.join('\r\n')}\r\n\r\n`));
+    socket.once('data', (answer) => {
+      socket.destroy();
+      resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(String(answer))?.[1]));
+    });
+    socket.once('error', reject);
+  });
+}
+
+/** The answer, of which nothing is read yet. */
+function answerOf(asked: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(`http://127.0.0.1:${http.apiPort}${asked}`, { agent: false }, resolve).once('error', reject);
+  });
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of answer) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString();
+}
+
+/** Once the servers read no more, for as long as nobody takes what they send. */
+async function atRest(): Promise<void> {
+  let before = -1;
+  for (let still = 0; still < 200; still += 1) {
+    if (pulled !== before) still = 0;
+    before = pulled;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe('a request whose target is no URL is answered with 400, and the next one is answered', () => {
+  it.each(['//', 'http://['])('GET %s to health', async (target) => {
+    expect(await statusOf(http.httpPort, [`GET ${target} HTTP/1.1`, 'Host: x'])).toBe(400);
+    expect(await statusOf(http.httpPort, ['GET /healthz HTTP/1.1', 'Host: x'])).toBe(200);
+  });
+
+  it.each(['//', 'http://[', '/api/clusters/%E0%A4%A/x'])('GET %s to the API', async (target) => {
+    expect(await statusOf(http.apiPort, [`GET ${target} HTTP/1.1`, 'Host: localhost'])).toBe(400);
+    expect(await statusOf(http.apiPort, ['GET /api/clusters HTTP/1.1', 'Host: localhost'])).toBe(200);
+  });
+
+  it.each(['//', 'http://['])('an upgrade at %s', async (target) => {
+    const upgrade = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'];
+    expect(await statusOf(http.apiPort, [`GET ${target} HTTP/1.1`, ...upgrade])).toBe(400);
+    expect(await statusOf(http.apiPort, ['GET /inspect HTTP/1.1', ...upgrade])).toBe(403);
+  });
+});
+
+it('an upgrade that is reset before it is answered costs only itself', async () => {
+  const upgrade = 'GET /inspect HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  for (let index = 0; index < 20; index += 1)
+    await new Promise((resolve) => {
+      const socket = connect(http.apiPort, '127.0.0.1', () =>
+        socket.write(upgrade, () => socket.resetAndDestroy().once('close', resolve)),
+      );
+    });
+  expect((await answerOf('/api/clusters')).statusCode).toBe(200);
+});
+
+it('a limit that is no number of rows is refused, not taken for damage', async () => {
+  append(3, () => '{}');
+  for (const limit of ['1.5', '-1']) expect((await answerOf(`${path}/rows?limit=${limit}`)).statusCode).toBe(400);
+});
+
+describe('an export of a journal that lacks a text', () => {
+  it('breaks off, so that nobody takes it for a whole one, and the next request is answered', async () => {
+    append(1, () => JSON.stringify({ text: { $blob: 'a'.repeat(64) } }));
+    await expect(answerOf(`${path}/export`).then(textOf)).rejects.toThrow(/aborted|hang up|ECONNRESET/);
+    expect((await answerOf('/api/clusters')).statusCode).toBe(200);
+  });
+});
+
+describe('a long journal and a reader that does not read', () => {
+  it.each(['rows', 'export'])('%s: read only as far as its answer is taken, and whole in the end', async (what) => {
+    const rows = fill();
+    const answer = await answerOf(`${path}/${what}`);
+    await atRest();
+    expect(pulled).toBeLessThan(rows / 2);
+    const all = journal.reader.rows({ uid: cluster.uid });
+    const text = await textOf(answer);
+    expect(pulled).toBe(rows);
+    const lines = exportLines({ cluster, build: 'b', rows: all, blob: journal.reader.blob, sha256 });
+    const whole = what === 'rows' ? JSON.stringify({ uid: cluster.uid, rows: all }) : [...lines].join('\n');
+    expect(text === `${whole}\n`).toBe(true);
+  });
+
+  it.each(['rows', 'export'])(
+    '%s: keeps nobody else from reading, and ends with the row that was the last',
+    async (what) => {
+      const rows = fill();
+      const answer = await answerOf(`${path}/${what}`);
+      await atRest();
+      append(1, () => '{"late":true}');
+      expect(journal.reader.rows({ uid: cluster.uid, afterSeq: rows })).toHaveLength(1);
+      expect(await textOf(answer)).not.toContain('late');
+    },
+  );
+
+  it.each(['rows', 'export'])('%s: breaks off when rows that it has not read yet are pruned', async (what) => {
+    fill();
+    const answer = await answerOf(`${path}/${what}`);
+    await atRest();
+    append(1, () => '{}', 'ClusterGone');
+    expect([...journal.pruner.steps({ ageMs: 0, bytes: Infinity }, 1_800_000_000_000)].length).toBeGreaterThan(0);
+    expect(journal.reader.firstSeq(cluster.uid)).toBe(null);
+    await expect(textOf(answer)).rejects.toThrow(/aborted|hang up|ECONNRESET/);
+  });
+
+  it('one that goes away is not read for any more', async () => {
+    const rows = fill();
+    const answer = await answerOf(`${path}/rows`);
+    await atRest();
+    answer.destroy();
+    await atRest();
+    expect(pulled).toBeLessThan(rows / 2);
+    expect((await answerOf('/api/clusters')).statusCode).toBe(200);
+  });
+});
