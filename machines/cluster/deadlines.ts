@@ -155,13 +155,23 @@ export function withTimers(view: View, at: number): Facts {
   return same ? view.facts : { ...view.facts, memory: { ...memory, timers } };
 }
 
-/** The spec is true of every member, unless only their number is. */
+/**
+ * Memory of a cluster that begins to run: the spec is true of every member, unless only their number is. Of a new one the spec
+ * may have been edited since its members were made; then it is rolled out from here on.
+ */
 function rolledOut(view: View, from: Phase, memory: Memory): Memory {
-  // A new cluster was made from its spec; what Patroni kept from a predecessor is put right like any drift.
-  const isDone = rolloutStep(view).stage === 'done' && scalingStep(view.facts).stage === 'done';
-  const isTrue = from === 'Creating' || memory.rolledOutGeneration === null || isDone;
-  if (memory.accepted === null || !isTrue) return memory;
-  return { ...memory, rolledOutGeneration: memory.accepted.generation, rolledOut: memory.accepted, configuring: false };
+  const { accepted } = memory;
+  if (accepted === null) return memory;
+  const [step, scaling] = [rolloutStep(view), scalingStep(view.facts)];
+  const isFirst = from === 'Creating' || memory.rolledOutGeneration === null;
+  const isDone = step.stage === 'done' && scaling.stage === 'done';
+  // What Patroni keeps from a predecessor, or is not told by hand, is put right like any drift.
+  const isWaiting = step.stage === 'configuring' && step.act.type === 'none' && scaling.stage === 'done';
+  if (isDone || (isFirst && isWaiting))
+    return { ...memory, rolledOutGeneration: accepted.generation, rolledOut: accepted, configuring: false };
+  if (!isFirst) return memory;
+  const generation = accepted.generation - 1;
+  return { ...memory, rolledOutGeneration: generation, rolledOut: { ...accepted, generation } };
 }
 
 /** What the API server would not take of the spec that is given up is not asked of it again. */

@@ -223,6 +223,8 @@ function stillRuns(facts: Facts, { target, uid }: OpenIntent): boolean {
 function told(facts: Facts, closed: Closed, { keyId = '', ...values }: Readonly<Record<string, string>>): Facts {
   const { memory } = facts;
   const { name: leader } = closed.intent.target;
+  // Somebody else leads by now: which timeline it was told on is not known, and whoever leads has to be looked at.
+  if (memory.leader !== null && memory.leader.name !== leader) return facts;
   const set = { keyId, values, leader, timeline: memory.leader?.timeline ?? null };
   return { ...facts, memory: { ...memory, credentials: { ...memory.credentials, set } } };
 }

@@ -5,12 +5,13 @@ import type { Facts } from './facts.ts';
 import type { Difference, Intent } from './intents.ts';
 import { isObject } from '../shared/json.ts';
 import { clusterName } from './knowledge.ts';
-import { dcsOf, isPatroniPaused, podOf } from './members.ts';
+import { dcsOf, isPatroniPaused, leaderOf, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
 import { relieving } from './tables/full-volume.ts';
 import { neverStarted, rolloutStep } from './tables/rollout.ts';
+import { isPutBack } from './tables/taken-back.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { ableToConfirm, askedSynchrony, withSynchrony } from './tables/synchrony.ts';
@@ -139,7 +140,8 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
 
 /** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
 function takingBack({ facts, plan }: View): readonly Intent[] {
-  if (facts.memory.failedRollout === null || isPatroniPaused(facts)) return [];
+  const isGoingBack = facts.memory.failedRollout !== null || isPutBack(facts);
+  if (!isGoingBack || isPatroniPaused(facts)) return [];
   const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
   const standing = { restartsPending: false, synchrony, streaming: ableToConfirm(facts) };
   return telling(facts, (found) => nextConfiguration(found, plan, standing), 'the spec that failed is taken back');
@@ -162,7 +164,10 @@ function loosening(facts: Facts): readonly Intent[] {
 
 /** No step waits for it, and a pod that never came to run is made anew from the template that is right by now. */
 function startingAnew(view: View): readonly Intent[] {
-  const stuck = neverStarted(view);
+  const { facts, state } = view;
+  const isAwaited =
+    phaseOf(state) !== 'Scaling' && leaderOf(facts).writable && facts.memory.rolledOutGeneration !== null;
+  const stuck = isAwaited ? null : neverStarted(view);
   if (stuck === null) return [];
   const { name, uid } = stuck;
   const because = `${name} never came to run, and another template is offered by now`;
@@ -187,5 +192,5 @@ export function procedureWants(view: View): readonly Intent[] {
   if (phase !== 'Scaling') return [];
   const { handOver, because } = scalingStep(view.facts);
   if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];
-  return loosening(view.facts);
+  return [...loosening(view.facts), ...startingAnew(view)];
 }

@@ -14,6 +14,7 @@ import type { View } from './view.ts';
 import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { beingMade } from './tables/warnings.ts';
 import { isTelling, rolloutStep } from './tables/rollout.ts';
+import { isPutBack } from './tables/taken-back.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
 import { hindrance, synchronyDue } from './tables/synchrony.ts';
@@ -200,10 +201,10 @@ function failedWithoutLeader(view: View, because: string, values: Answer['values
   );
 }
 
-/** Is a spec on its way that there is a way back from? */
+/** Is a spec on its way that there is a way back from? What was true before is on its way back itself. */
 export function isRollingOut({ facts }: View): boolean {
   const { accepted, rolledOut: before } = facts.memory;
-  return before !== null && accepted !== null && accepted.generation > before.generation;
+  return before !== null && accepted !== null && accepted.generation > before.generation && !isPutBack(facts);
 }
 
 /** A refusal that is meant: the same request was refused twice in a row, since whoever answers may have been mistaken once. */

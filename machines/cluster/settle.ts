@@ -113,7 +113,8 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   // Under way, also when only the StatefulSet still tells so, is what was accepted and not yet true.
   const was = memory.rolledOut?.spec ?? specOn(facts, annotations.rolledOutSpec, judge) ?? before.spec;
   const isSame = !judge.needsRollout(before.spec, seen.spec) && !judge.needsRollout(was, seen.spec);
-  const atOnce = memory.rolledOutGeneration !== null && isSame;
+  // What failed may still be on its way back: members that were made for it have to be put right, as for any edit.
+  const atOnce = memory.rolledOutGeneration !== null && isSame && failed === null;
   // What is still being made for the first time disturbs nobody.
   const isFree = isSame || memory.rolledOutGeneration === null;
   const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);

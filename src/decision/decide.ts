@@ -9,7 +9,7 @@ import { withLoops } from '#machines/cluster/breaker.ts';
 import { conditionsOf, withConditions, type Assessed } from '#machines/cluster/conditions.ts';
 import { entered, withTimers } from '#machines/cluster/deadlines.ts';
 import type { Facts, Memory, Snapshot } from '#machines/cluster/facts.ts';
-import { initialState, settleState, type Step } from '#machines/cluster/fixpoint.ts';
+import { initialState, movesMax, settleState, type Step } from '#machines/cluster/fixpoint.ts';
 import { effectClasses, targetKey, type Intent } from '#machines/cluster/intents.ts';
 import { knownFacts } from '#machines/cluster/knowledge.ts';
 import { initialFacts, learn } from '#machines/cluster/learn.ts';
@@ -201,14 +201,18 @@ interface Rest {
   readonly steps: readonly Step[];
 }
 
-/** Where the moves end. A spec that is taken back is another plan, and what holds of that may be a move of its own. */
-function atRest(first: View, builders: Builders, at: number): Rest {
+/**
+ * Where the moves end. A move may change what is accepted or asked for: a spec is taken back, a request that waited has its
+ * turn. That is another plan, and what holds of it may be a move of its own.
+ * @throws on a livelock: moves without end
+ */
+function atRest(first: View, builders: Builders, at: number, before: readonly Step[] = []): Rest {
   const { view, steps } = settleState(first, (next, step) => entered(next, step, at));
-  if (steps.length === 0) return { view, steps };
-  const planned = replanned(view, builders, at);
-  if (!steps.some(({ signal }) => signal === 'RolloutFailed')) return { view: planned, steps };
-  const more = atRest(planned, builders, at);
-  return { view: more.view, steps: [...steps, ...more.steps] };
+  if (steps.length === 0) return { view, steps: before };
+  const all = [...before, ...steps];
+  if (all.length > 2 * movesMax)
+    throw new Error(`livelock: ${all.length} moves in one decision, the last from ${steps[0]?.from} to ${view.state}`);
+  return atRest(replanned(view, builders, at), builders, at, all);
 }
 
 /**

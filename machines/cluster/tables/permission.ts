@@ -116,10 +116,12 @@ export function fieldCosts(
   judge: Pick<EditJudge, 'work'>,
 ): readonly FieldCost[] {
   const members = before.replicas ?? 1;
+  // Members that go are gone before the one that is left is made anew.
+  const isAlone = Math.min(members, wanted.replicas ?? 1) === 1;
   return judge.work(before, wanted).map(({ field, work }) => ({
     field,
     disruption:
-      field === 'spec.replicas' ? scalingOf(facts, members, wanted.replicas ?? 1) : disruptionOf(work, members === 1),
+      field === 'spec.replicas' ? scalingOf(facts, members, wanted.replicas ?? 1) : disruptionOf(work, isAlone),
   }));
 }
 

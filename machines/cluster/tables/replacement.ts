@@ -79,13 +79,19 @@ function isWhole({ asked, claim, pod }: Lost): boolean {
 export type ReplacementEnd =
   | 'open'
   | 'done'
-  | { readonly reason: 'TargetLeads' | 'StillStreams'; readonly because: string; readonly next: string };
+  | {
+      readonly reason: 'TargetLeads' | 'StillStreams' | 'NoSuchMember';
+      readonly because: string;
+      readonly next: string;
+    };
 
 /** Whether a replacement is over on these facts. */
 export function replacementEnd(facts: Facts, request: ActiveRequest): ReplacementEnd {
   const lost = lostOf(facts, request);
   if (lost === null) return 'done';
   const { member } = lost;
+  if (ordinalOf(clusterName(facts), member) >= desiredMembers(facts))
+    return { reason: 'NoSuchMember', because: `${member} is a member no more`, next: 'nothing has to be replaced' };
   if (leaderOf(facts).name === member)
     return { reason: 'TargetLeads', because: `${member} leads by now`, next: 'see whether it is lost at all' };
   const because = isWhole(lost) ? streamsStill(facts, member) : null;

@@ -200,16 +200,15 @@ function offersTemplate({ facts, plan }: Scene): boolean {
 }
 
 /**
- * A member whose pod never came to run, and was made from another template than the one that is offered now, while no step waits for
- * it: nobody writes, or the cluster was never complete, so that nothing is rolled out to it. Null when there is none.
+ * A member whose pod never came to run, and was made from another template than the one that is offered now; null when there is
+ * none. Where no step waits for it, it is made anew by itself: nobody writes, the cluster was never complete, or its size changes.
  */
 export function neverStarted({
   facts,
   plan,
 }: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string } | null {
   const scene = { facts, plan, members: membersOf(facts), leader: '' };
-  const isAwaited = leaderOf(facts).writable && facts.memory.rolledOutGeneration !== null;
-  if (isAwaited || isPatroniPaused(facts) || !offersTemplate(scene)) return null;
+  if (isPatroniPaused(facts) || !offersTemplate(scene)) return null;
   const stuck = scene.members.find((member) => {
     const pod = podOf(facts, member.name);
     const isSilent = pod !== null && !pod.object.deleting && pod.detail.patroni === null && pod.detail.trouble !== null;
@@ -217,6 +216,14 @@ export function neverStarted({
   });
   const uid = stuck === undefined ? undefined : podOf(facts, stuck.name)?.object.uid;
   return stuck === undefined || uid === undefined ? null : { name: stuck.name, uid };
+}
+
+/** Everything after it waits for members that are ready, and this one can only come to run as another pod. */
+function mending(scene: Scene): RolloutStep | null {
+  const stuck = neverStarted(scene);
+  if (stuck === null || stuck.name === scene.leader) return null;
+  const because = `${stuck.name} never came to run, and another template is offered by now`;
+  return act('replacing', { type: 'replace', member: stuck.name }, because, stuck.name);
 }
 
 function replacing(scene: Scene): RolloutStep | null {
@@ -271,6 +278,7 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
     labelling(scene) ??
     rotationStep(scene) ??
     configuring(scene) ??
+    mending(scene) ??
     synchronising(scene) ??
     restarting(scene) ??
     replacing(scene) ??

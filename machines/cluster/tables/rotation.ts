@@ -33,6 +33,19 @@ export function waitingRotation(facts: Facts): string | null {
   return due === null || because === null ? null : `${due.because}; that waits: ${because}`;
 }
 
+/** An edit is held already: both are named, and each is asked for what it needs. */
+function both(edit: HeldEdit | null, rotation: HeldEdit): HeldEdit {
+  if (edit === null) return rotation;
+  const moments = [edit.until, rotation.until].filter((until) => until !== null);
+  const turn = edit.turn ?? rotation.turn;
+  return {
+    ...edit,
+    message: `${edit.message}; ${rotation.message}`,
+    until: moments.length === 0 ? null : Math.min(...moments),
+    ...(turn === undefined ? {} : { turn }),
+  };
+}
+
 /** Facts with what Secrets say taken up, or held. */
 export function withRotation(before: Facts, judge: EditJudge, at: number): Facts {
   if (knownFacts(before).answer !== 'yes') return before;
@@ -41,7 +54,7 @@ export function withRotation(before: Facts, judge: EditJudge, at: number): Facts
   if (due === null || delay(facts, 'rotate-credentials') !== null || missing(facts, due) !== null) return facts;
   const held = heldRotation(facts, due, judge, at);
   const { memory } = facts;
-  if (held !== null) return { ...facts, memory: { ...memory, held: memory.held ?? held } };
+  if (held !== null) return { ...facts, memory: { ...memory, held: both(memory.held, held) } };
   const { name, timeline } = leaderOf(facts);
   const members = membersOf(facts).map((member) => member.name);
   const nobody = { member: null, leader: name ?? '', timeline, members, started: {}, done: [] };

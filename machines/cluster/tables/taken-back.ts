@@ -12,6 +12,7 @@
  * Does not own: whether a rollout has failed (`procedures.ts`).
  */
 import type { Answer } from '../../shared/answer.ts';
+import { sortedKeys } from '../../shared/json.ts';
 import { rolloutAgainMs, rolloutAgainTimer } from '../backoff.ts';
 import type { AcceptedSpec, Facts, FailedRollout, Memory, SilentRollout } from '../facts.ts';
 import { blamed, failedRolloutToken } from './blame.ts';
@@ -81,6 +82,13 @@ export function beginning(memory: Memory, generation: number): Memory {
 export function rolloutAgainAfterMs({ memory, world }: Facts): number | null {
   const silent = silentOf(memory, world.cluster?.seen.generation);
   return memory.failedRollout === null || silent === undefined ? null : rolloutAgainMs(silent.tries);
+}
+
+/** The spec that was true before is asked for again, by an edit: there is nothing else to go back to. */
+export function isPutBack({ memory }: Facts): boolean {
+  const { accepted, rolledOut: before } = memory;
+  if (accepted === null || before === null || accepted.generation <= before.generation) return false;
+  return JSON.stringify(sortedKeys(accepted.spec)) === JSON.stringify(sortedKeys(before.spec));
 }
 
 /** It has run for that long. */

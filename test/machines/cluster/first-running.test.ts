@@ -16,8 +16,13 @@ function rolledOutAfter(from: string, rolledOutGeneration: number | null, choice
 describe('the generation that is rolled out when Running is entered', () => {
   it('is the accepted one after a creation, and after a creation that failed half-way and was mended', () => {
     expect(rolledOutAfter('Alive.Creating.joining', null)).toBe(2);
-    // Degraded before it ever ran: without this the first spec was never called true, and each later edit looked like a first.
-    expect(rolledOutAfter('Alive.Degraded', null, { template: 'replica-old' })).toBe(2);
+    expect(rolledOutAfter('Alive.Degraded', null)).toBe(2);
+  });
+
+  it('is one, and not yet the accepted one, where that was edited since members were made', () => {
+    // Without one each later edit would look like a first; called true, it would never reach the members.
+    expect(rolledOutAfter('Alive.Creating.joining', null, { template: 'replica-old' })).toBe(1);
+    expect(rolledOutAfter('Alive.Degraded', null, { template: 'replica-old' })).toBe(1);
   });
 
   it('stays where it was while a member is of an older template', () => {

@@ -100,7 +100,7 @@ describe('what was sent is awaited', () => {
 describe('what roles were told', () => {
   const led = remembering({ leader: { name: 'shop-0', timeline: 4 } });
 
-  it.each<readonly [string, Change, Readonly<Record<string, string>>, object]>([
+  it.each<readonly [string, Change, Readonly<Record<string, string>>, object | null]>([
     [
       'is known by digests, of whom and on which timeline',
       led,
@@ -112,6 +112,12 @@ describe('what roles were told', () => {
       asIs,
       { keyId: 'k', A: 'd' },
       { keyId: 'k', values: { A: 'd' }, leader: 'shop-0', timeline: null },
+    ],
+    [
+      'is not known of whoever leads by now, where that is another one',
+      remembering({ leader: { name: 'shop-1', timeline: 5 } }),
+      { keyId: 'k', A: 'd' },
+      null,
     ],
     ['is under no key where there is none', led, {}, { keyId: '', values: {}, leader: 'shop-0', timeline: 4 }],
   ])('%s', (_, change, result, set) => {

@@ -48,6 +48,7 @@ describe('what an edit costs', () => {
     ['new pods', two, { image: 'other' }, 'Switchover', ['spec.image']],
     ['the most of two', two, { image: 'other', postgresqlParams: { work_mem: '8MB' } }, 'Switchover', ['spec.image']],
     ['a new pod, alone', { ...two, replicas: 1 }, { image: 'other' }, 'Outage', ['spec.image']],
+    ['a new pod, alone by then', two, { image: 'other', replicas: 1 }, 'Outage', ['spec.image']],
     ['a replica that goes', two, { replicas: 1 }, 'ReplicaRestart', ['spec.replicas']],
     ['nothing of what is live', two, { deletionProtection: true }, 'None', []],
   ] as const)('%s', (_, before, change, disruption, fields) => {

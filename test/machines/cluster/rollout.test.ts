@@ -335,7 +335,6 @@ describe('a pod that never came to run', () => {
       {},
       anew,
     ],
-    ['waits for its step where somebody writes', stuck, {}, null],
     ['stays while Patroni is paused by hand', all(stuck, dcs('shop-config', { paused: true })), noWriter, null],
     ['stays while another template is not offered', all(stuck, set({ template: 'old' })), noWriter, null],
     ['stays while it is on its way out', all(stuck, changed('Pod/shop-1', { deleting: true })), noWriter, null],

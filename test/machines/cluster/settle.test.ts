@@ -315,6 +315,8 @@ describe('what Secrets say and nobody asked for by a token', () => {
       held: { by: 'Paused', message: `${says} is held: spec.paused is set` },
     });
     const both = settle(edited(written(2, { paused: true, image: 'other' })), judge, at).memory;
-    expect(both.held?.message).toBe('generation 2 is held: spec.paused is set');
+    expect(both.held?.message).toBe(
+      'generation 2 is held: spec.paused is set; Secret shop-credentials says what is not in force is held: spec.paused is set',
+    );
   });
 });

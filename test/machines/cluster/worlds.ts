@@ -254,7 +254,8 @@ export function factsOf(choice: Choice): Facts {
       image: 'i',
       systemIdentifier: choice.bootstrapped ? '7' : null,
       rolledOutGeneration: 1,
-      rolledOut: { generation: 1, spec },
+      // What was true before is another spec, or it would be on its way back.
+      rolledOut: { generation: 1, spec: { ...spec, deletionProtection: true } },
       failedGeneration: 1,
       handled: choice.database ? { database: 'app/app', serverMajor: '17' } : {},
       expired: expiredIds[choice.expired],
