@@ -11,7 +11,7 @@ import type { SqlRequest } from '#src/decision/record.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Chance } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
-import { identifier, literal, psql, scramVerifier, transient } from './sql.ts';
+import { identifier, literal, psql, scramVerifier, transient, waitsForNobody } from './sql.ts';
 
 const connectMs = 3_000;
 const statementMs = 2_500;
@@ -64,6 +64,7 @@ export function probeScript(roles: readonly string[]): string {
 export function alterScript(roles: readonly { readonly role: string; readonly verifier: string }[]): string {
   return [
     ...preamble,
+    waitsForNobody,
     'BEGIN;',
     ...roles.map(({ role, verifier }) => `ALTER ROLE ${identifier(role)} PASSWORD ${literal(verifier)};`),
     'COMMIT;',

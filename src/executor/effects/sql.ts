@@ -45,21 +45,30 @@ export function literal(text: string): string {
 }
 
 /**
+ * No statement of ours waits for a replica. Where none streams it would wait for ever, since no timeout of a statement holds for its
+ * commit, and the server goes on waiting when its client is gone: with each try one more connection slot, also of those for
+ * superusers, until the replica's Patroni gets none on the leader and does not follow. Nothing rests on a replica's word: what was
+ * made, and what roles were told, is looked for again on each new timeline.
+ */
+export const waitsForNobody = 'SET synchronous_commit = local;';
+
+/**
  * The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards.
  * @param isMade it was there before, on another timeline: only what is missing is made, and what people changed stays theirs
  */
 export function databaseScript(database: string, owner: string, verifier: string, isMade = false): string {
   const [role, name] = [identifier(owner), identifier(database)];
-  const login = isMade ? ` PASSWORD ${literal(verifier)}` : '';
   const belongs = isMade ? '' : ` AND r.rolname = ${literal(owner)}`;
   return [
     `SET statement_timeout = ${passwordMs};`,
+    waitsForNobody,
     "SET client_connection_check_interval = '250ms';",
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role \\gset",
     '\\if :{?role}',
     `SELECT (:'role' = 'primary') AS writable \\gset`,
     '\\if :writable',
-    `SELECT ${literal(`CREATE ROLE ${role} LOGIN${login}`)} WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${literal(owner)}) \\gexec`,
+    // With its password at once: after a failover in between, a role that is there would not be told it.
+    `SELECT ${literal(`CREATE ROLE ${role} LOGIN PASSWORD ${literal(verifier)}`)} WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${literal(owner)}) \\gexec`,
     ...(isMade ? [] : [`ALTER ROLE ${role} LOGIN PASSWORD ${literal(verifier)};`]),
     `SET statement_timeout = ${creationMs};`,
     `SELECT ${literal(`CREATE DATABASE ${name} OWNER ${role}`)} WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = ${literal(database)}) \\gexec`,

@@ -104,6 +104,21 @@ describe('the application database', () => {
     expect(script).toContain('CREATE DATABASE "a""b" OWNER "o\'\'x"');
   });
 
+  // Hazard: under `synchronous: Required` without a replica each try left a session that waited for ever and held a slot.
+  it('waits for no replica', () => {
+    for (const isMade of [false, true]) {
+      const script = databaseScript('app', 'clerk', 'SCRAM$v', isMade);
+      const set = script.indexOf('SET synchronous_commit = local;');
+      expect(set).toBeGreaterThanOrEqual(0);
+      expect(set).toBeLessThan(script.indexOf('CREATE ROLE'));
+    }
+  });
+
+  // Hazard: a failover that left behind only the second statement left a role without a password, and it was never told it.
+  it('is never owned by a role without its password', () => {
+    expect(databaseScript('app', 'clerk', 'SCRAM$v')).toContain(`'CREATE ROLE "clerk" LOGIN PASSWORD ''SCRAM$v'''`);
+  });
+
   it('looks for what was made before, makes what is missing, and changes nothing that is there', () => {
     const script = databaseScript('app', 'clerk', 'SCRAM$v', true);
     expect(script).not.toContain('ALTER');

@@ -124,6 +124,12 @@ describe('passwords of roles', () => {
     expect(await server({}, { code: 3 }).set()).toMatchObject({ type: 'transient', reason: 'StatementFailed' });
   });
 
+  // Hazard: under `synchronous: Required` without a replica each try left a session that waited for ever and held a slot.
+  it('are told without waiting for a replica', () => {
+    const script = alterScript([{ role: 'postgres', verifier: 'v' }]);
+    expect(script).toMatch(/SET synchronous_commit = local;\nBEGIN;/);
+  });
+
   it('are told all or none, and no log of the server shows them', () => {
     const script = alterScript([{ role: 'we"ird', verifier: "v'1" }]);
     expect(script).toContain(`BEGIN;\nALTER ROLE "we""ird" PASSWORD 'v''1';\nCOMMIT;`);
