@@ -79,7 +79,7 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
     ...whole,
     every: 151,
     offset: turn,
-    doublesEvery: 20,
+    doublesEvery: 32,
     seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 60 },
     twice: 5,
   };
