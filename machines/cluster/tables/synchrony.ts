@@ -94,11 +94,16 @@ export function roleOf(facts: Facts, { name, role }: Member): 'leader' | 'sync_s
   return role === 'replica' && standbysOf(facts)?.includes(name) === true ? 'sync_standby' : role;
 }
 
-/** Its last words are not enough: who is killed says nothing any more. */
+/**
+ * Its last words are not enough: who is killed says nothing any more. Nor is that it runs: on an older timeline than the leader's
+ * it has not followed it yet.
+ */
 function streams(facts: Facts, member: Member): boolean {
-  const { name, role } = member;
+  const { name, role, timeline } = member;
   const isUp = podOf(facts, name)?.detail.ready === true && podOf(facts, name)?.detail.trouble === null;
-  return isUp && role === 'replica' && runs(member);
+  const { timeline: leaders } = leaderOf(facts);
+  const follows = timeline === null || leaders === null || timeline === leaders;
+  return isUp && role === 'replica' && runs(member) && follows;
 }
 
 /** Replicas that stream, also those on their way out. */

@@ -28,6 +28,8 @@ interface Scene {
   /** Ordinals that confirm; null when Patroni says nothing of it. */
   readonly standbys: readonly number[] | null;
   readonly down: readonly number[];
+  /** Timelines that members tell where it is not the leader's, by ordinal; null when they tell none. */
+  readonly timelines: Readonly<Record<number, number | null>>;
 }
 
 const three: Scene = {
@@ -39,6 +41,7 @@ const three: Scene = {
   count: 1,
   standbys: [1],
   down: [],
+  timelines: {},
 };
 
 const name = (ordinal: number): string => `shop-${ordinal}`;
@@ -61,7 +64,10 @@ function facts(change: Partial<Scene>): Facts {
     const detail = factOf(base, 'Pod/shop-1').object.detail as PodDetail;
     const role = ordinal === scene.leader ? 'primary' : 'replica';
     const isDown = scene.down.includes(ordinal);
-    const patroni = detail.patroni === null ? null : { ...detail.patroni, role, state: isDown ? 'stopped' : 'running' };
+    const own = detail.patroni?.timeline ?? null;
+    const { [ordinal]: timeline = own } = scene.timelines;
+    const state = isDown ? 'stopped' : 'running';
+    const patroni = detail.patroni === null ? null : { ...detail.patroni, role, state, timeline };
     return like('Pod/shop-1', name(ordinal), { ...detail, patroni, ready: !isDown });
   });
   const endpoints = (called: string, seen: Partial<DcsSeen>): readonly (readonly [string, ObjectFact])[] => {
@@ -249,6 +255,15 @@ describe('status', () => {
     expect(blocked({ down: [1] }).message).toContain('shop-1 does not stream; Patroni chooses another one');
     expect(blocked({ down: [1, 2], standbys: [] }).message).toContain('no replica streams; a replica has to come back');
     expect(blocked({ down: [1, 2], standbys: [], stated: 'Preferred' }).status).toBe('False');
+  });
+
+  // Hazard: a replica that ran on an older timeline, and could not connect, counted as streaming: every commit waited, and nobody was told.
+  it('says that writes wait for a replica on another timeline, and for none whose timeline is not told', () => {
+    const behind = { members: 2, wanted: 2, timelines: { 1: 0 } } as const;
+    expect(blocked(behind)).toMatchObject({ status: 'True', reason: 'NoSyncStandby' });
+    expect(blocked({ ...behind, standbys: [] }).message).toContain('no replica streams');
+    expect(blocked({ ...behind, timelines: { 1: null } }).status).toBe('False');
+    expect(blocked({ ...behind, timelines: { 0: null, 1: 0 } }).status).toBe('False');
   });
 
   it('names who confirms, in Patroni’s word', () => {
