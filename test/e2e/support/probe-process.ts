@@ -64,6 +64,9 @@ async function connect(config: ProbeConfig, host: string): Promise<pg.Client | n
     connectionTimeoutMillis: answerMs,
     query_timeout: answerMs,
     application_name: `day2-${config.probe}`,
+    // Whether a member takes writes is what is asked. A probe that waits for a replica goes on waiting in the server when it is given
+    // up here, and holds a slot that the replica's Patroni needs before it can follow.
+    options: '-c synchronous_commit=local',
   });
   client.on('error', () => undefined);
   try {
