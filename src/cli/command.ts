@@ -4,6 +4,7 @@ import type { Facts } from '#machines/cluster/facts.ts';
 import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
+import { instantOf } from './instant.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
@@ -20,41 +21,43 @@ export interface Flags {
   readonly context?: string;
   readonly operatorNamespace: string;
   readonly namespace: string;
+  /** Whether the namespace was asked for, and is not the usual one. */
+  readonly namespaceGiven: boolean;
+  /** Of which cluster of a name, where it was deleted and made again. */
+  readonly uid?: string;
   readonly output: 'table' | 'json' | 'ndjson' | 'mermaid';
 }
+
+/** The first and the last moment that a Date can hold are so far from 1970. */
+const farthestMs = 8.64e15;
 
 /** One line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** @throws Refused when it is no address that can be asked: `localhost:8081` has no host, but a scheme of that name */
+function addressOf(api: string): string {
+  const { protocol } = URL.parse(api) ?? {};
+  if (protocol === 'http:' || protocol === 'https:') return api;
+  throw new Refused(`${api} is no address of the operator’s API`, {
+    operation: 'read',
+    subject: '--api, or PGC_API',
+    hint: 'write it as http://localhost:8081',
+  });
+}
+
 /** The source that the flags name. @throws Refused when it cannot be opened */
 export async function openSource(flags: Flags): Promise<Source> {
   if (flags.file !== undefined) return sourceOfFile(flags.file);
   const api = flags.api ?? process.env['PGC_API'];
-  if (api !== undefined && api !== '') return apiSource(api);
+  if (api !== undefined && api !== '') return apiSource(addressOf(api));
   // Loaded when it is needed: it brings a whole client of Kubernetes with it.
   const { forwardedSource } = await import('./forward.ts');
   return forwardedSource({
     kubeconfig: flags.kubeconfig ?? null,
     context: flags.context ?? null,
     namespace: flags.operatorNamespace,
-  });
-}
-
-/** The newest cluster of this name in the source. @throws Refused naming those that there are */
-export async function clusterOf(source: Source, flags: Flags, name: string): Promise<ClusterSummary> {
-  const all = await source.clusters();
-  const found = all.filter(
-    (cluster) => cluster.name === name && (flags.file !== undefined || cluster.namespace === flags.namespace),
-  );
-  const newest = found.toSorted((left, right) => left.lastAt - right.lastAt).at(-1);
-  if (newest !== undefined) return newest;
-  const known = all.map((cluster) => `${cluster.namespace}/${cluster.name}`).join(', ') || 'none';
-  throw new Refused(`there is no cluster ${flags.namespace}/${name}`, {
-    operation: 'look into',
-    subject: source.describe,
-    hint: `it knows ${known}; name the namespace with -n`,
   });
 }
 
@@ -83,6 +86,8 @@ export function verb(
     .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')
     .option('-n, --namespace <name>', 'namespace of the cluster', 'default')
     .addOption(new Option('-o, --output <format>', 'how the answer is written').choices(formats).default('table'));
+  if (/[<[]name[\]>]/.test(usage))
+    command.option('--uid <uid>', 'an earlier cluster of the name, that was deleted and made again; status lists them');
   return command.action(async (...given: unknown[]) => {
     const values = command.opts();
     const args = given
@@ -90,7 +95,11 @@ export function verb(
       .flat()
       .filter((each): each is string => typeof each === 'string');
     const named = fileOf(args);
-    const flags = { ...(values as unknown as Flags), ...(named === undefined ? {} : { file: named }) };
+    const flags = {
+      ...(values as unknown as Omit<Flags, 'namespaceGiven'>),
+      namespaceGiven: command.getOptionValueSource('namespace') === 'cli',
+      ...(named === undefined ? {} : { file: named }),
+    };
     try {
       const source = await openSource(flags);
       try {
@@ -198,10 +207,10 @@ export async function refuseBefore(source: Source, cluster: ClusterSummary, at: 
 export function momentOf(flag: string, given: unknown, lastAt: number): number | null {
   if (typeof given !== 'string') return null;
   const before = durationMs(given, 'smhd');
-  if (before !== null) return lastAt - before;
-  const at = Date.parse(given);
-  if (!Number.isNaN(at)) return at;
-  throw new Refused(`${given} is no time`, {
+  const at = before === null ? instantOf(given) : lastAt - before;
+  // A hold at a moment that no Date can hold could be written, but never be told again.
+  if (at !== null && Math.abs(at) <= farthestMs) return at;
+  throw new Refused(at === null ? `${given} is no time` : `${given} is farther away than any time can be`, {
     operation: 'read',
     subject: `--${flag}`,
     hint: 'write it as 2026-01-31T03:12:00Z, or as 15m: so long before the last row',

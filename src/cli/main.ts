@@ -44,6 +44,13 @@ for (const add of [
 ])
   add(program);
 
+// Whoever reads closes early, as head does: that is no failure, and no handler of a verb has to know.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`standard output cannot be written: ${error.message}\nlook at where it goes to\n`);
+  process.exit(2);
+});
+
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {
     process.exitCode = 'exitCode' in error && error.exitCode === 0 ? 0 : 64;

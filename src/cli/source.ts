@@ -2,7 +2,8 @@
  * Owns: where pgc reads from: a journal file, an exported incident, or a running operator over its loopback API. One shape
  * for all three, so that no verb knows which it is.
  */
-import { Refused } from '#src/errors.ts';
+import { statSync } from 'node:fs';
+import { messageOf, Refused } from '#src/errors.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/read.ts';
 import type { RecordRow } from '#src/journal/record.ts';
@@ -10,7 +11,7 @@ import { verifyJournal, type Anchor, type Damage, type VerifyReport } from '#src
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import { decodeStanding, type Standing } from '#src/replay/snapshot-text.ts';
 import { readExportFile } from './export-file.ts';
-import { apiRetention, exportRetention, fileRetention, type Retention } from './retention.ts';
+import { apiRetention, type Ask, exportRetention, fileRetention, type Retention } from './retention.ts';
 
 export interface Source {
   readonly describe: string;
@@ -26,7 +27,7 @@ export interface Source {
   readonly blobs: (rows: readonly RecordRow[]) => Promise<ReadonlyMap<string, string>>;
   readonly verify: (anchors: readonly Anchor[]) => Promise<VerifyReport>;
   /** What the live actor knows; null for a file. */
-  readonly snapshot: (namespace: string, name: string) => Promise<Snapshot | null>;
+  readonly snapshot: (namespace: string, name: string, uid?: string) => Promise<Snapshot | null>;
   readonly retention: Retention;
   readonly close: () => Promise<void>;
 }
@@ -150,22 +151,31 @@ export function exportSource(path: string): Source {
 
 /** A journal or an export, by its name. @throws what `readable` has words for */
 export function sourceOfFile(path: string): Source {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new Refused('it is a directory', {
+      operation: 'read',
+      subject: path,
+      hint: 'name the journal file in it, or an export that ends in .ndjson',
+    });
   return path.endsWith('.ndjson') ? exportSource(path) : databaseSource(path);
 }
 
-/** A running operator, over its loopback API. */
-export function apiSource(base: string, close: () => Promise<void> = async () => undefined): Source {
-  const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
-  async function ask<T>(method: string, path: string, sent?: unknown): Promise<T> {
+/** Asks a running operator. @param broken why the way there is broken, when that is known better than by what came of it */
+function askOver(base: string, broken: () => string | null): Ask {
+  return async <T>(method: string, path: string, sent?: unknown): Promise<T> => {
     const request: RequestInit =
       sent === undefined
         ? { method }
         : { method, body: JSON.stringify(sent), headers: { 'content-type': 'application/json' } };
     const response = await fetch(new URL(path, base), request).catch((error: unknown) => {
-      throw new Refused(error instanceof Error ? error.message : String(error), {
+      const because = broken();
+      throw new Refused(because ?? messageOf(error), {
         operation: 'ask',
         subject: base,
-        hint: 'is the operator running, and is the port-forward open?',
+        hint:
+          because === null
+            ? 'is the operator running, and is the port-forward open?'
+            : 'the verb create on pods/portforward is needed there; or read a file with --file',
         cause: error,
       });
     });
@@ -179,7 +189,17 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
       });
     }
     return body as T;
-  }
+  };
+}
+
+/** A running operator, over its loopback API. @param broken why the way there is broken; null while nobody knows that it is */
+export function apiSource(
+  base: string,
+  close: () => Promise<void> = async () => undefined,
+  broken: () => string | null = () => null,
+): Source {
+  const ask = askOver(base, broken);
+  const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
   async function clusters(): Promise<readonly ClusterSummary[]> {
     return (await get<{ readonly clusters: readonly ClusterSummary[] }>('/api/clusters')).clusters;
   }
@@ -213,9 +233,18 @@ export function apiSource(base: string, close: () => Promise<void> = async () =>
         found.set(hash, (await get<{ readonly bytes: string }>(`/api/blobs/${hash}`)).bytes);
       return found;
     },
-    verify: () => get<VerifyReport>('/api/verify'),
-    snapshot: async (namespace, name) =>
-      (await get<{ readonly snapshot: Snapshot | null }>(`/api/clusters/${namespace}/${name}`)).snapshot,
+    verify: async ([anchor]) => {
+      if (anchor === undefined) return get<VerifyReport>('/api/verify');
+      throw new Refused('a running operator is not asked about an anchor: it would vouch for itself', {
+        operation: 'verify',
+        subject: base,
+        hint: "'pgc journal export NAME --out FILE.ndjson', or copy the journal file; then 'pgc journal verify --anchor … --file' it",
+      });
+    },
+    snapshot: async (namespace, name, uid) => {
+      const one = uid === undefined ? '' : `?${new URLSearchParams({ uid })}`;
+      return (await get<{ readonly snapshot: Snapshot | null }>(`/api/clusters/${namespace}/${name}${one}`)).snapshot;
+    },
     retention: apiRetention(base, ask),
     close,
   };

@@ -14,7 +14,8 @@ import { incidentRows } from '#src/export/incident.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
-import { clusterOf, decided, print, prunedBefore, recorded, verb } from '../command.ts';
+import { clusterOf } from '../cluster-of.ts';
+import { decided, print, prunedBefore, recorded, verb } from '../command.ts';
 import { exportSource } from '../source.ts';
 
 /** Adds `postmortem`. */

@@ -1,6 +1,6 @@
 /** Owns: `pgc journal`: rows, one row, proof, export, import. */
 import { writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { buildId } from '#src/build-id.ts';
 import { sha256 } from '#src/decision/hash.ts';
@@ -24,17 +24,8 @@ import type { Anchor } from '#src/journal/verify.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { encodeStanding } from '#src/replay/snapshot-text.ts';
 import { standAt } from '#src/replay/walk.ts';
-import {
-  clusterOf,
-  decided,
-  momentOf,
-  print,
-  prunedBefore,
-  recorded,
-  refuseBefore,
-  verb,
-  type Recorded,
-} from '../command.ts';
+import { clusterOf } from '../cluster-of.ts';
+import { decided, momentOf, print, prunedBefore, recorded, refuseBefore, verb, type Recorded } from '../command.ts';
 import { readExportFile } from '../export-file.ts';
 import { refuseDamaged } from '../source.ts';
 import { addRetention } from './retention.ts';
@@ -56,9 +47,15 @@ function rowLine({ row, decision }: DecidedRow): string {
   return `${String(row.seq).padStart(6)}  ${timeWords(row.at)}  ${observationWords(decision.observation)}${moves}${effects}`;
 }
 
+/** @throws InvalidArgumentError: a number that is none would list everything */
+function limitOf(text: string): string {
+  if (/^\d+$/.test(text)) return text;
+  throw new InvalidArgumentError('It is a whole number, such as 20.');
+}
+
 function addLs(journal: Command): void {
   verb(journal, 'ls <name>', 'rows of a cluster', async (source, flags, [name = ''], own) => {
-    const limit = Number(own['limit'] ?? 0);
+    const limit = Number(own['limit']);
     const cluster = await clusterOf(source, flags, name);
     const all = await decided(source, cluster);
     const pruned = await prunedBefore(source, cluster);
@@ -66,7 +63,7 @@ function addLs(journal: Command): void {
     for (const each of limit > 0 ? all.slice(-limit) : all)
       print(flags.output === 'table' ? rowLine(each) : rowJson(each));
     return 0;
-  }).option('--limit <n>', 'only the last so many', '0');
+  }).option('--limit <n>', 'only the last so many; 0 is all', limitOf, '0');
 }
 
 function addShow(journal: Command): void {

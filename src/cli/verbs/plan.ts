@@ -14,7 +14,8 @@ import type { RecordRow } from '#src/journal/record.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { decisionOf, type Core } from '#src/replay/redecide.ts';
 import { standAt, type StoodAt } from '#src/replay/walk.ts';
-import { clusterOf, momentOf, refuseBefore, replayable, tell, verb, type Flags, type Recorded } from '../command.ts';
+import { clusterNamed, clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { momentOf, refuseBefore, replayable, tell, verb, type Flags, type Recorded } from '../command.ts';
 import { readManifest, type ManifestFile } from '../manifest.ts';
 import type { Source } from '../source.ts';
 
@@ -35,12 +36,10 @@ function mostOf(own: Own): DisruptionClass | null {
 /** The newest cluster that the manifest is of; null when the source knows none. @throws Refused when the source is of another one alone */
 async function clusterIn(source: Source, flags: Flags, manifest: ManifestFile): Promise<ClusterSummary | null> {
   const all = await source.clusters();
-  const wanted = manifest.namespace ?? (flags.file === undefined ? flags.namespace : null);
-  const found = all.filter(
-    ({ name, namespace }) => name === manifest.name && (wanted === null || namespace === wanted),
-  );
-  const newest = found.toSorted((one, other) => one.lastAt - other.lastAt).at(-1);
-  if (newest !== undefined) return newest;
+  const usual = flags.file === undefined || flags.namespaceGiven ? flags.namespace : null;
+  const namespace = manifest.namespace ?? usual;
+  const newest = clusterNamed(source, all, { name: manifest.name, namespace, uid: flags.uid });
+  if (newest !== null) return newest;
   if (!source.finished) return null;
   if (source.unreplayable !== null)
     throw new Refused(source.unreplayable, {
@@ -165,6 +164,7 @@ async function planOfFile(source: Source, flags: Flags, name: string | undefined
 async function stoodIn(core: Core, source: Source, cluster: ClusterSummary, own: Own): Promise<StoodAt | null> {
   const untilMs = momentOf('at', own['at'], cluster.lastAt);
   await refuseBefore(source, cluster, untilMs);
+  await refuseEarlier(source, cluster, untilMs);
   const { rows, getBlob, from } = await replayable(source, cluster, untilMs === null ? {} : { untilMs });
   const stood = standAt(core, { rows, getBlob, from });
   return stood?.standing.snapshot.facts.world.cluster === null ? null : stood;

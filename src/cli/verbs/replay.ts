@@ -18,7 +18,8 @@ import { differenceClasses, type DifferenceClass } from '#src/replay/differences
 import { verifyRows, type VerifyReport } from '#src/replay/verify.ts';
 import { standAt, walk } from '#src/replay/walk.ts';
 import { loadBuild, type LoadedBuild } from '../build-file.ts';
-import { clusterOf, momentOf, prunedBefore, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
+import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { momentOf, prunedBefore, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
 import { predicateOf } from '../predicate.ts';
 import { sourceOfFile, type Source } from '../source.ts';
 
@@ -82,6 +83,7 @@ async function until(source: Source, flags: Flags, cluster: ClusterSummary, plac
     ? { untilSeq: Number(place) }
     : { untilMs: momentOf('until', place, cluster.lastAt) ?? 0 };
   await refuseBefore(source, cluster, filter.untilMs ?? null);
+  await refuseEarlier(source, cluster, filter.untilMs ?? null);
   const pruned = await prunedBefore(source, cluster);
   if (pruned !== null && filter.untilSeq !== undefined && filter.untilSeq < pruned.seq)
     throw new Refused(`row ${filter.untilSeq} was pruned`, {

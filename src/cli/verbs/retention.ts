@@ -5,7 +5,8 @@ import { Refused } from '#src/errors.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { Pruned } from '#src/journal/prune.ts';
 import type { ClusterCut, Hold, KeepPolicy, PrunePlan } from '#src/journal/retention.ts';
-import { clusterOf, momentOf, print, tell, verb } from '../command.ts';
+import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { momentOf, print, tell, verb } from '../command.ts';
 
 /** The policy that the flags name; null where they leave it to the source. @throws Refused when they are wrong */
 function policyOf(own: Readonly<Record<string, unknown>>): KeepPolicy | null {
@@ -78,6 +79,7 @@ function addHold(journal: Command): void {
         subject: `${cluster.namespace}/${cluster.name}`,
         hint: 'name the beginning with --from and the end with --to',
       });
+    await refuseEarlier(source, cluster, untilMs);
     const id = await source.retention.hold(cluster.uid, { fromMs, untilMs, because: String(own['because']) });
     tell(flags, {
       value: { id, fromMs, untilMs },

@@ -7,8 +7,8 @@ import { evidenceOf, type Evidence } from '#src/export/evidence.ts';
 import { stateLines, stateMermaid, stateOf } from '#src/export/state.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt, type StoodAt } from '#src/replay/walk.ts';
+import { clusterOf, refuseEarlier } from '../cluster-of.ts';
 import {
-  clusterOf,
   knownBefore,
   momentOf,
   print,
@@ -30,6 +30,7 @@ export async function stoodAt(
   const cluster = await clusterOf(source, flags, asked.name);
   const untilMs = momentOf('at', asked.at, cluster.lastAt);
   await refuseBefore(source, cluster, untilMs);
+  await refuseEarlier(source, cluster, untilMs);
   const { rows, getBlob, from } = await replayable(source, cluster, untilMs === null ? {} : { untilMs });
   const stood = standAt(makeCore(), { rows, getBlob, from });
   if (stood !== null) return stood;

@@ -4,9 +4,18 @@ import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
 import { roleOf } from '#machines/cluster/tables/synchrony.ts';
 import { timeWords } from '#src/export/time.ts';
+import type { ClusterSummary } from '#src/journal/read.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt } from '#src/replay/walk.ts';
-import { clusterOf, print, replayable, verb } from '../command.ts';
+import { clusterOf, earlierOf } from '../cluster-of.ts';
+import { print, replayable, verb } from '../command.ts';
+
+function lineOf(cluster: ClusterSummary, all: readonly ClusterSummary[]): string {
+  const { namespace, name, rows, head, uid, lastAt } = cluster;
+  const others = all.filter((each) => each.namespace === namespace && each.name === name).length > 1;
+  const which = others ? `, up to ${timeWords(lastAt)}, --uid ${uid}` : '';
+  return `${namespace}/${name}  ${rows} rows, head ${head.epoch}.${head.seq}${which}`;
+}
 
 /** Adds `status`. */
 export function addStatus(program: Command): void {
@@ -14,15 +23,11 @@ export function addStatus(program: Command): void {
     const clusters = await source.clusters();
     if (name === undefined) {
       if (flags.output !== 'table') print(JSON.stringify(clusters));
-      else
-        for (const cluster of clusters)
-          print(
-            `${cluster.namespace}/${cluster.name}  ${cluster.rows} rows, head ${cluster.head.epoch}.${cluster.head.seq}`,
-          );
+      else for (const cluster of clusters) print(lineOf(cluster, clusters));
       return 0;
     }
     const cluster = await clusterOf(source, flags, name);
-    const live = await source.snapshot(cluster.namespace, cluster.name);
+    const live = await source.snapshot(cluster.namespace, cluster.name, cluster.uid);
     const snapshot = live ?? standAt(makeCore(), await replayable(source, cluster))?.standing.snapshot ?? null;
     if (flags.output !== 'table') {
       print(JSON.stringify({ cluster, snapshot }));
@@ -31,6 +36,8 @@ export function addStatus(program: Command): void {
     print(
       `${cluster.namespace}/${cluster.name}  head ${cluster.head.epoch}.${cluster.head.seq} ${cluster.head.head.slice(0, 12)}`,
     );
+    for (const { uid, lastAt } of earlierOf(clusters, cluster))
+      print(`  earlier   another cluster of the name, up to ${timeWords(lastAt)}: --uid ${uid}`);
     if (snapshot === null) {
       print('  state     unknown: nothing is recorded since its rows were lost');
       return 0;

@@ -13,7 +13,8 @@ import {
 } from '#src/export/timeline.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
-import { clusterOf, momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
+import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
 import { evidenceAt } from './state.ts';
 
@@ -82,6 +83,7 @@ export function addTimeline(program: Command): void {
           subject: `${cluster.namespace}/${cluster.name}`,
           hint: 'change one of them',
         });
+      await refuseEarlier(source, cluster, untilMs);
       const kinds: unknown = own['only'];
       const wanted = ({ at, kind }: TimelineEntry): boolean =>
         at >= since && (!Array.isArray(kinds) || kinds.includes(kind));

@@ -8,7 +8,8 @@ import { sealedOf } from '#src/export/sealed.ts';
 import { whyLines, whyOf } from '#src/export/why.ts';
 import { actionWords, whyNot, whyNotLines } from '#src/export/why-not.ts';
 import { makeCore } from '#src/replay/core.ts';
-import { clusterOf, knownBefore, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
+import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { knownBefore, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
 import { evidenceAt, stoodAt } from './state.ts';
 
 /** Adds `why`. */
@@ -21,6 +22,7 @@ export function addWhy(program: Command): void {
       const cluster = await clusterOf(source, flags, name);
       const at = momentOf('at', own['at'], cluster.lastAt);
       await refuseBefore(source, cluster, at);
+      await refuseEarlier(source, cluster, at);
       const { rows, blobs } = await recorded(source, cluster);
       const sealed = sealedOf(makeCore(), rows);
       const before = knownBefore(source, rows);
