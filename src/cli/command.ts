@@ -5,6 +5,7 @@ import { durationMs } from '#machines/shared/duration.ts';
 import { Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { instantOf } from './instant.ts';
+import { kubeconfigOf } from './kubeconfig.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
@@ -55,7 +56,7 @@ export async function openSource(flags: Flags): Promise<Source> {
   // Loaded when it is needed: it brings a whole client of Kubernetes with it.
   const { forwardedSource } = await import('./forward.ts');
   return forwardedSource({
-    kubeconfig: flags.kubeconfig ?? null,
+    kubeconfig: kubeconfigOf(flags.kubeconfig),
     context: flags.context ?? null,
     namespace: flags.operatorNamespace,
   });

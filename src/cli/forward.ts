@@ -9,45 +9,74 @@ import { apiSource, type Source } from './source.ts';
 const apiPort = 8081;
 
 export interface ForwardOptions {
-  readonly kubeconfig: string | null;
+  readonly kubeconfig: string | readonly string[] | null;
   readonly context: string | null;
   readonly namespace: string;
 }
 
-function podName(body: unknown): string | null {
+type Json = Readonly<Record<string, unknown>>;
+
+function objectAt(value: unknown, key: string): Json {
+  const found = isObject(value) ? value[key] : null;
+  return isObject(found) ? found : {};
+}
+
+function isReady(status: Json): boolean {
+  const conditions = Array.isArray(status['conditions']) ? status['conditions'] : [];
+  return conditions.some((each) => isObject(each) && each['type'] === 'Ready' && each['status'] === 'True');
+}
+
+/**
+ * The operator's pod that answers, or why there is none: one that was evicted stays in the list. A pod that is ready leads;
+ * one that is not may wait for its Lease, or have a full disk, and says so itself.
+ */
+function answeringPod(body: unknown): { readonly pod: string } | { readonly because: string } {
   const items = isObject(body) && Array.isArray(body['items']) ? body['items'] : [];
-  for (const item of items) {
-    const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
-    if (typeof metadata['name'] === 'string' && metadata['deletionTimestamp'] === undefined) return metadata['name'];
-  }
-  return null;
+  const all = items.map((item) => {
+    const [metadata, status] = [objectAt(item, 'metadata'), objectAt(item, 'status')];
+    const how = metadata['deletionTimestamp'] === undefined ? String(status['phase']) : 'being deleted';
+    return { pod: String(metadata['name']), how, ready: isReady(status) };
+  });
+  const running = all.filter(({ how }) => how === 'Running');
+  const found = running.find(({ ready }) => ready) ?? running[0];
+  if (found !== undefined) return { pod: found.pod };
+  const words = all.map(({ pod, how }) => `${pod} is ${how}`).join(', ');
+  return { because: all.length === 0 ? 'no pod of it is there' : `no pod of it runs: ${words}` };
+}
+
+/** The library fails with an event of its WebSocket, which is no Error. */
+function wordsOf(error: unknown): string {
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : String(error);
 }
 
 /** The running operator as a source. @throws Refused when there is no operator or no access */
 export async function forwardedSource(options: ForwardOptions): Promise<Source> {
-  const kube = connect(
-    { kubeconfig: options.kubeconfig ?? process.env['KUBECONFIG'] ?? null, context: options.context },
-    Date.now,
-  );
+  const kube = connect({ kubeconfig: options.kubeconfig, context: options.context }, Date.now);
   const answer = await kube.get(`/api/v1/namespaces/${options.namespace}/pods`, {
     labelSelector: 'app.kubernetes.io/name=postgres-operator',
   });
-  const pod = answer.type === 'ok' ? podName(answer.body) : null;
-  if (pod === null) {
+  const found =
+    answer.type === 'ok'
+      ? answeringPod(answer.body)
+      : { because: answer.type === 'refused' ? answer.message : answer.because };
+  if ('because' in found) {
     await kube.close();
-    const because =
-      answer.type === 'refused' ? answer.message : answer.type === 'ok' ? 'no pod of it is there' : answer.because;
-    throw new Refused(because, {
+    throw new Refused(found.because, {
       operation: 'reach',
       subject: `the operator in ${options.namespace}`,
       hint: 'name its namespace with --operator-namespace, or read a file with --file',
     });
   }
+  const { pod } = found;
+  let broken: string | null = null;
   const forward = new PortForward(kube.connection.config);
   const server = createServer((socket) => {
-    forward
-      .portForward(options.namespace, pod, [apiPort], socket, null, socket)
-      .catch((error: unknown) => socket.destroy(error instanceof Error ? error : undefined));
+    // Whoever asked through it is told by its request, which fails.
+    socket.on('error', () => undefined);
+    forward.portForward(options.namespace, pod, [apiPort], socket, null, socket).catch((error: unknown) => {
+      broken = `the port-forward to pod ${options.namespace}/${pod} failed: ${wordsOf(error)}`;
+      socket.destroy();
+    });
   });
   const port = await new Promise<number>((resolve) => {
     server.listen(0, '127.0.0.1', () => {
@@ -55,8 +84,12 @@ export async function forwardedSource(options: ForwardOptions): Promise<Source> 
       resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });
   });
-  return apiSource(`http://127.0.0.1:${port}`, async () => {
-    server.close();
-    await kube.close();
-  });
+  return apiSource(
+    `http://127.0.0.1:${port}`,
+    async () => {
+      server.close();
+      await kube.close();
+    },
+    () => broken,
+  );
 }

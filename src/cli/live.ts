@@ -7,6 +7,7 @@ import { Refused } from '#src/errors.ts';
 import type { ConnectedKube } from '#src/kube/api.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import type { Answer } from '#src/kube/request.ts';
+import { kubeconfigOf } from './kubeconfig.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 
 /** Flags of every verb that goes to the API server. */
@@ -72,7 +73,7 @@ function bodyOf(answer: Answer, operation: string, subject: string): unknown {
 
 async function open(flags: LiveFlags, name: string): Promise<Live> {
   const { namespace } = flags;
-  const where = { kubeconfig: flags.kubeconfig ?? process.env['KUBECONFIG'] ?? null, context: flags.context ?? null };
+  const where = { kubeconfig: kubeconfigOf(flags.kubeconfig), context: flags.context ?? null };
   // Loaded when it is needed: it brings a whole client of Kubernetes with it.
   const { connect } = await import('#src/kube/api.ts');
   // What is followed is followed until somebody ends it.

@@ -2,13 +2,13 @@
  * Owns: who we are and whom we speak to: kubeconfig or service account, TLS, token. The only importer of the official
  * client in the operator; its request layer is not used (one agent per request, watches that end for good: `docs/libraries`).
  */
-import { readFileSync, statSync } from 'node:fs';
-import { KubeConfig } from '@kubernetes/client-node';
-import { Refused } from '#src/errors.ts';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { KubeConfig, type User } from '@kubernetes/client-node';
+import { messageOf, Refused } from '#src/errors.ts';
 
 export interface ConnectionOptions {
-  /** Path of a kubeconfig; null uses the pod's service account, or the default kubeconfig with an explicit context. */
-  readonly kubeconfig: string | null;
+  /** Path of a kubeconfig, or several that are one; null uses the pod's service account, or the default kubeconfig with an explicit context. */
+  readonly kubeconfig: string | readonly string[] | null;
   /** Context to use; null is only allowed with a kubeconfig path or inside a cluster: never somebody's current context by accident. */
   readonly context: string | null;
 }
@@ -22,8 +22,8 @@ export interface Connection {
     readonly key?: string;
     readonly rejectUnauthorized: boolean;
   };
-  /** The Authorization header, or null; `fresh` reads the token file anew, after a 401. */
-  readonly authorization: (fresh: boolean) => string | null;
+  /** The Authorization header, or null; `fresh` reads the token file or asks the credential plugin anew, after a 401. */
+  readonly authorization: (fresh: boolean) => string | null | Promise<string | null>;
   readonly config: KubeConfig;
 }
 
@@ -46,13 +46,73 @@ export function tokenFile(path: string): (fresh: boolean) => string {
   };
 }
 
-function loadConfig(options: ConnectionOptions): KubeConfig {
+function firstOfEach<T extends { readonly name: string }>(all: readonly T[]): T[] {
+  return all.filter(({ name }, index) => all.findIndex((each) => each.name === name) === index);
+}
+
+/** Several files as one, as kubectl does it: of what has one name the first counts, and a file that is not there is left out. */
+function loadFiles(paths: readonly string[]): KubeConfig {
+  const found = paths.filter((path) => existsSync(path));
+  if (found.length === 0)
+    throw new Refused('there is no such file', {
+      operation: 'read the kubeconfig',
+      subject: paths.join(', '),
+      hint: 'name another one with --kubeconfig or KUBECONFIG',
+    });
+  const each = found.map((path) => {
+    const one = new KubeConfig();
+    one.loadFromFile(path);
+    return one;
+  });
   const config = new KubeConfig();
-  if (options.kubeconfig !== null) config.loadFromFile(options.kubeconfig);
-  else if (options.context !== null) config.loadFromDefault();
-  else config.loadFromCluster();
-  if (options.context !== null) config.setCurrentContext(options.context);
+  config.loadFromOptions({
+    clusters: firstOfEach(each.flatMap((one) => one.clusters)),
+    users: firstOfEach(each.flatMap((one) => one.users)),
+    contexts: firstOfEach(each.flatMap((one) => one.contexts)),
+    currentContext: each.map((one) => one.currentContext).find((name) => (name ?? '') !== '') ?? '',
+  });
   return config;
+}
+
+function loadUsual(context: string | null): KubeConfig {
+  if (context === null && process.env['KUBERNETES_SERVICE_HOST'] === undefined)
+    throw new Refused('no kubeconfig is named, and this is no pod of a cluster', {
+      operation: 'load',
+      subject: 'the connection to Kubernetes',
+      hint: 'name one with --kubeconfig or KUBECONFIG, or a context of your usual one with --context',
+    });
+  const config = new KubeConfig();
+  if (context === null) config.loadFromCluster();
+  else config.loadFromDefault();
+  return config;
+}
+
+function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
+  const config =
+    kubeconfig === null ? loadUsual(context) : loadFiles(typeof kubeconfig === 'string' ? [kubeconfig] : kubeconfig);
+  if (context !== null) config.setCurrentContext(context);
+  return config;
+}
+
+/** Asks the credential plugin or provider that a kubeconfig names; the library keeps what it says until it ends. */
+async function askProvider(config: KubeConfig, user: User): Promise<string | null> {
+  const filled: { headers?: Record<string, string>; cert?: unknown } = {};
+  const details = {
+    operation: 'ask',
+    subject: `the credential plugin of user ${user.name}`,
+    hint: 'run it by hand: the kubeconfig has its command; then ask again',
+  };
+  try {
+    await config.applyToHTTPSOptions(filled as Parameters<KubeConfig['applyToHTTPSOptions']>[0]);
+  } catch (cause) {
+    throw new Refused(messageOf(cause).trim(), { ...details, cause });
+  }
+  const header = filled.headers?.['Authorization'];
+  if (header !== undefined || user.certData !== undefined || user.certFile !== undefined) return header ?? null;
+  throw new Refused(filled.cert === undefined ? 'it gives no token' : 'it gives a certificate and no token', {
+    ...details,
+    hint: 'use a user with a token, or with a certificate that is in the kubeconfig',
+  });
 }
 
 /** Loads where to connect and as whom. @throws Refused when no cluster or user can be found */
@@ -63,7 +123,7 @@ export function loadConnection(options: ConnectionOptions): Connection {
   if (cluster === null || user === null) {
     throw new Refused('no cluster and user found', {
       operation: 'load',
-      subject: options.kubeconfig ?? options.context ?? 'the service account',
+      subject: [options.kubeconfig ?? options.context ?? 'the service account'].flat().join(', '),
       hint: 'give --kubeconfig and --context, or run inside a cluster',
     });
   }
@@ -72,7 +132,14 @@ export function loadConnection(options: ConnectionOptions): Connection {
   const key = decoded(user.keyData, user.keyFile);
   const inCluster = options.kubeconfig === null && options.context === null;
   const fromFile = inCluster ? tokenFile(serviceAccountToken) : null;
-  const token = user.token;
+  const isProvided = !inCluster && (user.exec ?? user.authProvider ?? null) !== null;
+  const { token } = user;
+  let asked = config;
+  const provided = (fresh: boolean): Promise<string | null> => {
+    // Loaded anew, it has forgotten what the plugin said.
+    if (fresh) asked = loadConfig(options);
+    return askProvider(asked, user);
+  };
   return {
     server: new URL(cluster.server),
     tls: {
@@ -81,7 +148,10 @@ export function loadConnection(options: ConnectionOptions): Connection {
       ...(key === undefined ? {} : { key }),
       rejectUnauthorized: cluster.skipTLSVerify !== true,
     },
-    authorization: (fresh) => fromFile?.(fresh) ?? (token === undefined || token === '' ? null : `Bearer ${token}`),
+    authorization: (fresh) =>
+      isProvided
+        ? provided(fresh)
+        : (fromFile?.(fresh) ?? (token === undefined || token === '' ? null : `Bearer ${token}`)),
     config,
   };
 }

@@ -186,7 +186,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     const { fresh, dispatcher, signal } = by;
     const url = new URL(raw.path, connection.server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
-    const authorization = connection.authorization(fresh);
+    const authorization = await connection.authorization(fresh);
     const headers = {
       accept: 'application/json',
       ...raw.headers,

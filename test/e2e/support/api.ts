@@ -4,12 +4,12 @@ import { loadConnection } from '#src/kube/connection.ts';
 import type { World } from '../world.ts';
 
 /** The body of a GET, or null when the API server does not answer well in time. */
-export function askApi(world: World, path: string, timeoutMs = 1000): Promise<string | null> {
+export async function askApi(world: World, path: string, timeoutMs = 1000): Promise<string | null> {
   const { server, tls, authorization } = loadConnection({
     kubeconfig: world.target.kubeconfig,
     context: world.target.context,
   });
-  const token = authorization(false);
+  const token = await authorization(false);
   return new Promise((resolve) => {
     const call = request(
       new URL(path, server),
