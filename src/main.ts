@@ -1,17 +1,43 @@
 /** Owns: the operator's process: settings in, signals and exit codes out. */
 import { readConfig } from './config.ts';
-import { makeLog } from './log.ts';
+import { messageOf } from './errors.ts';
+import { makeLog, type Log } from './log.ts';
 import { buildId } from './build-id.ts';
-import { startOperator } from './operator/operator.ts';
+import { startOperator, type Operator } from './operator/operator.ts';
 import { systemPorts } from './system-ports.ts';
+
+/**
+ * Ends the process in order at the first signal. As process 1 of a container it has no other end: without these handlers the
+ * kernel drops both signals, also while the start waits for an API server that is not there.
+ * @param running the operator; null before it has started, when it neither competes for the Lease nor has a journal open
+ */
+function stopAtSignals(log: Log, running: () => Operator | null): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'operator stops');
+    Promise.resolve(running()?.stop()).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ because: messageOf(error) }, 'operator could not stop in order');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+}
 
 /** Exit codes: 0 stopped, 1 could not start, 3 going on would have been wrong. */
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env);
   const log = makeLog(config.logLevel);
   const build = buildId();
+  let operator: Operator | null = null;
+  stopAtSignals(log, () => operator);
   log.info({ build, journal: config.journal, node: process.versions.node }, 'operator starts');
-  const operator = await startOperator({
+  operator = await startOperator({
     config,
     ports: systemPorts(),
     log,
@@ -22,28 +48,10 @@ async function main(): Promise<void> {
     },
   });
   log.info({ http: operator.http.httpPort, api: operator.http.apiPort }, 'operator listens');
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'operator stops');
-    operator.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error(
-          { because: error instanceof Error ? error.message : String(error) },
-          'operator could not stop in order',
-        );
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
 }
 
 main().catch((error: unknown) => {
   const hint = error instanceof Error && 'hint' in error ? `\n${String(error.hint)}` : '';
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}${hint}\n`);
+  process.stderr.write(`${messageOf(error)}${hint}\n`);
   process.exit(1);
 });
