@@ -2,6 +2,7 @@
  * Owns: every setting of the operator, in one table: flag, environment variable, default, meaning. The only reader of the
  * environment. `docs/configuration.md` is held to this table by a test.
  */
+import { isIPv4, isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
 import { durationMs } from '#machines/shared/duration.ts';
@@ -125,6 +126,7 @@ export const settings = {
 
 type Name = keyof typeof settings;
 
+/** Where a server listens; the host without brackets. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -158,12 +160,36 @@ function addressOf(name: Name, text: string): Address {
   const parts = /^(.+):(\d{1,5})$/.exec(text);
   const port = Number(parts?.[2]);
   if (parts === null || port > 65_535) refuse(name, text, 'is not an address with a port, such as 127.0.0.1:8081');
-  return { host: parts[1] ?? '', port };
+  const host = parts[1] ?? '';
+  if (!/[[\]]/.test(host)) return { host, port };
+  // As a URL writes it; a socket is told the address itself.
+  const inner = host.slice(1, -1);
+  if (host !== `[${inner}]` || !isIPv6(inner))
+    refuse(name, text, 'is not an address with a port: only IPv6 stands in brackets, such as [::]:8080');
+  return { host: inner, port };
+}
+
+/** Whoever reaches the journal API may read all of it and set holds: only those who are on this machine do. */
+function loopbackOf(name: Name, text: string): Address {
+  const address = addressOf(name, text);
+  const { host } = address;
+  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return address;
+  return refuse(
+    name,
+    text,
+    'is no loopback address, and this API asks nobody who they are: use 127.0.0.1, [::1] or localhost, and kubectl port-forward',
+  );
 }
 
 function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]): T {
   const found = allowed.find((each) => each === text);
   return found ?? refuse(name, text, `is none of ${allowed.join(', ')}`);
+}
+
+/** Each once: a namespace that is watched twice is told of twice. */
+function namespacesOf(text: string): readonly string[] {
+  const named = text.split(',').map((each) => each.trim());
+  return [...new Set(named.filter((each) => each !== ''))];
 }
 
 function keepAge(text: string): number {
@@ -236,15 +262,12 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
   return {
     kubeconfig: optional('kubeconfig'),
     context: optional('context'),
-    namespaces: text('namespaces')
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== ''),
+    namespaces: namespacesOf(text('namespaces')),
     journal: text('journal'),
     keep: keepPolicy(text('journalKeep'), text('journalKeepBytes')),
     lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
     http: addressOf('httpAddress', text('httpAddress')),
-    api: addressOf('apiAddress', text('apiAddress')),
+    api: loopbackOf('apiAddress', text('apiAddress')),
     logLevel: oneOf('logLevel', text('logLevel'), ['error', 'warn', 'info', 'debug']),
     operator: {
       images: imagesOf(text('images')),

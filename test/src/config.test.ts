@@ -14,6 +14,18 @@ describe('settings', () => {
     [['--default-dcs', 'etcd'], 'Endpoints, ConfigMaps'],
     [['--images', '[]'], 'JSON object'],
     [['--http-address', 'here'], 'address with a port'],
+    [['--http-address', '[::1:8080'], 'address with a port'],
+    [['--api-address', '0.0.0.0:8081'], 'loopback'],
+    [['--api-address', '[::]:8081'], 'loopback'],
+    [['--api-address', '10.0.0.1:8081'], 'loopback'],
+    [['--api-address', '127.0.0.1.example.org:8081'], 'loopback'],
     [['--create-deadline', '1'], 'at least 10 seconds'],
   ])('%j is refused', (argv, words) => expect(() => readConfig(argv, {})).toThrow(words));
+  it('take an address in brackets as the one that a server listens on', () =>
+    expect(readConfig(['--http-address', '[::]:8080'], {}).http).toEqual({ host: '::', port: 8080 }));
+  it.each(['127.0.0.1:0', '127.8.0.1:1', '[::1]:8081', 'localhost:8081'])('take %s for the journal API', (address) =>
+    expect(readConfig(['--api-address', address], {}).api.port).toBe(Number(address.split(':').at(-1))),
+  );
+  it('watch a namespace that is named twice once', () =>
+    expect(readConfig(['--namespaces', 'a,b, a'], {}).namespaces).toEqual(['a', 'b']));
 });
