@@ -154,6 +154,8 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   });
   const opening = open(ports, known.anchors, notice);
   const { journal } = opening;
+  // An earlier term may have ended while its journal could not be written; that it can now, this one's writer never tells.
+  writable.next(journal.writer.isWritable());
   if (opening.type === 'quarantined') {
     metrics.journalGaps.inc();
     log.error(
