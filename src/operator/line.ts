@@ -9,6 +9,7 @@ import { sha256 } from '#src/decision/hash.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
 import type { Journal } from '#src/journal/journal.ts';
+import type { ClusterIdentity } from '#src/journal/record.ts';
 import type { Kube } from '#src/kube/api.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { LeaseHandle } from '#src/kube/lease.ts';
@@ -75,7 +76,7 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
     readVersion: (object) => readVersion(opened.kube, object),
     digest: opened.digest,
     sources: sourcesOf(options.config.namespaces).map((source) => source.name),
-    expected: journal.reader.clusters().filter(({ uid }) => !isGone(journal, uid)),
+    expected: expectedOf(journal, options.config.namespaces),
     reports: {
       undecodable: ({ kind, namespace, name, problems }) => {
         metrics.undecodable.inc({ kind });
@@ -88,6 +89,12 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
       },
     },
   };
+}
+
+/** Clusters that the first lists must hold, else they are gone. Of a namespace that is not watched, no list says anything. */
+function expectedOf(journal: Journal, namespaces: readonly string[]): readonly ClusterIdentity[] {
+  const isWatched = (namespace: string): boolean => namespaces.length === 0 || namespaces.includes(namespace);
+  return journal.reader.clusters().filter(({ uid, namespace }) => isWatched(namespace) && !isGone(journal, uid));
 }
 
 /** A cluster whose last row says that it is gone needs no actor any more. */
