@@ -74,6 +74,25 @@ it.each(['abc', '-3', '1.5', ''])('journal ls --limit “%s” does not list eve
   expect(await pgc(['journal', 'ls', 'shop', `--limit=${limit}`, ...file])).toMatch(/^error: .*limit.*\nexit 64$/);
 });
 
+describe('why-not', () => {
+  it.each(['constructor', 'toString', '__proto__'])('does not take %s for an action', async (word) => {
+    expect(await pgc(['why-not', 'shop', word, ...file])).toMatch(/is no action of the cluster machine\n.*\nexit 2$/);
+  });
+
+  it('does not say of an object that is nowhere that nothing is in its way', async () => {
+    expect(await pgc(['why-not', 'shop', 'StatefulSet/nothing', ...file])).toMatch(
+      /StatefulSet\/nothing was never seen, .*\nask for one of: StatefulSet\/shop\nexit 2$/,
+    );
+  });
+
+  it('answers for an object before it is made, of any kind, and for what effects are for', async () => {
+    for (const key of ['StatefulSet/shop', 'Service/shop-headless', 'Pod/shop-1', 'PersistentVolumeClaim/data-shop-0'])
+      expect(await pgc(['why-not', 'shop', key, '--at', '2026-01-01T00:00:01.02Z', ...file]), key).toMatch(
+        /exit [01]$/,
+      );
+  });
+});
+
 it('an address without http says how it is written', async () => {
   for (const [args, env] of [
     [['status', '--api', 'localhost:8081'], {}],
