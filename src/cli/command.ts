@@ -182,6 +182,8 @@ export async function prunedBefore(
 
 /** What was known of the world before the first of the rows: of an export's part, or where older ones were pruned. */
 export function knownBefore(source: Source, [first]: readonly RecordRow[]): Facts['world'] | null {
+  // A base row of a redacted export holds nothing any more.
+  if (source.unreplayable !== null) return null;
   if (source.standing !== null) return source.standing.snapshot.facts.world;
   return first?.kind === 'base' ? standingOf(first).snapshot.facts.world : null;
 }

@@ -12,7 +12,9 @@ export function addTop(program: Command): void {
     const lines: FleetLine[] = [];
     for (const cluster of await source.clusters()) {
       const { rows, blobs } = await recorded(source, cluster);
-      lines.push(fleetLine(cluster, decidedRows(rows, blobs), sealedOf(makeCore(), rows)));
+      // A base row of a redacted export holds nothing any more.
+      const sealed = source.unreplayable === null ? sealedOf(makeCore(), rows) : null;
+      lines.push(fleetLine(cluster, decidedRows(rows, blobs), sealed));
     }
     const ordered = fleetOrder(lines);
     tell(flags, { value: ordered, lines: () => fleetLines(ordered), items: ordered });

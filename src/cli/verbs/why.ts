@@ -25,7 +25,8 @@ export function addWhy(program: Command): void {
       await refuseBefore(source, cluster, at);
       await refuseEarlier(source, cluster, at);
       const { rows, blobs } = await recorded(source, cluster);
-      const sealed = sealedOf(makeCore(), rows);
+      // A base row of a redacted export holds nothing any more.
+      const sealed = source.unreplayable === null ? sealedOf(makeCore(), rows) : null;
       const before = knownBefore(source, rows);
       const why = whyOf({ all: decidedRows(rows, blobs), clusterUid: cluster.uid, atMs: at, sealed, before });
       tell(flags, { value: why, lines: () => whyLines(why), items: why.decisions });
