@@ -14,7 +14,7 @@ import {
   type Redacted,
 } from '#src/export/ndjson.ts';
 import { redactRows } from '#src/export/redact.ts';
-import type { ClusterIdentity } from '#src/journal/record.ts';
+import type { ClusterIdentity, RecordRow } from '#src/journal/record.ts';
 import { prunedWords } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import { decisionLines, tellerOf } from '#src/export/why.ts';
@@ -121,12 +121,12 @@ function addVerify(journal: Command): void {
   }).option('--anchor <uid:epoch:seq:head>', 'a place that the journal must have reached');
 }
 
-/** The standing before the rows from `sinceMs` on, as this build decides the rows before them. */
-function standingBefore({ rows, getBlob, from }: Recorded, firstSeq: number): ExportedStanding | null {
-  const before = rows.filter(({ seq }) => seq < firstSeq);
-  const last = before.at(-1);
-  if (last === undefined) return null;
-  const stood = standAt(makeCore(), { rows: before, getBlob, from });
+/** The standing before row `first`, as this build decides the rows before it; null where nothing stands there. */
+function standingBefore({ rows, getBlob, from }: Recorded, first: RecordRow): ExportedStanding | null {
+  const before = { seq: first.seq - 1, head: first.prev };
+  const earlier = rows.filter(({ seq }) => seq < first.seq);
+  if (earlier.length === 0) return from === null ? null : { ...before, bytes: encodeStanding(from) };
+  const stood = standAt(makeCore(), { rows: earlier, getBlob, from });
   if (stood === null) return null;
   if (stood.divergedAt !== null)
     throw new Refused(`this build decides row ${stood.divergedAt} otherwise than was recorded`, {
@@ -134,7 +134,21 @@ function standingBefore({ rows, getBlob, from }: Recorded, firstSeq: number): Ex
       subject: 'part of the rows',
       hint: 'export them all, without --since; or use the pgc of the build that wrote them',
     });
-  return { seq: last.seq, head: last.hash, bytes: encodeStanding(stood.standing) };
+  return { ...before, bytes: encodeStanding(stood.standing) };
+}
+
+interface Part {
+  readonly rows: readonly RecordRow[];
+  readonly standing: ExportedStanding | null;
+}
+
+/** The rows from one of them on, and those before it without which nobody could read them. */
+function partFrom(all: Recorded, index: number): Part {
+  const first = all.rows[index];
+  const standing = first === undefined ? null : standingBefore(all, first);
+  if (standing !== null || index === 0) return { rows: all.rows.slice(index), standing };
+  // Nothing stands behind a row that says others are lost: whoever reads what follows has to be told that.
+  return partFrom(all, index - 1);
 }
 
 interface Wanted {
@@ -151,15 +165,14 @@ function exportOf(
   { since, redact, original, verified }: Wanted,
 ): ExportSource {
   const build = buildId();
-  const rows = since === null ? all.rows : all.rows.filter(({ at }) => at >= since);
-  const first = rows[0]?.seq ?? 0;
+  const index = since === null ? 0 : all.rows.findIndex(({ at }) => at >= since);
   if (redact) {
     const redacted: Redacted = { label: redactedLabel, original, verified };
-    const made = redactRows({ cluster, rows, all: all.rows, from: all.from, blob: all.getBlob });
-    return { ...made, build, blob: all.getBlob, sha256, redacted };
+    const shown = { cluster, rows: all.rows.slice(index), all: all.rows, from: all.from, blob: all.getBlob };
+    return { ...redactRows(shown), build, blob: all.getBlob, sha256, redacted };
   }
+  const { rows, standing } = partFrom(all, index);
   const source = { cluster, build, rows, blob: all.getBlob, sha256 };
-  const standing = rows.length === all.rows.length ? null : standingBefore(all, first);
   return standing === null ? source : { ...source, standing };
 }
 
