@@ -49,7 +49,7 @@ function withGap({ cluster, rows, blobs }: ReadExport): string {
     because: 'the file is an older copy',
     anchor: { uid: cluster.uid, epoch: 1, seq: 999 },
   });
-  const lost = { kind: 'gap', type: 'JournalLost', at: last.at + 1_000, causedBy: null, body };
+  const lost = { kind: 'gap' as const, type: 'JournalLost', at: last.at + 1_000, causedBy: null, body };
   const gap = after(last, { ...last, ...lost });
   const next = after(gap, { ...first, at: last.at + 2_000 });
   const source = {
