@@ -25,6 +25,7 @@ import { shown } from '#src/resources/fields/grammar.ts';
 import { changedFields } from '#src/resources/validation.ts';
 import { workOf } from '#src/resources/work.ts';
 import type { EditOutcome } from './edit.ts';
+import { shownValue } from './spec-values.ts';
 
 /** A field that says something else. */
 export interface ChangedField {
@@ -103,8 +104,8 @@ function fieldsOf(facts: Facts, wanted: PostgresClusterSpec): readonly ChangedFi
   return changedFields(before, wanted).map((field) => ({
     field: `spec.${field}`,
     disruption: costs.get(`spec.${field}`) ?? 'None',
-    before: valueText(before[field]),
-    after: valueText(wanted[field]),
+    before: valueText(shownValue(field, before[field])),
+    after: valueText(shownValue(field, wanted[field])),
   }));
 }
 

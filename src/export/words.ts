@@ -1,6 +1,7 @@
 /** Owns: observations and rows in plain words, for every reader: why, journal, page. Pure. */
 import { phaseOf } from '#machines/cluster/chart.ts';
 import type { ClusterObservation, ObjectProjection, Outcome } from '#machines/cluster/observations.ts';
+import { withoutSpecs } from './spec-values.ts';
 
 function podWords(object: ObjectProjection): string {
   const { detail, name } = object;
@@ -34,7 +35,7 @@ function objectWords(object: ObjectProjection, changed: readonly string[]): stri
   const what = object.deleting
     ? 'is being deleted'
     : changed.length > 0
-      ? `changed: ${changed.join('; ')}`
+      ? `changed: ${changed.map(withoutSpecs).join('; ')}`
       : 'was seen';
   return `${object.kind} ${object.name} ${what}`;
 }

@@ -9,6 +9,7 @@ import type { Db } from './database.ts';
 import {
   allKey,
   holdsOf,
+  isMoment,
   isNamingDue,
   planPrune,
   type ClusterCut,
@@ -34,7 +35,7 @@ export interface Pruner {
   /** Notes in the operator's chain where every cluster stands, where that is due, so that the chain can begin there one day. */
   readonly nameAll: (nowMs: number) => void;
   readonly holds: () => ReturnType<typeof holdsOf>;
-  /** Keeps rows of a time from being pruned. @returns the hold's id; null when there is no such cluster */
+  /** Keeps rows of a time from being pruned. @returns the hold's id; null when there is no such cluster @throws when no date can name the time */
   readonly hold: (
     uid: string,
     range: { readonly fromMs: number; readonly untilMs: number; readonly because: string },
@@ -140,6 +141,8 @@ export function makePruner(db: Db, writer: Pick<JournalWriter, 'amend'>): Pruner
     },
     holds: () => holdsOf(db),
     hold: (uid, { fromMs, untilMs, because }) => {
+      const odd = [fromMs, untilMs].find((moment) => !isMoment(moment));
+      if (odd !== undefined) throw new RangeError(`${odd}: no date can name this moment, so nothing is held`);
       const id = idOf(db, uid);
       if (id === undefined) return null;
       const add = db.prepare('INSERT INTO hold (cluster_id, from_at, until_at, because) VALUES (?, ?, ?, ?)');

@@ -124,6 +124,11 @@ function asking(db: Db): Asking {
   };
 }
 
+/** Whether a date can name this moment, milliseconds since 1970: any other can neither be printed nor come. */
+export function isMoment(value: unknown): value is number {
+  return Number.isSafeInteger(value) && !Number.isNaN(new Date(Number(value)).getTime());
+}
+
 /** Holds of a file, the oldest first. */
 export function holdsOf(db: Db): readonly Hold[] {
   return db

@@ -3,7 +3,7 @@
  * client in the operator; its request layer is not used (one agent per request, watches that end for good: `docs/libraries`).
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { KubeConfig, type User } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import { messageOf, Refused } from '#src/errors.ts';
 
 export interface ConnectionOptions {
@@ -93,6 +93,8 @@ function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
   if (context !== null) config.setCurrentContext(context);
   return config;
 }
+
+type User = NonNullable<ReturnType<KubeConfig['getCurrentUser']>>;
 
 /** Asks the credential plugin or provider that a kubeconfig names; the library keeps what it says until it ends. */
 async function askProvider(config: KubeConfig, user: User): Promise<string | null> {

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Journal } from '#src/journal/journal.ts';
-import type { KeepPolicy } from '#src/journal/retention.ts';
+import { isMoment, type KeepPolicy } from '#src/journal/retention.ts';
 
 export interface Answer {
   readonly status: number;
@@ -42,6 +42,8 @@ async function newHold({ pruner }: Journal, request: IncomingMessage): Promise<A
     Number.isSafeInteger(fromMs) &&
     Number.isSafeInteger(untilMs) &&
     Number(fromMs) <= Number(untilMs);
+  if (sound && !(isMoment(fromMs) && isMoment(untilMs)))
+    return { status: 400, body: { error: 'no date can name fromMs or untilMs', hint: 'milliseconds since 1970' } };
   if (!sound)
     return {
       status: 400,

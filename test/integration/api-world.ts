@@ -1,5 +1,6 @@
 /** Owns: an API server with our CRD, for one test file, and short ways to ask it what it accepts. */
 import { apiVersion, fieldManagers } from '#machines/shared/names.ts';
+import { deadlines } from '#src/kube/deadlines.ts';
 import { connect, type Kube } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { startControlPlane } from '#test/cluster/control-plane.ts';
@@ -29,7 +30,12 @@ export async function startApiWorld(): Promise<ApiWorld> {
       ['kubectl', '--kubeconfig', plane.kubeconfig, '--cache-dir', `${plane.dir}/cache`, ...args],
       input === undefined ? {} : { input },
     );
-  const kube = connect({ kubeconfig: plane.kubeconfig, context: null }, () => Date.now());
+  // The one who asks here is no leader with a Lease to lose: a busy API server is waited for.
+  const kube = connect({ kubeconfig: plane.kubeconfig, context: null }, () => Date.now(), {
+    ...deadlines,
+    readMs: 60_000,
+    sendMs: 60_000,
+  });
   const stop = async (): Promise<void> => {
     await kube.close();
     await plane.stop();

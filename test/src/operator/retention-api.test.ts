@@ -55,6 +55,21 @@ it('takes holds, lists them and ends them; rows without a base row never go', as
   expect(journal.verify().damage).toEqual([]);
 });
 
+it('takes no hold over a moment that no date can name: whoever lists holds would fail', async () => {
+  const { retention } = apiSource(base);
+  const { uid } = clusterOf(0);
+  const last = 8_640_000_000_000_000;
+  for (const range of [
+    { fromMs: 1, untilMs: last + 1 },
+    { fromMs: -last - 1, untilMs: 1 },
+  ]) {
+    await expect(retention.hold(uid, { ...range, because: 'case 8' })).rejects.toThrow('no date can name');
+    expect(() => journal.pruner.hold(uid, { ...range, because: 'case 8' })).toThrow('no date can name');
+  }
+  const id = await retention.hold(uid, { fromMs: -last, untilMs: last, because: 'case 9' });
+  expect((await retention.holds()).map((hold) => hold.id)).toEqual([id]);
+});
+
 it.each<readonly [string, string, RequestInit]>([
   ['a page of another origin', '/api/holds/1', { method: 'DELETE', headers: { origin: 'http://elsewhere' } }],
   ['a form', '/api/holds', { method: 'POST', body: 'uid=1', headers: { 'content-type': 'text/plain' } }],
