@@ -15,6 +15,8 @@ export const collectedJournals = new URL('../.run/journals', import.meta.url).pa
 
 interface Count {
   readonly journal: string;
+  /** A file may be of an operator that was ended before its first decision; who runs has decided something. */
+  readonly mayBeEmpty: boolean;
   readonly clusters: number;
   readonly rows: number;
   readonly verified: number;
@@ -31,6 +33,7 @@ function replayFile(file: string): Count {
     reports.reduce((total, report) => total + pick(report), 0);
   return {
     journal: file,
+    mayBeEmpty: true,
     clusters: reports.length,
     rows: sum(({ rows }) => rows),
     verified: sum(({ verified }) => verified),
@@ -40,7 +43,13 @@ function replayFile(file: string): Count {
 async function replayRunning(): Promise<Count> {
   const text = await pgc(await targetCluster(), ['replay']);
   const [, verified = '0', rows = '0'] = /^(\d+) of (\d+) decisions/m.exec(text) ?? [];
-  return { journal: 'the running operator', clusters: 0, rows: Number(rows), verified: Number(verified) };
+  return {
+    journal: 'the running operator',
+    mayBeEmpty: false,
+    clusters: 0,
+    rows: Number(rows),
+    verified: Number(verified),
+  };
 }
 
 async function main(): Promise<number> {
@@ -53,7 +62,7 @@ async function main(): Promise<number> {
   const rows = counts.reduce((sum, count) => sum + count.rows, 0);
   const verified = counts.reduce((sum, count) => sum + count.verified, 0);
   process.stdout.write(`${verified} of ${rows} decisions in ${counts.length} journals are byte-identical\n`);
-  return rows > 0 && rows === verified && counts.every((count) => count.rows > 0) ? 0 : 1;
+  return rows > 0 && rows === verified && counts.every((count) => count.mayBeEmpty || count.rows > 0) ? 0 : 1;
 }
 
 if (import.meta.main) process.exitCode = await main();

@@ -126,19 +126,15 @@ export async function held(world: LineWorld, lease: string): Promise<Held> {
   return { holder: spec.holderIdentity, epoch: Number(metadata.annotations['postgres.example.com/epoch']) };
 }
 
-function isStopped({ process: child }: Leader): boolean {
-  // `pid (comm) state …`: the name may hold anything but ends with the last parenthesis.
-  return /\) T /.test(readFileSync(`/proc/${child.pid ?? 0}/stat`, 'utf8'));
-}
-
 /** Lets a leader stop itself at its n-th send from now on; work must come to it meanwhile. */
 export function pauseAt(leader: Leader, sends: number): void {
   leader.process.send({ pauseAt: sends });
 }
 
-/** Resolves when the leader has stopped itself. */
-export function stopped(leader: Leader): Promise<void> {
-  return waitFor(`${leader.holder} to stop before a send`, async () => isStopped(leader), 60_000);
+/** True once the leader has stopped itself. */
+export function hasStopped({ process: child }: Leader): boolean {
+  // `pid (comm) state …`: the name may hold anything but ends with the last parenthesis.
+  return /\) T /.test(readFileSync(`/proc/${child.pid ?? 0}/stat`, 'utf8'));
 }
 
 /** What became of a creation that nothing but the policy can refuse. */
