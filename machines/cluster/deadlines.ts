@@ -19,8 +19,8 @@ import {
   stallMs,
 } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
-import { armed, keptKeys } from './world.ts';
-import type { Facts, Memory } from './facts.ts';
+import { armed, keptKeys, withOccasional } from './world.ts';
+import type { AcceptedSpec, Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
 import { isPatroniPaused, membersOf } from './members.ts';
@@ -31,7 +31,7 @@ import { isHeldBack } from './tables/permission.ts';
 import { endingMember, goneTimer } from './tables/replacement.ts';
 import { rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
-import { imageAfter } from './settle.ts';
+import { withImageOf } from './settle.ts';
 import type { View } from './view.ts';
 import { givenUp, rolloutAgainAfterMs } from './tables/taken-back.ts';
 import { crampedPods } from './tables/full-volume.ts';
@@ -167,11 +167,20 @@ function rolledOut(view: View, from: Phase, memory: Memory): Memory {
   const isDone = step.stage === 'done' && scaling.stage === 'done';
   // What Patroni keeps from a predecessor, or is not told by hand, is put right like any drift.
   const isWaiting = step.stage === 'configuring' && step.act.type === 'none' && scaling.stage === 'done';
-  if (isDone || (isFirst && isWaiting))
-    return { ...memory, rolledOutGeneration: accepted.generation, rolledOut: accepted, configuring: false };
+  if (isDone || (isFirst && isWaiting)) {
+    const kept = withOccasional(memory, 'chosenImage', undefined);
+    return { ...kept, rolledOutGeneration: accepted.generation, rolledOut: accepted, configuring: false };
+  }
   if (!isFirst) return memory;
   const generation = accepted.generation - 1;
-  return { ...memory, rolledOutGeneration: generation, rolledOut: { ...accepted, generation } };
+  return { ...memory, rolledOutGeneration: generation, rolledOut: { generation, spec: asMade(memory, accepted.spec) } };
+}
+
+/** The spec with the parameters that members were made with: who loses the journal sees that others are wanted by now. */
+function asMade({ bootstrapParameters }: Memory, spec: AcceptedSpec['spec']): AcceptedSpec['spec'] {
+  const { postgresqlParams: _wanted, ...rest } = spec;
+  const made = bootstrapParameters ?? {};
+  return Object.keys(made).length === 0 ? rest : { ...rest, postgresqlParams: made };
 }
 
 /** What the API server would not take of the spec that is given up is not asked of it again. */
@@ -184,9 +193,8 @@ function takenBack(memory: Memory, step: Step): Memory {
   const { accepted, rolledOut: before } = memory;
   if (accepted === null || before === null) return memory;
   return {
-    ...givenUp(memory, accepted, before, step.answers.at(-1)),
+    ...withImageOf(givenUp(memory, accepted, before, step.answers.at(-1)), accepted.spec, before.spec),
     accepted: before,
-    image: imageAfter(memory, accepted.spec, before.spec),
     verified: {},
     failures: withoutRefusals(memory),
   };

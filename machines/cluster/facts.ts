@@ -251,6 +251,8 @@ export interface Memory {
   /** Resolved once, never re-derived: two modes at once are split brain. */
   readonly dcs: DcsMode | null;
   readonly image: string | null;
+  /** While a spec is rolled out that names an image and the one before did not: the image chosen for that one. */
+  readonly chosenImage?: string;
   /** Set at the first writable leader; from then on the cluster is bootstrapped. */
   readonly systemIdentifier: string | null;
   readonly rolledOutGeneration: number | null;

@@ -255,6 +255,16 @@ function allMembers(facts: Facts): readonly Member[] {
   return memberNames(facts).map((name) => memberCalled(facts, name));
 }
 
+/** Members that have a pod and that the spec asks for no more, by ordinal. */
+export function leavingMembers(facts: Facts): readonly Member[] {
+  const cluster = clusterName(facts);
+  const made = Array.from({ length: actualMembers(facts) ?? 0 }, (_, ordinal) => podName(cluster, ordinal));
+  return made
+    .slice(desiredMembers(facts))
+    .filter((name) => podOf(facts, name) !== null)
+    .map((name) => memberCalled(facts, name));
+}
+
 /** Names and troubles of the members that are not ready, as one clause: `shop-1 (its pod is gone)`. */
 export function troubledMembers(members: readonly Member[]): string {
   return members

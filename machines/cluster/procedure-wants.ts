@@ -8,7 +8,7 @@ import { clusterName } from './knowledge.ts';
 import { dcsOf, isPatroniPaused, leaderOf, podOf } from './members.ts';
 import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
-import { nextConfiguration, replicasFirst } from './tables/configuration.ts';
+import { nextConfiguration, replicasFirst, withoutUnwanted } from './tables/configuration.ts';
 import { relieving } from './tables/full-volume.ts';
 import { neverStarted, rolloutStep } from './tables/rollout.ts';
 import { isPutBack } from './tables/taken-back.ts';
@@ -138,10 +138,26 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
   }
 }
 
+/** Parameters of the spec that was true of every member, by name in lower case; null where none has been. */
+function parametersBefore({ facts: { memory }, plan }: View): Readonly<Record<string, string>> | null {
+  if (memory.rolledOut === null) return null;
+  const named = Object.entries(memory.rolledOut.spec.postgresqlParams ?? {});
+  const removed = Object.entries(plan.removed).map(([name, { value }]): [string, string] => [name, value]);
+  return Object.fromEntries([
+    ...removed,
+    ...named.map(([name, value]): [string, string] => [name.toLowerCase(), value]),
+  ]);
+}
+
 /** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
-function takingBack({ facts, plan }: View): readonly Intent[] {
-  const isGoingBack = facts.memory.failedRollout !== null || isPutBack(facts);
-  if (!isGoingBack || isPatroniPaused(facts)) return [];
+function takingBack(view: View): readonly Intent[] {
+  const { facts, plan } = view;
+  if (isPatroniPaused(facts)) return [];
+  if (facts.memory.failedRollout === null && !isPutBack(facts)) {
+    const before = parametersBefore(view);
+    const because = 'nobody writes, and Patroni states what no spec asks for any more';
+    return before === null ? [] : telling(facts, (found) => withoutUnwanted(found, plan, before), because);
+  }
   const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
   const standing = { restartsPending: false, synchrony, streaming: ableToConfirm(facts) };
   return telling(facts, (found) => nextConfiguration(found, plan, standing), 'the spec that failed is taken back');

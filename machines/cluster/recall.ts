@@ -24,6 +24,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   accepted: true,
   dcs: true,
   image: true,
+  chosenImage: true,
   systemIdentifier: true,
   rolledOutGeneration: true,
   rolledOut: true,

@@ -17,7 +17,7 @@ import { withRequests } from './tables/requests.ts';
 import { withRotation } from './tables/rotation.ts';
 import { beginning, isRolloutAgainDue, rememberedByToken, toldByToken } from './tables/taken-back.ts';
 import { withTurn } from './tables/turns.ts';
-import { armed, without } from './world.ts';
+import { armed, withOccasional, without } from './world.ts';
 
 /** What `src/resources` says about specs; given by the decision layer, since builders are not the machine's. */
 export interface SpecJudge extends EditJudge {
@@ -75,7 +75,9 @@ function withRolledOut(facts: Facts, accepted: AcceptedSpec | null, judge: SpecJ
   const { rolledOutGeneration: generation } = memory;
   if (memory.rolledOut !== null || accepted === null || generation === null) return facts;
   const other = specOn(facts, annotations.rolledOutSpec, judge);
-  return { ...facts, memory: { ...memory, rolledOut: { generation, spec: other ?? accepted.spec } } };
+  const chosen = facts.world.objects[`StatefulSet/${clusterName(facts)}`]?.object.annotations[annotations.chosenImage];
+  const remembered = withOccasional(memory, 'chosenImage', memory.chosenImage ?? chosen);
+  return { ...facts, memory: { ...remembered, rolledOut: { generation, spec: other ?? accepted.spec } } };
 }
 
 /** The generation whose rollout failed, or null; after the journal was lost the token in status still tells. */
@@ -105,16 +107,16 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   }
   if (!isReadable || judge.edit(before.spec, seen.spec, config, memory.rolledOut?.spec ?? null).length > 0)
     return holding(facts, before);
-  const forgiven = {
-    // What was true before this edit is known here for the last time.
-    ...beginning(withRolledOut(facts, before, judge).memory, seen.generation),
-    image: imageAfter(memory, before.spec, seen.spec),
-  };
+  // What was true before this edit is known here for the last time.
+  const known = withRolledOut(facts, before, judge).memory;
+  const forgiven = withImageOf(beginning(known, seen.generation), before.spec, seen.spec);
   // Under way, also when only the StatefulSet still tells so, is what was accepted and not yet true.
   const was = memory.rolledOut?.spec ?? specOn(facts, annotations.rolledOutSpec, judge) ?? before.spec;
   const isSame = !judge.needsRollout(before.spec, seen.spec) && !judge.needsRollout(was, seen.spec);
   // What failed may still be on its way back: members that were made for it have to be put right, as for any edit.
-  const atOnce = memory.rolledOutGeneration !== null && isSame && failed === null;
+  // Of one that the lost journal was still at, only the members themselves say whether it is true of them.
+  const isKnown = memory.accepted !== null && memory.rolledOutGeneration !== null;
+  const atOnce = isKnown && isSame && failed === null;
   // What is still being made for the first time disturbs nobody.
   const isFree = isSame || memory.rolledOutGeneration === null;
   const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
@@ -137,9 +139,15 @@ function withWindow(facts: Facts): Facts {
   return { ...facts, memory: { ...facts.memory, timers: armed(timers, windowTimer, until, held.message) } };
 }
 
-/** The chosen image outlasts an edit, unless it was chosen by a field that is gone. */
-export function imageAfter(memory: Memory, before: PostgresClusterSpec, wanted: PostgresClusterSpec): Memory['image'] {
-  return before.image !== undefined && wanted.image === undefined ? null : memory.image;
+/**
+ * The chosen image outlasts an edit, unless it was chosen by a field that is gone. One that was chosen from the catalog is what is
+ * gone back to while the spec that names another is not true yet: the catalog may name another by now.
+ */
+export function withImageOf(memory: Memory, before: PostgresClusterSpec, wanted: PostgresClusterSpec): Memory {
+  if ((before.image === undefined) === (wanted.image === undefined)) return memory;
+  const isNamed = wanted.image !== undefined;
+  const next = withOccasional(memory, 'chosenImage', isNamed ? (memory.image ?? undefined) : undefined);
+  return isNamed ? next : { ...next, image: memory.chosenImage ?? null };
 }
 
 /** That a rollout failed outlasts the journal; why it did not, beyond the field. */

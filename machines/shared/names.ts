@@ -57,6 +57,8 @@ export const annotations = {
   image: 'postgres.example.com/image',
   /** On the StatefulSet while another spec is rolled out: the last one that was true of every member, canonical JSON. */
   rolledOutSpec: 'postgres.example.com/rolled-out-spec',
+  /** On the StatefulSet meanwhile, where that one names no image and the other does: the one that was chosen for it. */
+  chosenImage: 'postgres.example.com/chosen-image',
   /** On the StatefulSet: parameters that the cluster was bootstrapped with, JSON; the pod template holds them for ever. */
   bootstrapParameters: 'postgres.example.com/bootstrap-parameters',
   /** On the pod template and so on every pod: hash of the pod's specification as it was rendered. */

@@ -23,6 +23,8 @@ export interface BuildInput {
   readonly credentials: string | null;
   /** The last spec that was true of every member, while another one is accepted; null otherwise. */
   readonly rolledOut: PostgresClusterSpec | null;
+  /** The image that was chosen for it, where the accepted one names another; null otherwise. */
+  readonly chosenImage: string | null;
   /** The PostgresCluster is on its way out: from then on nothing gets an owner reference, or collection would take it. */
   readonly deleting: boolean;
 }

@@ -142,6 +142,7 @@ export function planOf(facts: Facts): Plan {
     credentials: credentialsRevision,
     members: nextMembers(facts),
     rolledOut: otherSpec(facts),
+    chosenImage: facts.memory.chosenImage ?? null,
     bootstrapParameters,
   };
   const resolved = { dcs, image, imagePullPolicy, ...steps };
@@ -184,6 +185,7 @@ export function makeBuilders(): Builders {
         rolledOut,
         dcs,
         image,
+        facts.memory.chosenImage,
         facts.world.config?.imagePullPolicy ?? null,
         nextMembers(facts),
         claimSizeOf(facts),

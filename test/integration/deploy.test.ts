@@ -20,7 +20,14 @@ afterAll(() => world.stop());
 function buildInput(dcs: DcsMode): BuildInput {
   const spec = { version: '17', storage: { size: '1Gi' } } as const;
   const image = { image: 'spilo', imagePullPolicy: 'IfNotPresent' };
-  const steps = { claimSize: '1Gi', members: 1, rolledOut: null, credentials: null, bootstrapParameters: {} };
+  const steps = {
+    claimSize: '1Gi',
+    members: 1,
+    rolledOut: null,
+    chosenImage: null,
+    credentials: null,
+    bootstrapParameters: {},
+  };
   const name = `shop-${dcs.toLowerCase()}`;
   return { uid: 'u', namespace: 'default', name, spec, dcs, deleting: false, ...image, ...steps };
 }

@@ -52,6 +52,7 @@ function wanted(dcs: DcsMode): readonly DesiredObject[] {
     deleting: false,
     members: spec.replicas ?? 1,
     rolledOut: null,
+    chosenImage: null,
     credentials: null,
     claimSize: spec.storage.size,
     bootstrapParameters: spec.postgresqlParams ?? {},

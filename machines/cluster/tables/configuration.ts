@@ -145,6 +145,23 @@ function configurationWithin(found: JsonRecord, plan: Plan, { restartsPending, p
   return target;
 }
 
+/**
+ * The configuration without what neither spec says: parameters that a spec between the two had stated are as the plan has them. Null
+ * where there are none.
+ * @param before parameters of the spec that was true of every member
+ */
+export function withoutUnwanted(found: JsonRecord, plan: Plan, before: Stated): JsonRecord | null {
+  const stated = parametersOf(found);
+  const isWanted = (name: string): boolean =>
+    stated[name] === plan.parameters[name]?.value || stated[name] === before[name];
+  const unwanted = new Set(statedNames(found).filter((name) => !isWanted(name)));
+  if (unwanted.size === 0) return null;
+  const target = targetOf(found, plan);
+  const names = [...Object.keys(stated), ...Object.keys(parametersOf(target))];
+  const config = sortedKeys(holding(found, target, new Set(names.filter((name) => !unwanted.has(name)))));
+  return isObject(config) ? config : null;
+}
+
 /** Does a member's own value follow what is wanted? Numbers are compared as numbers; what only PostgreSQL can read counts as yes. */
 export function follows(setting: string | undefined, { effective }: DynamicParameter): boolean {
   if (effective === null || setting === undefined) return effective === null;

@@ -26,7 +26,7 @@ import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { clusterName } from '../knowledge.ts';
-import { dcsOf, isPatroniPaused, leaderOf, membersOf, podOf, runs, type Member } from '../members.ts';
+import { dcsOf, isPatroniPaused, leaderOf, leavingMembers, membersOf, podOf, runs, type Member } from '../members.ts';
 import type { Plan } from '../plan.ts';
 import { recalled } from '../recall.ts';
 import {
@@ -58,8 +58,11 @@ function settled(parameters: Readonly<Record<string, string>> | undefined): stri
 /** Whether members must be asked: a configuration was written, or the parameters are not those that were rolled out. */
 function mustVerify({ memory }: Facts): boolean {
   if (memory.configuring) return true;
-  if (memory.accepted === null || memory.rolledOut === null) return false;
-  return settled(memory.accepted.spec.postgresqlParams) !== settled(memory.rolledOut.spec.postgresqlParams);
+  if (memory.accepted === null) return false;
+  // Where no spec has been true yet, members run with what they were made with.
+  const { accepted, rolledOut, bootstrapParameters } = memory;
+  const before = rolledOut === null ? bootstrapParameters : (rolledOut.spec.postgresqlParams ?? noParameters);
+  return before !== null && settled(accepted.spec.postgresqlParams) !== settled(before);
 }
 
 /** The member's own settings, as they were read in this life of its pod. */
@@ -246,12 +249,16 @@ function replacing(scene: Scene): RolloutStep | null {
 
 function switching(scene: Scene): RolloutStep {
   const { facts, plan, members, leader } = scene;
-  if (members.length === 1)
-    return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
   const asked = dcsOf(facts, failoverObject(clusterName(facts)))?.failover ?? null;
   if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
-  const answer = successor(facts, { template: plan.template, below: Infinity, member: null });
+  // Who is alone by the spec need not be yet: a member that is to go leads until the one that stays is made anew.
+  const isAlone = members.length === 1;
+  const answer = isAlone
+    ? successor(facts, { template: null, below: Infinity, member: null }, leavingMembers(facts))
+    : successor(facts, { template: plan.template, below: Infinity, member: null });
   const candidate = answer.values['candidate'];
+  if (isAlone && answer.answer !== 'yes')
+    return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
   if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
   return act(
     'switching',

@@ -55,10 +55,13 @@ function closer(facts: Facts): (one: Member, other: Member) => number {
     ordinalOf(cluster, one.name) - ordinalOf(cluster, other.name);
 }
 
-/** The member to hand over to: yes with its name in `values.candidate`, or no with every member's reason. */
-export function successor(facts: Facts, demand: Demand): Answer {
+/**
+ * The member to hand over to: yes with its name in `values.candidate`, or no with every member's reason.
+ * @param members among whom; those that the spec asks for when it is left out
+ */
+export function successor(facts: Facts, demand: Demand, members: readonly Member[] = membersOf(facts)): Answer {
   const table = rows(facts, demand);
-  const judged = membersOf(facts).map((member) => ({ member, row: table.find((row) => row.refuses(member)) }));
+  const judged = members.map((member) => ({ member, row: table.find((row) => row.refuses(member)) }));
   const [best] = judged
     .filter(({ row }) => row === undefined)
     .map(({ member }) => member)

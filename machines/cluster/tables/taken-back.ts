@@ -16,7 +16,7 @@ import { sortedKeys } from '../../shared/json.ts';
 import { rolloutAgainMs, rolloutAgainTimer } from '../backoff.ts';
 import type { AcceptedSpec, Facts, FailedRollout, Memory, SilentRollout } from '../facts.ts';
 import { blamed, failedRolloutToken } from './blame.ts';
-import { withOccasional } from '../world.ts';
+import { keptKeys, withOccasional } from '../world.ts';
 
 /** The token in status: the generation, and after a slash how often it ended in silence where it did. */
 function tokenOf({ generation }: FailedRollout, silent: SilentRollout | undefined): string {
@@ -72,10 +72,21 @@ export function rememberedByToken(memory: Memory, before: AcceptedSpec, tried: A
   return { ...withOccasional(memory, 'silentRollout', silent), failedRollout: { generation, problem } };
 }
 
-/** Memory of a spec that is going to be rolled out: nothing has failed any more; how often it did in silence is counted on. */
+/** What has been waited for, which speaks against the spec it was waited for with. */
+function isOfOneSpec(timer: string): boolean {
+  return /^(stall|deadline\/updating)\//.test(timer);
+}
+
+/**
+ * Memory of a spec that is going to be rolled out: nothing has failed any more, and nothing has been waited for; how often it failed
+ * in silence is counted on.
+ */
 export function beginning(memory: Memory, generation: number): Memory {
   const { [failedRolloutToken]: _told, ...handled } = memory.handled;
-  return { ...withOccasional(memory, 'silentRollout', silentOf(memory, generation)), failedRollout: null, handled };
+  const timers = keptKeys(memory.timers, (id) => !isOfOneSpec(id));
+  const expired = memory.expired.filter((id) => !isOfOneSpec(id));
+  const counted = withOccasional(memory, 'silentRollout', silentOf(memory, generation));
+  return { ...counted, failedRollout: null, handled, timers, expired };
 }
 
 /** How long the cluster has to run before what ended in silence is tried again; null where nothing is. */

@@ -198,6 +198,7 @@ export function statefulSet(input: BuildInput): Json {
         ...credentialsMark(input),
         [annotations.bootstrapParameters]: parametersText(input.bootstrapParameters),
         ...(input.rolledOut === null ? {} : { [annotations.rolledOutSpec]: acceptedSpecText(input.rolledOut) }),
+        ...(input.chosenImage === null ? {} : { [annotations.chosenImage]: input.chosenImage }),
       },
     }),
     spec: {

@@ -12,6 +12,7 @@ import {
   parametersOf,
   positionKey,
   statedNames,
+  withoutUnwanted,
   type Standing,
 } from '#machines/cluster/tables/configuration.ts';
 import { plan } from './worlds.ts';
@@ -31,6 +32,27 @@ function stating(parameters: Readonly<Record<string, string>>, more: JsonRecord 
   ]);
   return { ...plan, dynamic: { ...more, postgresql: { parameters } }, parameters: Object.fromEntries(stated) };
 }
+
+describe('what neither spec says, while nobody writes', () => {
+  const before = { work_mem: '4MB', max_connections: '100' };
+  const wanted = stating({ max_connections: '200', shared_buffers: '1GB' });
+
+  it('is taken back, and nothing else is told', () => {
+    const found = config({ huge_pages: 'on', work_mem: '4MB', max_connections: '100' }, ['huge_pages', 'work_mem']);
+    const left = config({ work_mem: '4MB', max_connections: '100' }, ['max_connections', 'shared_buffers', 'work_mem']);
+    expect(withoutUnwanted(found, wanted, before)).toEqual(left);
+  });
+
+  it('is as the plan has it, where it states another value', () => {
+    const found = config({ shared_buffers: '900GB' }, ['shared_buffers']);
+    expect(parametersOf(withoutUnwanted(found, wanted, before) ?? {})).toEqual({ shared_buffers: '1GB' });
+  });
+
+  it.each<readonly [string, JsonRecord]>([
+    ['one of the two says it', config({ work_mem: '4MB', max_connections: '200' }, ['work_mem', 'max_connections'])],
+    ['it is not ours', config({ huge_pages: 'on' }, [])],
+  ])('is nothing where %s', (_, found) => expect(withoutUnwanted(found, wanted, before)).toBeNull());
+});
 
 describe('the configuration to write next', () => {
   it.each<readonly [string, JsonRecord, Plan, Partial<Standing>, JsonRecord | null]>([

@@ -90,8 +90,18 @@ describe('members are asked', () => {
       well,
     ],
     [
-      'not when nothing was ever true of every member',
-      all(spec('accepted', { a_b: '1' }), remembering({ rolledOut: null })),
+      'when nothing was ever true of every member, and they were made with others',
+      all(spec('accepted', { a_b: '1' }), remembering({ rolledOut: null, bootstrapParameters: { a_b: '0' } })),
+      asks,
+    ],
+    [
+      'not when they were made with these',
+      all(spec('accepted', { a_b: '1' }), remembering({ rolledOut: null, bootstrapParameters: { a_b: '1' } })),
+      well,
+    ],
+    [
+      'not when it is not known with which',
+      all(spec('accepted', { a_b: '1' }), remembering({ rolledOut: null, bootstrapParameters: null })),
       well,
     ],
     ['when a configuration was written', configuring, asks],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Facts, HeldEdit, Memory } from '#machines/cluster/facts.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
-import { imageAfter, settle, type SpecJudge } from '#machines/cluster/settle.ts';
+import { settle, withImageOf, type SpecJudge } from '#machines/cluster/settle.ts';
 import { waitingRotation } from '#machines/cluster/tables/rotation.ts';
 import { annotations } from '#machines/shared/names.ts';
 import { all, asIs, changed, dcs, gone, remembering, type Change } from './changes.ts';
@@ -104,6 +104,7 @@ describe('who leads', () => {
   });
 });
 
+const timer = { dueAt: 1, because: '' };
 const accepts = (memory: Memory): unknown => [memory.accepted?.generation ?? null, memory.rolledOutGeneration];
 const failedAt2 = remembering({ failedRollout: { generation: 2, problem } });
 const lostJournal = remembering({ accepted: null, rolledOut: null, amnesia: true });
@@ -159,6 +160,18 @@ describe('the spec that is held', () => {
     const due = remembering({ silentRollout: { generation: 2, tries: 1 }, expired: ['again/rollout'] });
     const memory = memoryAfter(all(written(2, { image: 'other' }), failedAt2, due));
     expect([accepts(memory), memory.failedRollout]).toEqual([[2, 1], null]);
+  });
+
+  it('is waited for anew: what was late with the one before says nothing of it', () => {
+    const late = { 'stall/shop-1': timer, 'deadline/updating/replacing/shop-1': timer, hold: timer };
+    const waited = remembering({ timers: late, expired: ['again/rollout', 'stall/electing'] });
+    const { timers, expired } = memoryAfter(all(written(2, { image: 'other' }), waited));
+    expect([Object.keys(timers), expired]).toEqual([['hold'], ['again/rollout']]);
+  });
+
+  it('is not taken for true where the journal that was at it is lost', () => {
+    const marks = { [annotations.acceptedSpec]: JSON.stringify(spec) };
+    expect(accepts(memoryAfter(all(lostJournal, written(2), onSet(marks))))).toEqual([2, 1]);
   });
 
   it('that failed is known by its token where the journal is lost', () => {
@@ -254,10 +267,23 @@ describe('what is chosen once', () => {
 
   it('is an image, unless the field that named it is gone', () => {
     const memory = factsOf(calm).memory;
-    expect(imageAfter(memory, spec, spec)).toBe('i');
-    expect(imageAfter(memory, image, image)).toBe('i');
-    expect(imageAfter(memory, spec, image)).toBe('i');
-    expect(imageAfter(memory, image, spec)).toBeNull();
+    expect(withImageOf(memory, spec, spec)).toBe(memory);
+    expect(withImageOf(memory, image, image)).toBe(memory);
+    expect(withImageOf(memory, image, spec).image).toBeNull();
+  });
+
+  it('is an image that is gone back to, while the spec that names another is not true yet', () => {
+    const named = withImageOf(factsOf(calm).memory, spec, image);
+    expect(named).toMatchObject({ image: 'i', chosenImage: 'i' });
+    const back = withImageOf({ ...named, image: 'other' }, image, spec);
+    expect(back.image).toBe('i');
+    expect('chosenImage' in back).toBe(false);
+  });
+
+  it('is that image for who finds it on the StatefulSet alone', () => {
+    const marks = { [annotations.rolledOutSpec]: JSON.stringify(spec), [annotations.chosenImage]: 'before' };
+    const found = remembering({ rolledOut: null, image: 'other' });
+    expect(memoryAfter(all(found, onSet(marks)))).toMatchObject({ chosenImage: 'before' });
   });
 });
 

@@ -4,7 +4,18 @@ import type { Plan } from '#machines/cluster/plan.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
 import type { RolloutAct, RolloutStage } from '#machines/cluster/tables/step.ts';
-import { all, asIs, changed, dcs, failoverObject, patroni, remembering, replicas, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  changed,
+  dcs,
+  failoverObject,
+  gone,
+  patroni,
+  remembering,
+  replicas,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const alone = replicas(1);
@@ -149,9 +160,27 @@ describe('the next step to what the spec says', () => {
       null,
     ],
     [
-      'the primary is, alone',
+      'the primary is, alone by the spec, and another one is there still',
       { template: 'leader-old' },
       alone,
+      'switching',
+      { type: 'switchover', leader: 'shop-0', candidate: 'shop-1' },
+      'shop-0 runs another template; shop-1 streams from shop-0 and is least behind',
+      'shop-1',
+    ],
+    [
+      'the primary is, alone by the spec, and the other one is not fit',
+      { template: 'leader-old', ready: 1 },
+      alone,
+      'replacing',
+      { type: 'replace', member: 'shop-0' },
+      'shop-0 runs another template, alone',
+      'shop-0',
+    ],
+    [
+      'the primary is, alone',
+      { template: 'leader-old' },
+      all(alone, gone('Pod/shop-1')),
       'replacing',
       { type: 'replace', member: 'shop-0' },
       'shop-0 runs another template, alone',

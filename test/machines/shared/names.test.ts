@@ -50,6 +50,7 @@ it('are what running clusters bear', () => {
       acceptedSpec: 'postgres.example.com/accepted-spec',
       renderVersion: 'postgres.example.com/render-version',
       rolledOutSpec: 'postgres.example.com/rolled-out-spec',
+      chosenImage: 'postgres.example.com/chosen-image',
       bootstrapParameters: 'postgres.example.com/bootstrap-parameters',
       template: 'postgres.example.com/template',
       dcs: 'postgres.example.com/dcs',

@@ -35,6 +35,7 @@ export function inputOf(spec: PostgresClusterSpec, dcs: DcsMode, change: Partial
     claimSize: spec.storage.size,
     members: spec.replicas ?? 1,
     rolledOut: null,
+    chosenImage: null,
     credentials: null,
     bootstrapParameters: spec.postgresqlParams ?? {},
     ...change,

@@ -6,6 +6,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { condition, namespace } from '#src/sim/acts.ts';
 import { list, number, text, type Json } from '#src/sim/json.ts';
+import { isReady } from '#src/sim/patroni/report.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
 import { openWorld, type World } from '#src/sim/world.ts';
@@ -32,7 +33,7 @@ async function until(world: World, what: string, is: () => boolean, withinMs = 3
 }
 
 /** A world with one cluster that is being made. */
-async function opened(seed: number, spec: Spec): Promise<World> {
+async function opened(seed: number, spec: Spec, flags: readonly string[] = []): Promise<World> {
   const nothing = (): void => undefined;
   const events = {
     onLeaving: nothing,
@@ -42,7 +43,7 @@ async function opened(seed: number, spec: Spec): Promise<World> {
     onFatal: nothing,
     log: nothing,
   };
-  const world = openWorld({ plan: quiet('edits', seed), scratch, operators: ['operator-0'], events });
+  const world = openWorld({ plan: quiet('edits', seed), scratch, operators: ['operator-0'], events, flags });
   for (const name of [namespace, 'operators']) world.user.create('Namespace', { metadata: { name } });
   await world.schedule.run(3_000);
   world.user.create('PostgresCluster', {
@@ -54,8 +55,8 @@ async function opened(seed: number, spec: Spec): Promise<World> {
   return world;
 }
 
-async function running(seed: number, spec: Spec): Promise<World> {
-  const world = await opened(seed, spec);
+async function running(seed: number, spec: Spec, flags: readonly string[] = []): Promise<World> {
+  const world = await opened(seed, spec, flags);
   await until(world, 'Running', () => phaseIs(world, 'Running'));
   return world;
 }
@@ -74,6 +75,27 @@ async function withBrokenPod(seed: number, before: Spec, also: Spec = {}): Promi
   await until(world, 'a pod of the bad image', () => podsIn(world).some((pod) => imageOf(pod) === broken));
   await world.schedule.run(20_000);
   return world;
+}
+
+/** The operator ends so, and is started again. */
+async function again({ operators, schedule }: World, ending: 'kill' | 'amnesia'): Promise<void> {
+  operators[0]?.kill(ending);
+  await schedule.run(2_000);
+  operators[0]?.start();
+}
+
+/** How often a pod was deleted whose member could be written to while another one was ready. */
+function deposed(world: World): () => number {
+  let times = 0;
+  world.api.store.onChange(({ type, kind, object }) => {
+    if (kind.kind !== 'Pod' || type !== 'MODIFIED' || number(object, 0, 'metadata', 'deletionGracePeriodSeconds') < 1)
+      return;
+    const key = `${namespace}/${text(object, 'metadata', 'name')}`;
+    const isLeading = world.kubelets.members().get(key)?.isWritable() === true;
+    const others = podsIn(world).filter((pod) => isReady(pod) && !key.endsWith(text(pod, 'metadata', 'name')));
+    if (isLeading && others.length > 0) times += 1;
+  });
+  return () => times;
 }
 
 /** What a cluster shows of its spec. */
@@ -171,6 +193,74 @@ describe('a spec that was put right', () => {
     edit(world, { postgresqlParams: null });
     await ended(world, { members: 1 });
   });
+
+  it.each([20, 75])('together with another field, while nobody led for %i s: it is not blamed', async (seconds) => {
+    const world = await running(1, { replicas: 1 });
+    edit(world, { postgresqlParams: { huge_pages: 'on' } });
+    await until(world, 'no leader', () => phaseIs(world, 'Recovering'));
+    await world.schedule.run(seconds * 1000);
+    edit(world, {
+      postgresqlParams: { huge_pages: null, max_connections: '200' },
+      env: [{ name: 'TEAM', value: 'blue' }],
+    });
+    await ended(world, { members: 1, connections: '200' });
+  });
+});
+
+describe('an image that the catalog named once', () => {
+  it.each(['kill', 'amnesia'] as const)('comes back where another one failed (%s)', async (ending) => {
+    const flags: string[] = [];
+    const world = await running(1, { replicas: 2 }, flags);
+    flags.push('--images', '{"17":"registry/spilo:newer"}');
+    await again(world, 'kill');
+    await until(world, 'a new life', () => phaseIs(world, 'Running') && world.operators[0]?.actors() !== null);
+    edit(world, { image: broken });
+    await until(world, 'a pod of the bad image', () => podsIn(world).some((pod) => imageOf(pod) === broken));
+    await again(world, ending);
+    await until(world, 'the failure', () => condition(world, 'ConfigurationValid') === 'False RolloutFailed');
+    edit(world, { image: null });
+    await ended(world, { members: 2 });
+  });
+});
+
+describe('a journal that is lost while a cluster is being made', () => {
+  it.each<readonly [string, Spec, { image?: string; connections?: string }]>([
+    ['a parameter', { postgresqlParams: { max_connections: '200' } }, { connections: '200' }],
+    ['an image', { image: next }, { image: next }],
+  ])('leaves an edit of %s to be rolled out', async (_, spec, wanted) => {
+    const world = await joining(1, { replicas: 3 });
+    edit(world, spec);
+    await world.schedule.run(3_000);
+    await again(world, 'amnesia');
+    await ended(world, { members: 3, ...wanted });
+  });
+
+  it.each<readonly [string, Spec, { image?: string; connections?: string }]>([
+    ['a parameter', { postgresqlParams: { max_connections: '200' } }, { connections: '200' }],
+    ['an image', { image: next }, { image: next }],
+  ])('leaves an edit of %s that is rolled out by then', async (_, spec, wanted) => {
+    const world = await joining(1, { replicas: 3 });
+    edit(world, spec);
+    await until(world, 'Updating', () => phaseIs(world, 'Updating'));
+    await again(world, 'amnesia');
+    await ended(world, { members: 3, ...wanted });
+  });
+});
+
+describe('fewer members', () => {
+  it.each([1, 2, 3, 4])(
+    'while another image is rolled out: nobody is deposed who could hand over (%i)',
+    async (seed) => {
+      const world = await running(seed, { replicas: 3 });
+      const times = deposed(world);
+      edit(world, { image: next });
+      await until(world, 'a pod of the image', () => podsIn(world).some((pod) => imageOf(pod) === next));
+      edit(world, { replicas: 1 });
+      await world.schedule.run(30 * minute);
+      expect(times()).toBe(0);
+      await ended(world, { image: next, members: 1 });
+    },
+  );
 });
 
 describe('a restart that is asked for during a rollout', () => {
