@@ -19,6 +19,24 @@ interface BlobReference {
   readonly $blob: string;
 }
 
+const mark = '"$blob":"';
+/** Hex digits of a hash. */
+const digits = 64;
+const none: readonly string[] = [];
+
+/** Hashes of the texts that a body mentions, in order; one that it mentions twice stands twice. */
+export function mentionedIn(body: string): readonly string[] {
+  let at = body.indexOf(mark);
+  if (at < 0) return none;
+  const found: string[] = [];
+  for (; at >= 0; at = body.indexOf(mark, at + 1)) {
+    const [start, end] = [at + mark.length, at + mark.length + digits];
+    const hash = body.slice(start, end);
+    if (/^[0-9a-f]{64}$/.test(hash) && body[end] === '"') found.push(hash);
+  }
+  return found;
+}
+
 function reference(text: string, put: PutBlob): BlobReference {
   return { $blob: put(text) };
 }

@@ -26,18 +26,28 @@ export type StatusText = JsonObject;
 const rideAlong: ReadonlySet<string> = new Set(['journal', 'lastErrorTime']);
 const rideAlongInItems: ReadonlySet<string> = new Set(['lagBytes', 'lastTransitionTime']);
 
+/** Text of a value, its keys in order at every depth. Most values are words and numbers, which have none. */
+function sortedText(value: Json): string {
+  return JSON.stringify(typeof value === 'object' ? sortedKeys(value) : value);
+}
+
+/** Fields with their texts; those of a status and of its items have names, never numbers, so that this is their order in JSON. */
+function fieldsText(object: JsonObject, keys: readonly string[], text: (key: string, value: Json) => string): string {
+  const texts = keys.toSorted().map((key) => `${JSON.stringify(key)}:${text(key, object[key] ?? null)}`);
+  return `{${texts.join(',')}}`;
+}
+
 function itemText(item: Json): string {
-  if (!isObject(item)) return JSON.stringify(sortedKeys(item));
-  return JSON.stringify(
-    sortedKeys(Object.fromEntries(Object.entries(item).filter(([key]) => !rideAlongInItems.has(key)))),
-  );
+  if (!isObject(item)) return sortedText(item);
+  const keys = Object.keys(item).filter((key) => !rideAlongInItems.has(key));
+  return fieldsText(item, keys, (_, value) => sortedText(value));
 }
 
 /** A condition stands in many statuses, one after the other. */
 const conditionText = oncePer(itemText as (item: JsonObject) => string);
 
 function textOf(key: string, value: Json): string {
-  if (!Array.isArray(value)) return JSON.stringify(sortedKeys(value));
+  if (!Array.isArray(value)) return sortedText(value);
   const items = value.map((item: Json) =>
     key === 'conditions' && isObject(item) ? conditionText(item) : itemText(item),
   );
@@ -46,8 +56,7 @@ function textOf(key: string, value: Json): string {
 
 function textWithoutRiders(status: JsonObject): string {
   const keys = Object.keys(status).filter((key) => !rideAlong.has(key) && status[key] !== null);
-  const texts = keys.sort().map((key) => `${JSON.stringify(key)}:${textOf(key, status[key] ?? null)}`);
-  return `{${texts.join(',')}}`;
+  return fieldsText(status, keys, textOf);
 }
 
 /**
@@ -55,8 +64,11 @@ function textWithoutRiders(status: JsonObject): string {
  * uses the same function on the status it reads, so a restart can see that nothing has changed.
  */
 export function statusTextHash(status: Json): string {
-  return sha256(isObject(status) ? textWithoutRiders(status) : '{}');
+  return isObject(status) ? hashOfStatus(status) : sha256('{}');
 }
+
+/** Decisions that change nothing of what a status says have the very same one. */
+const hashOfStatus = oncePer((status: JsonObject) => sha256(textWithoutRiders(status)));
 
 function time(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');

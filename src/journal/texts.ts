@@ -3,15 +3,11 @@
  * rows that are left.
  * I1. A text goes only after every row that there is has been asked, those written meanwhile too.
  */
+import { mentionedIn } from '#src/decision/codec.ts';
 import type { Db } from './database.ts';
 
 /** Rows asked for texts in one turn: some milliseconds. */
 const scanRows = 2000;
-const mention = /"\$blob":"([0-9a-f]{64})"/g;
-
-function mentionedIn(body: string): readonly string[] {
-  return [...body.matchAll(mention)].map(([, hash = '']) => hash);
-}
 
 /** Notes the texts that rows mention which are about to go, in the running transaction. */
 export function noteTexts(db: Db, bodies: readonly string[]): void {

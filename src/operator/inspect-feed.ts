@@ -1,4 +1,5 @@
 /** Owns: an inspector's messages of one cluster, read from the operator's own journal, as far as it is written. */
+import { mentionedIn } from '#src/decision/codec.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { statelyFeed } from '#src/export/stately.ts';
 import type { JournalReader } from '#src/journal/read.ts';
@@ -16,9 +17,7 @@ export function messagesOf(reader: JournalReader, cluster: ClusterIdentity): Nex
     const begun = afterSeq > 0;
     const rows = reader.rows({ uid: cluster.uid, afterSeq, limit: rowsMax });
     afterSeq = rows.at(-1)?.seq ?? afterSeq;
-    const hashes = rows.flatMap(({ body }) =>
-      [...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(([, hash = '']) => hash),
-    );
+    const hashes = rows.flatMap(({ body }) => mentionedIn(body));
     const all = decidedRows(rows, new Map(hashes.map((hash) => [hash, reader.blob(hash)])));
     const [first] = all;
     const actors = begun || first === undefined ? [] : feed.actors({ at: first.row.at, state: 'Alive.Pending' });

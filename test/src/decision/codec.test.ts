@@ -1,6 +1,6 @@
 /** Decisions of whole lives as text and back; requests as paths. */
 import { describe, expect, it } from 'vitest';
-import { decodeBody, decodeTold, encodeBody, inlineBytesMax } from '#src/decision/codec.ts';
+import { decodeBody, decodeTold, encodeBody, inlineBytesMax, mentionedIn } from '#src/decision/codec.ts';
 import type { Decision } from '#src/decision/record.ts';
 import { effectKey } from '#src/decision/record.ts';
 import { sha256 } from '#src/decision/hash.ts';
@@ -115,6 +115,28 @@ describe('a decision as text', () => {
     expect(texts.size).toBe(stored ? 1 : 0);
     expect(text.includes('$blob')).toBe(stored);
     expect(decodeBody(text, get)).toEqual(decision);
+  });
+});
+
+describe('the texts that a body mentions', () => {
+  const [one, other] = [sha256('one'), sha256('other')];
+  it.each([
+    ['none', '{"observation":{"type":"Synced"}}', []],
+    [
+      'two, in order, and one of them twice',
+      `{"a":{"$blob":"${other}"},"b":{"$blob":"${one}"},"c":{"$blob":"${other}"}}`,
+      [other, one, other],
+    ],
+    ['none that is quoted', JSON.stringify({ message: `{"$blob":"${one}"}` }), []],
+    [
+      'none that is no hash',
+      `{"$blob":"${one.toUpperCase()}","b":{"$blob":"${one}0"},"c":{"$blob":"$blob":"${other}"}`,
+      [other],
+    ],
+    ['none that is cut', `{"$blob":"${one}`, []],
+  ])('are %s', (_, body, hashes) => {
+    expect(mentionedIn(body)).toEqual(hashes);
+    expect([...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map(([, hash]) => hash)).toEqual(hashes);
   });
 });
 
