@@ -51,8 +51,11 @@ def read_export(path):
     head = {"epoch": last["epoch"], "seq": last["seq"], "head": last["hash"]}
     trailer = {"line": "trailer", "records": len(rows), "head": head, "digest": digest}
     whole = lines[-1] + text[-1:] == json.dumps(trailer, separators=(",", ":")) + "\n"
+    wrong = [] if whole else ["the trailer does not match"]
+    if lines[-1].startswith('{"line":"broken",'):
+        wrong = ["it broke off where it was made: " + json.loads(lines[-1])["because"]]
     blobs = {each["hash"]: each["bytes"] for each in found if each["line"] == "blob"}
-    yield header["cluster"], rows, blobs, (first or [None])[0], [] if whole else ["the trailer does not match"]
+    yield header["cluster"], rows, blobs, (first or [None])[0], wrong
 
 
 def read_database(path):

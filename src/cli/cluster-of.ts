@@ -88,3 +88,23 @@ export async function refuseEarlier(source: Source, cluster: ClusterSummary, at:
     hint: `ask again with --uid ${(then ?? earlier.at(-1))?.uid ?? ''}; the rows of ${cluster.uid} begin ${timeWords(first.at)}`,
   });
 }
+
+/**
+ * Says on standard error that what is asked for since a moment leaves out rows of earlier clusters of the name: who asks for the
+ * last day of a cluster that was made anew an hour ago gets an hour. Nothing is said to who names a uid.
+ */
+export async function noteEarlier(
+  source: Source,
+  flags: Flags,
+  cluster: ClusterSummary,
+  since: number | null,
+): Promise<void> {
+  if (since === null || flags.uid !== undefined) return;
+  const left = earlierOf(await source.clusters(), cluster).filter(({ lastAt }) => lastAt >= since);
+  if (left.length === 0) return;
+  const is = left.length === 1 ? 'an earlier cluster' : `${left.length} earlier clusters`;
+  process.stderr.write(
+    `these are the rows of ${cluster.uid}; ${is} of the name ${nameOf(cluster)} had rows since ${timeWords(since)} too\n` +
+      `ask for them with --uid: ${uidsOf(left)}\n`,
+  );
+}

@@ -11,6 +11,7 @@ import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { RecordRow } from '#src/journal/record.ts';
+import { isMoment } from '#src/journal/retention.ts';
 import { standingOf } from '#src/replay/redecide.ts';
 import type { Standing } from '#src/replay/snapshot-text.ts';
 
@@ -28,9 +29,6 @@ export interface Flags {
   readonly uid?: string;
   readonly output: 'table' | 'json' | 'ndjson' | 'mermaid';
 }
-
-/** The first and the last moment that a Date can hold are so far from 1970. */
-const farthestMs = 8.64e15;
 
 /** One line to standard output. */
 export function print(line: string): void {
@@ -212,7 +210,7 @@ export function momentOf(flag: string, given: unknown, lastAt: number): number |
   const before = durationMs(given, 'smhd');
   const at = before === null ? instantOf(given) : lastAt - before;
   // A hold at a moment that no Date can hold could be written, but never be told again.
-  if (at !== null && Math.abs(at) <= farthestMs) return at;
+  if (at !== null && isMoment(at)) return at;
   throw new Refused(at === null ? `${given} is no time` : `${given} is farther away than any time can be`, {
     operation: 'read',
     subject: `--${flag}`,

@@ -1,6 +1,7 @@
 /** Owns: reading an exported incident back, verifying every hash and link on the way. */
 import { readFileSync } from 'node:fs';
 import { isObject } from '#machines/shared/json.ts';
+import { mentionedIn } from '#src/decision/codec.ts';
 import { Refused } from '#src/errors.ts';
 import { genesis, recordHash, sha256, type ClusterIdentity, type RecordRow } from '#src/journal/record.ts';
 import type { Damage } from '#src/journal/verify.ts';
@@ -70,6 +71,8 @@ export interface Reading {
   /** Of the lines so far, but for the trailer. */
   digest: string;
   trailer: string | null;
+  /** It says itself that it was not made to its end. */
+  isBroken: boolean;
 }
 
 /** Whether a row may stand first: the first of its chain, a base, or the one after the standing that is given. */
@@ -105,7 +108,7 @@ function readRecord(reading: Reading, value: Line, index: number): void {
   if (before !== undefined && row.prev !== before.hash) report(row.seq, 'it is not linked to the row before it');
   if (before !== undefined && row.seq !== before.seq + 1)
     report(row.seq, `rows ${before.seq + 1} to ${row.seq - 1} are missing`);
-  for (const [, hash = ''] of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g))
+  for (const hash of mentionedIn(row.body))
     if (!reading.blobs.has(hash)) report(row.seq, `blob ${hash} is missing or altered`);
   rows.push(row);
   return undefined;
@@ -129,14 +132,19 @@ function readLine(reading: Reading, value: Line, index: number): void {
     case 'record':
       readRecord(reading, value, index);
       return;
+    case 'broken':
+      reading.isBroken = true;
+      report(null, `it broke off where it was made: ${String(value['because'])}; ${String(value['hint'])}`);
+      return;
     default:
       report(null, `line ${index + 1} is none that an export has`);
   }
 }
 
 /** The trailer tells of the lines before it; of its own bytes nothing tells but that they could not be others. */
-function checkTrailer(text: string | null, digest: string, { rows, report }: Reading): void {
-  if (text === null) return report(null, 'the trailer is missing: the file was cut');
+function checkTrailer(text: string | null, digest: string, reading: Reading): void {
+  const { rows, report } = reading;
+  if (text === null) return reading.isBroken ? undefined : report(null, 'the trailer is missing: the file was cut');
   const trailer = JSON.parse(text) as Partial<Trailer>;
   const last = rows.at(-1);
   const head = { epoch: last?.epoch ?? 0, seq: last?.seq ?? 0, head: last?.hash ?? '' };
@@ -173,7 +181,7 @@ export function begunReading(subject: string, first: string): Reading {
   const damage: Damage[] = [];
   const report = reportInto(damage, uid);
   const redacted = (header['redacted'] ?? null) !== null;
-  const state = { standing: null, count: 0, digest: sha256(''), trailer: null };
+  const state = { standing: null, count: 0, digest: sha256(''), trailer: null, isBroken: false };
   return { subject, header, uid, rows: [], blobs: new Map(), report, redacted, damage, ...state };
 }
 

@@ -3,6 +3,7 @@
  * for all three, so that no verb knows which it is.
  */
 import { statSync } from 'node:fs';
+import { mentionedIn } from '#src/decision/codec.ts';
 import { messageOf, Refused } from '#src/errors.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/read.ts';
@@ -34,10 +35,7 @@ export interface Source {
 
 /** Hashes of all blobs that rows mention. */
 export function mentioned(rows: readonly RecordRow[]): readonly string[] {
-  const found = new Set<string>();
-  for (const row of rows)
-    for (const match of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)) found.add(match[1] ?? '');
-  return [...found];
+  return [...new Set(rows.flatMap(({ body }) => mentionedIn(body)))];
 }
 
 /** Refuses what is not as it was written. @throws Refused naming the file and the first place */
@@ -160,6 +158,26 @@ export function sourceOfFile(path: string): Source {
   return path.endsWith('.ndjson') ? exportSource(path) : databaseSource(path);
 }
 
+/**
+ * An answer's JSON; null where it is none. One that breaks off has said why, where the operator could.
+ * @returns `broken`: what is wrong with it; null when it is whole
+ */
+async function answerOf(response: Response): Promise<{ readonly body: unknown; readonly broken: string | null }> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let broken: string | null = null;
+  try {
+    for await (const part of response.body ?? []) text += decoder.decode(part, { stream: true });
+  } catch (cause) {
+    broken = `its answer broke off: ${messageOf(cause)}`;
+  }
+  try {
+    return { body: JSON.parse(text), broken };
+  } catch {
+    return { body: null, broken: broken ?? 'what it answers is no JSON' };
+  }
+}
+
 /** Asks a running operator. @param broken why the way there is broken, when that is known better than by what came of it */
 function askOver(base: string, broken: () => string | null): Ask {
   return async <T>(method: string, path: string, sent?: unknown): Promise<T> => {
@@ -179,16 +197,14 @@ function askOver(base: string, broken: () => string | null): Ask {
         cause: error,
       });
     });
-    const body: unknown = await response.json();
-    if (!response.ok) {
-      const { error, hint } = body as { readonly error?: string; readonly hint?: string };
-      throw new Refused(error ?? `the operator answered ${response.status}`, {
-        operation: 'ask',
-        subject: `${base}${path}`,
-        hint: hint ?? 'look into the operator’s log',
-      });
-    }
-    return body as T;
+    const { body, broken: cut } = await answerOf(response);
+    if (response.ok && cut === null) return body as T;
+    const { error, hint } = (body ?? {}) as { readonly error?: string; readonly hint?: string };
+    throw new Refused(error ?? cut ?? `the operator answered ${response.status}`, {
+      operation: 'ask',
+      subject: `${base}${path}`,
+      hint: hint ?? 'ask again; or look into the operator’s log',
+    });
   };
 }
 

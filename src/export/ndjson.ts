@@ -2,6 +2,7 @@
  * Owns: a cluster's journal as lines of JSON: header, blobs before their first use, rows, trailer. Pure: rows in, lines
  * out. The chain is kept as it is, so an export verifies on a machine that has no database file.
  */
+import { mentionedIn } from '#src/decision/codec.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 
 /** Format of the lines. Released formats are read for ever. */
@@ -51,6 +52,14 @@ export function trailerLine({ records, head: { epoch, seq, head }, digest }: Tra
   return JSON.stringify({ line: 'trailer', records, head: { epoch, seq, head }, digest });
 }
 
+/**
+ * The last line of an export that cannot be made to its end, in place of the trailer: whoever reads it learns what is wrong where
+ * it was made.
+ */
+export function brokenLine({ because, hint }: { readonly because: string; readonly hint: string }): string {
+  return JSON.stringify({ line: 'broken', because, hint });
+}
+
 /** The lines of an export, without line ends; each is ended by a line feed, the last one too. The trailer's hash is a chain over all lines before it. */
 export function* exportLines(source: ExportSource): IterableIterator<string> {
   const { cluster, build, sha256 } = source;
@@ -67,8 +76,7 @@ export function* exportLines(source: ExportSource): IterableIterator<string> {
   yield line({ line: 'header', format: exportFormat, cluster, build, ...(redacted === undefined ? {} : { redacted }) });
   if (standing !== undefined) yield line({ line: 'standing', ...standing });
   for (const row of source.rows) {
-    for (const match of row.body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)) {
-      const hash = match[1] ?? '';
+    for (const hash of mentionedIn(row.body)) {
       if (written.has(hash)) continue;
       written.add(hash);
       yield line({ line: 'blob', hash, bytes: source.blob(hash) });

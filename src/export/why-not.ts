@@ -60,7 +60,8 @@ type Goal =
 
 function goalOf(action: string): Goal | null {
   const word = action.toLowerCase();
-  const phase = phases.find((each) => each.toLowerCase() === word) ?? actions[word];
+  const named = Object.hasOwn(actions, word) ? actions[word] : undefined;
+  const phase = phases.find((each) => each.toLowerCase() === word) ?? named;
   if (phase !== undefined) return { type: 'phase', phase };
   const signal = signals.find((each) => each.signal.toLowerCase() === word)?.signal;
   if (signal !== undefined) return { type: 'signal', signal };

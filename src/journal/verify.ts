@@ -3,6 +3,7 @@
  * and, with an anchor, that nothing at or below it is missing. SQLite's own checks see neither a flipped bit in a payload
  * nor a lost tail; the chain and the anchor do.
  */
+import { mentionedIn } from '#src/decision/codec.ts';
 import type { Db } from './database.ts';
 import { genesis, recordHash, sha256, tickHash, type Head, type Heads, type RecordRow } from './record.ts';
 import { allKey, allMark } from './retention.ts';
@@ -28,21 +29,37 @@ export interface VerifyReport {
   readonly damage: readonly Damage[];
 }
 
-function blobReferences(body: string): readonly string[] {
-  return [...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].map((match) => match[1] ?? '');
-}
-
 /** A chain begins at its first row ever, or at a base that a compaction has left. */
 function beginsChain(row: RecordRow): boolean {
   return row.seq === 1 ? row.prev === genesis : row.kind === 'base';
 }
 
-function verifyCluster(
+/** Bytes that are read between two pauses: some milliseconds. */
+const stepBytes = 1_048_576;
+/** What a row costs beside its texts, in bytes of text. */
+const rowBytes = 512;
+
+/** Counts what is read. @returns whether it is time for a pause */
+function pacing(): (bytes: number) => boolean {
+  let left = stepBytes;
+  return (bytes) => {
+    left -= rowBytes + bytes;
+    if (left > 0) return false;
+    left = stepBytes;
+    return true;
+  };
+}
+
+/** Tells of damage, as far as anybody reads. */
+type Report = (damage: Damage) => void;
+
+function* verifyCluster(
   reader: JournalReader,
   blobs: ReadonlySet<string>,
   cluster: ClusterSummary,
-  report: (damage: Damage) => void,
-): number {
+  report: Report,
+): Generator<void, number> {
+  const isPause = pacing();
   let verified = 0;
   let prev: string | null = null;
   let expected = cluster.firstSeq;
@@ -53,10 +70,11 @@ function verifyCluster(
       damage('the first row does not begin a chain: what was before it is missing');
     if (prev !== null && row.prev !== prev) damage('it is not linked to the row before it');
     if (recordHash(cluster.uid, row) !== row.hash) damage('its content does not match its hash');
-    for (const hash of blobReferences(row.body)) if (!blobs.has(hash)) damage(`blob ${hash} is missing or altered`);
+    for (const hash of mentionedIn(row.body)) if (!blobs.has(hash)) damage(`blob ${hash} is missing or altered`);
     prev = row.hash;
     expected = row.seq + 1;
     verified += 1;
+    if (isPause(row.body.length)) yield;
   }
   return verified;
 }
@@ -69,8 +87,16 @@ interface StoredTick {
   readonly hash: string;
 }
 
-/** @returns number of ticks; every cluster must stand exactly where the last tick that moved it says */
-function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damage: Damage) => void): number {
+interface Ticks {
+  readonly count: number;
+  /** Where the chain says that each cluster stands, by uid. */
+  readonly named: Map<string, readonly [seq: number, hash: string]>;
+  /** Namespace and name of each, as the chain says. */
+  readonly called: ReadonlyMap<string, string>;
+}
+
+function* readTicks(db: Db, report: Report): Generator<void, Ticks> {
+  const isPause = pacing();
   const named = new Map<string, readonly [number, string]>();
   const called = new Map<string, string>();
   let prev: string | null = null;
@@ -97,7 +123,13 @@ function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damag
     prev = tick.hash;
     last = tick.seq;
     count += 1;
+    if (isPause(tick.heads.length)) yield;
   }
+  return { count, named, called };
+}
+
+/** Every cluster must stand exactly where the last tick that moved it says. */
+function compareHeads({ named, called }: Ticks, clusters: readonly ClusterSummary[], report: Report): void {
   for (const { uid, head, namespace, name } of clusters) {
     if (called.get(uid) !== `${namespace}/${name}`)
       report({ uid, seq: null, because: `it is not called ${namespace}/${name} in the operator chain` });
@@ -112,10 +144,9 @@ function verifyTicks(db: Db, clusters: readonly ClusterSummary[], report: (damag
   }
   for (const [uid, [seq]] of named)
     report({ uid, seq, because: 'the operator chain names this row, but the whole cluster is missing' });
-  return count;
 }
 
-function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report: (damage: Damage) => void): void {
+function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report: Report): void {
   for (const anchor of anchors) {
     const row = reader.row(anchor.uid, anchor.seq);
     if (row === null && reader.remembers(anchor)) continue;
@@ -140,13 +171,21 @@ function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report
   }
 }
 
+/** What SQLite checks: everything, pages that nothing uses too; or the tables with their indexes, one after the other. */
+export type Checked = 'whole' | 'tables';
+
 /** The whole check, not the quick one: a row that an index no longer finds is lost to every reader. */
-function checkPages(db: Db, report: (damage: Damage) => void): void {
-  const result = String(db.pragma('integrity_check(1)', { simple: true }));
-  if (result !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${result}` });
+function* checkPages(db: Db, checked: Checked, report: Report): Generator<void, void> {
+  const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck();
+  for (const what of checked === 'whole' ? ['1'] : tables.all()) {
+    const result = String(db.pragma(`integrity_check(${what})`, { simple: true }));
+    if (result !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${result}` });
+    yield;
+  }
 }
 
-function verifiedBlobs(db: Db, report: (damage: Damage) => void): ReadonlySet<string> {
+function* verifiedBlobs(db: Db, report: Report): Generator<void, ReadonlySet<string>> {
+  const isPause = pacing();
   const sound = new Set<string>();
   for (const row of db.prepare('SELECT hash, bytes FROM blob').iterate() as IterableIterator<{
     hash: string;
@@ -154,41 +193,55 @@ function verifiedBlobs(db: Db, report: (damage: Damage) => void): ReadonlySet<st
   }>) {
     if (sha256(row.bytes) === row.hash) sound.add(row.hash);
     else report({ uid: null, seq: null, because: `blob ${row.hash} does not match its hash` });
+    if (isPause(row.bytes.length)) yield;
   }
   return sound;
 }
 
+type Counted = ClusterSummary & { readonly verified: number };
+
 /**
- * Verifies a whole journal. Reads only.
+ * Verifies a whole journal, some milliseconds at a time. Reads only, all as of one moment: in one transaction, so that between two
+ * steps nobody else may begin one on this connection.
  * @param anchors places that the journal must have reached
  * @returns counts and every damage found; a file that SQLite cannot read is damage too, never an exception
  */
-export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyReport {
+export function* verifySteps(db: Db, anchors: readonly Anchor[], checked: Checked): Generator<void, VerifyReport> {
   const damage: Damage[] = [];
-  const report = (found: Damage): void => {
+  const report: Report = (found) => {
     if (damage.length < 1000) damage.push(found);
   };
   const counts = { blobs: 0, ticks: 0 };
-  const clusters: (ClusterSummary & { readonly verified: number })[] = [];
-  /** In one transaction: of a journal that is written meanwhile all is read as of one moment. */
-  const verifyAll = db.transaction(() => {
-    checkPages(db, report);
+  const clusters: Counted[] = [];
+  try {
+    db.exec('BEGIN');
+    yield* checkPages(db, checked, report);
     const reader = makeReader(db);
-    const blobs = verifiedBlobs(db, report);
+    const blobs = yield* verifiedBlobs(db, report);
     counts.blobs = blobs.size;
     for (const cluster of reader.clusters())
-      clusters.push({ ...cluster, verified: verifyCluster(reader, blobs, cluster, report) });
-    counts.ticks = verifyTicks(db, clusters, report);
+      clusters.push({ ...cluster, verified: yield* verifyCluster(reader, blobs, cluster, report) });
+    const ticks = yield* readTicks(db, report);
+    counts.ticks = ticks.count;
+    compareHeads(ticks, clusters, report);
     verifyAnchors(reader, anchors, report);
-  });
-  try {
-    verifyAll();
   } catch (error) {
     report({
       uid: null,
       seq: null,
       because: `the file cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`,
     });
+  } finally {
+    if (db.inTransaction) db.exec('ROLLBACK');
   }
   return { clusters, rows: clusters.reduce((sum, cluster) => sum + cluster.verified, 0), ...counts, damage };
+}
+
+/** Verifies a whole journal in one go, as `verifySteps` does. */
+export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyReport {
+  const steps = verifySteps(db, anchors, 'whole');
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }

@@ -12,7 +12,7 @@ import type { Actors } from '#src/actor/actor.ts';
 import type { Metrics } from '#src/status/metrics.ts';
 import { attachInspector, urlOf, type Inspector } from './inspect.ts';
 import { messagesOf } from './inspect-feed.ts';
-import { exportPieces, rowPieces, stream } from './journal-stream.ts';
+import { exportAnswer, rowsAnswer, stream } from './journal-stream.ts';
 import { answerRetention, mayChange } from './retention-api.ts';
 
 export interface Health {
@@ -118,7 +118,7 @@ function sendRows(ports: Reading, uid: string, { response, url }: Asked): void |
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(limit === undefined ? {} : { limit }),
   };
-  return stream(response, 'application/json; charset=utf-8', rowPieces(ports.journal.reader, filter));
+  return stream(response, rowsAnswer(ports.journal.reader, filter));
 }
 
 function sendExport(ports: Reading, uid: string, response: ServerResponse): void | Promise<void> {
@@ -126,8 +126,18 @@ function sendExport(ports: Reading, uid: string, response: ServerResponse): void
   const known = reader.clusters().find((each) => each.uid === uid);
   if (known === undefined) return notFound(response, uid);
   const cluster = { uid, namespace: known.namespace, name: known.name };
-  const pieces = exportPieces(reader, { cluster, build: ports.build, sha256 });
-  return stream(response, 'application/x-ndjson', pieces);
+  return stream(response, exportAnswer(reader, { cluster, build: ports.build, sha256 }));
+}
+
+/** A report on the whole journal. Between two steps everybody else has a turn; who is gone is not read for any more. */
+async function sendVerified(journal: Journal, response: ServerResponse): Promise<void> {
+  const steps = journal.verifyInSteps();
+  for (let step = steps.next(); !response.destroyed; step = steps.next()) {
+    if (step.done === true) return json(response, 200, step.value);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // Whatever it is reading ends with it.
+  steps.return({ clusters: [], rows: 0, blobs: 0, ticks: 0, damage: [] });
 }
 
 /** The parts of a path, decoded; null when it holds a % that stands for nothing. */
@@ -160,7 +170,7 @@ function route(given: HttpPorts, inspector: Inspector): Handler {
       }));
       return json(response, 200, { build: ports.build, clusters: ports.journal.reader.clusters(), alive: phases });
     }
-    if (what === 'verify') return json(response, 200, ports.journal.verify());
+    if (what === 'verify') return sendVerified(journal, response);
     if (what === 'prune' || what === 'holds') {
       return answerRetention(journal, request, { what, id: first, keep: given.keep }).then(({ status, body }) =>
         json(response, status, body),

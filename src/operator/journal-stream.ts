@@ -6,8 +6,8 @@
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { Transient } from '#src/errors.ts';
-import { exportLines, type ExportSource } from '#src/export/ndjson.ts';
+import { messageOf, Transient } from '#src/errors.ts';
+import { brokenLine, exportLines, type ExportSource } from '#src/export/ndjson.ts';
 import type { JournalReader, RowFilter } from '#src/journal/read.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 
@@ -36,12 +36,25 @@ function* rowsInPages(reader: JournalReader, filter: RowFilter): Generator<Recor
   }
 }
 
-/**
- * Rows as one JSON object, in pieces.
- * @param filter which rows; none before the one asked for, none after the last that there is now
- * @throws Transient when rows are pruned before they are read, and what the journal says of damage
- */
-export function* rowPieces(reader: JournalReader, filter: RowFilter): Generator<string> {
+/** What kept an answer from being given to its end, and what to do. */
+interface Trouble {
+  readonly because: string;
+  readonly hint: string;
+}
+
+/** A long answer: its pieces, and how it ends where they end before their time. */
+export interface LongAnswer {
+  readonly contentType: string;
+  readonly pieces: Iterable<string>;
+  readonly broken: (trouble: Trouble) => string;
+}
+
+function troubleOf(error: unknown): Trouble {
+  const hint = error instanceof Error && 'hint' in error ? String(error.hint) : "run 'pgc journal verify' on the file";
+  return { because: messageOf(error), hint };
+}
+
+function* rowPieces(reader: JournalReader, filter: RowFilter): Generator<string> {
   yield `{"uid":${JSON.stringify(filter.uid)},"rows":[`;
   let between = '';
   for (const row of rowsInPages(reader, filter)) {
@@ -52,15 +65,31 @@ export function* rowPieces(reader: JournalReader, filter: RowFilter): Generator<
 }
 
 /**
- * An export of a cluster, in pieces: all of its rows up to the last that there is now.
- * @throws Transient when rows are pruned before they are read, and what the journal says of damage
+ * Rows as one JSON object, in pieces. One that breaks off is JSON too, with `error` and `hint`.
+ * @param filter which rows; none before the one asked for, none after the last that there is now
  */
-export function* exportPieces(
-  reader: JournalReader,
-  from: Pick<ExportSource, 'cluster' | 'build' | 'sha256'>,
-): Generator<string> {
+export function rowsAnswer(reader: JournalReader, filter: RowFilter): LongAnswer {
+  return {
+    contentType: 'application/json; charset=utf-8',
+    pieces: rowPieces(reader, filter),
+    broken: ({ because, hint }) => `],"error":${JSON.stringify(because)},"hint":${JSON.stringify(hint)}}\n`,
+  };
+}
+
+type From = Pick<ExportSource, 'cluster' | 'build' | 'sha256'>;
+
+function* exportPieces(reader: JournalReader, from: From): Generator<string> {
   const rows = rowsInPages(reader, { uid: from.cluster.uid });
   for (const line of exportLines({ ...from, rows, blob: reader.blob })) yield `${line}\n`;
+}
+
+/** An export of a cluster, in pieces: all of its rows up to the last that there is now. One that breaks off has a line that says why. */
+export function exportAnswer(reader: JournalReader, from: From): LongAnswer {
+  return {
+    contentType: 'application/x-ndjson',
+    pieces: exportPieces(reader, from),
+    broken: (trouble) => `${brokenLine(trouble)}\n`,
+  };
 }
 
 /** Resolves when there is room for more, or nobody to take it. */
@@ -73,15 +102,20 @@ async function roomIn(response: ServerResponse): Promise<void> {
 }
 
 /**
- * Answers with pieces, the next one made when there is room for it; makes no more once the reader has gone.
- * @throws what making them throws: by then the answer has begun
+ * Answers with pieces, the next one made when there is room for it; makes no more once the reader has gone. Where they cannot be
+ * made to their end the reader is told why, and then broken off from: nobody takes the answer for a whole one.
  */
-export async function stream(response: ServerResponse, contentType: string, pieces: Iterable<string>): Promise<void> {
+export async function stream(response: ServerResponse, { contentType, pieces, broken }: LongAnswer): Promise<void> {
   response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
-  for (const piece of pieces) {
-    const hasRoom = response.write(piece);
-    if (!hasRoom && !response.destroyed) await roomIn(response);
-    if (response.destroyed) return;
+  try {
+    for (const piece of pieces) {
+      const hasRoom = response.write(piece);
+      if (!hasRoom && !response.destroyed) await roomIn(response);
+      if (response.destroyed) return;
+    }
+  } catch (error) {
+    response.write(broken(troubleOf(error)), () => response.destroy());
+    return;
   }
   response.end();
 }

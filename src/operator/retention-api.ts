@@ -33,23 +33,18 @@ export function mayChange({ method, headers, url = '' }: IncomingMessage): boole
   return method === 'DELETE' || (method === 'POST' && headers['content-type'] === 'application/json');
 }
 
+function refused(error: string, hint: string): Answer {
+  return { status: 400, body: { error, hint } };
+}
+
 async function newHold({ pruner }: Journal, request: IncomingMessage): Promise<Answer> {
   const { uid, fromMs, untilMs, because } = await bodyOf(request);
-  const sound =
-    typeof uid === 'string' &&
-    typeof because === 'string' &&
-    because !== '' &&
-    Number.isSafeInteger(fromMs) &&
-    Number.isSafeInteger(untilMs) &&
-    Number(fromMs) <= Number(untilMs);
-  if (sound && !(isMoment(fromMs) && isMoment(untilMs)))
-    return { status: 400, body: { error: 'no date can name fromMs or untilMs', hint: 'milliseconds since 1970' } };
-  if (!sound)
-    return {
-      status: 400,
-      body: { error: 'a hold needs uid, fromMs, untilMs not before it, and because', hint: "use 'pgc journal hold'" },
-    };
-  const id = pruner.hold(uid, { fromMs: Number(fromMs), untilMs: Number(untilMs), because });
+  if (typeof uid !== 'string' || typeof because !== 'string' || because === '')
+    return refused('a hold needs uid, fromMs, untilMs not before it, and because', "use 'pgc journal hold'");
+  if (!isMoment(fromMs) || !isMoment(untilMs))
+    return refused('no date can name fromMs or untilMs', 'milliseconds since 1970, as whole numbers');
+  if (fromMs > untilMs) return refused('a hold needs fromMs, and untilMs not before it', "use 'pgc journal hold'");
+  const id = pruner.hold(uid, { fromMs, untilMs, because });
   return id === null
     ? { status: 404, body: { error: `${uid} is not known here`, hint: 'GET /api/clusters lists what is' } }
     : { status: 200, body: { id } };

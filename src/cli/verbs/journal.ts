@@ -24,7 +24,7 @@ import type { Anchor } from '#src/journal/verify.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { encodeStanding } from '#src/replay/snapshot-text.ts';
 import { standAt } from '#src/replay/walk.ts';
-import { clusterOf } from '../cluster-of.ts';
+import { clusterOf, noteEarlier } from '../cluster-of.ts';
 import { decided, momentOf, print, prunedBefore, recorded, refuseBefore, verb, type Recorded } from '../command.ts';
 import { readExportFile } from '../export-file.ts';
 import { refuseDamaged } from '../source.ts';
@@ -192,6 +192,7 @@ function addExport(journal: Command): void {
         subject: `${namespace}/${name}`,
         hint: `its last row is of ${timeWords(summary.lastAt)}`,
       });
+    await noteEarlier(source, flags, summary, since);
     const text = [...exportLines(exportOf({ uid, namespace, name }, all, { since, redact, original: head, verified }))];
     if (typeof own['out'] === 'string') writeFileSync(own['out'], `${text.join('\n')}\n`);
     else process.stdout.write(`${text.join('\n')}\n`);

@@ -13,7 +13,7 @@ import {
 } from '#src/export/timeline.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
-import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { clusterOf, noteEarlier, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
 import { evidenceAt } from './state.ts';
@@ -75,7 +75,8 @@ export function addTimeline(program: Command): void {
     'what was seen, moved, done and answered, and what Patroni changed, in one list',
     async (source, flags, [name = ''], own) => {
       const cluster = await clusterOf(source, flags, name);
-      const since = momentOf('since', own['since'], cluster.lastAt) ?? 0;
+      const asked = momentOf('since', own['since'], cluster.lastAt);
+      const since = asked ?? 0;
       const untilMs = momentOf('until', own['until'], cluster.lastAt);
       if (untilMs !== null && untilMs < since)
         throw new Refused(`--until ${String(own['until'])} lies before --since ${String(own['since'])}`, {
@@ -84,6 +85,7 @@ export function addTimeline(program: Command): void {
           hint: 'change one of them',
         });
       await refuseEarlier(source, cluster, untilMs);
+      await noteEarlier(source, flags, cluster, asked);
       const kinds: unknown = own['only'];
       const wanted = ({ at, kind }: TimelineEntry): boolean =>
         at >= since && (!Array.isArray(kinds) || kinds.includes(kind));

@@ -100,3 +100,21 @@ it('a moment of the earlier cluster is not told as one of nothing: the refusal n
   }
   expect(await pgc('why', 'shop', '--at', at, '--uid', first, '--file', 'recreated.db')).toMatch(/exit 0$/);
 });
+
+it('what is asked for since a moment of the earlier cluster is not told as all that there was: its uid is named', async () => {
+  for (const asked of [
+    ['timeline', 'shop'],
+    ['journal', 'export', 'shop', '--out', 'since.ndjson'],
+  ]) {
+    const since = async (moment: string, ...more: readonly string[]): Promise<string> =>
+      pgc(...asked, '--since', moment, ...more, '--file', 'recreated.db');
+    expect(await since('2026-01-01T00:00:15Z'), asked.join(' ')).toMatch(
+      new RegExp(
+        `these are the rows of ${second}; an earlier cluster .*\nask for them with --uid: ${first} .*\nexit 0$`,
+      ),
+    );
+    expect(await since('0s'), asked.join(' ')).not.toContain('these are the rows');
+    for (const uid of [first, second])
+      expect(await since('2026-01-01T00:00:15Z', '--uid', uid), asked.join(' ')).not.toContain('these are the rows');
+  }
+});

@@ -2,15 +2,19 @@
  * The operator's two servers under requests that are none, journals that are damaged or long, and readers that are slow: none
  * of them ends the process, and what an answer costs does not grow with the journal.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readExport } from '#src/cli/export-file.ts';
+import { apiSource } from '#src/cli/source.ts';
 import { exportLines } from '#src/export/ndjson.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import { sha256 } from '#src/journal/record.ts';
+import type { VerifyReport } from '#src/journal/verify.ts';
 import { openHttp, type HttpServers } from '#src/operator/http.ts';
 import { makeMetrics } from '#src/status/metrics.ts';
 import { clusterOf, manualTicks, opened, type ManualTicks } from '../journal/journals.ts';
@@ -24,17 +28,24 @@ let journal: Journal;
 let http: HttpServers;
 /** Rows that the servers have read of the journal. */
 let pulled: number;
+/** How it is verified instead; null: as it is. */
+let stepping: Journal['verifyInSteps'] | null;
+/** What the journal says instead of rows after so many; null: it gives them all. */
+let failure: { readonly afterSeq: number; readonly because: string } | null;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'http-'));
   ticks = manualTicks();
   journal = opened(join(folder, 'journal.db'), ticks).journal;
   pulled = 0;
+  [failure, stepping] = [null, null];
   const counting: Journal = {
     ...journal,
+    verifyInSteps: () => (stepping ?? journal.verifyInSteps)(),
     reader: {
       ...journal.reader,
       rows: (filter) => {
+        if (failure !== null && (filter.afterSeq ?? 0) >= failure.afterSeq) throw new Error(failure.because);
         const rows = journal.reader.rows(filter);
         pulled += rows.length;
         return rows;
@@ -102,6 +113,17 @@ function answerOf(asked: string): Promise<IncomingMessage> {
   });
 }
 
+/** What is read of an answer before it breaks off. @throws when it does not */
+async function brokenTextOf(answer: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  answer.on('data', (part: Buffer) => parts.push(part));
+  await new Promise<void>((resolve, reject) => {
+    answer.once('error', () => resolve());
+    answer.once('end', () => reject(new Error('it ended as a whole one does')));
+  });
+  return Buffer.concat(parts).toString();
+}
+
 async function textOf(answer: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of answer) parts.push(part as Buffer);
@@ -117,6 +139,52 @@ async function atRest(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+describe('a long journal that is verified', () => {
+  const health = async (): Promise<number> => (await fetch(`http://127.0.0.1:${http.httpPort}/healthz`)).status;
+
+  it('keeps nobody waiting, and tells of one moment, though rows come and go meanwhile', async () => {
+    const rows = fill();
+    let report: VerifyReport | null = null;
+    const asked = answerOf('/api/verify')
+      .then(textOf)
+      .then((text) => (report = JSON.parse(text) as VerifyReport));
+    let answered = 0;
+    while (report === null && answered < 1000) {
+      expect(await health()).toBe(200);
+      if (answered === 1) {
+        append(1, () => '{}', 'ClusterGone');
+        for (const _ of journal.pruner.steps({ ageMs: 0, bytes: Infinity }, 1_800_000_000_000)) ticks.run();
+        expect(journal.reader.firstSeq(cluster.uid)).toBe(null);
+      }
+      answered += 1;
+    }
+    expect(answered).toBeGreaterThan(2);
+    expect(await asked).toMatchObject({ rows, damage: [], clusters: [{ verified: rows }] });
+    expect(await answerOf('/api/verify').then(textOf)).toContain('"rows":0');
+  });
+
+  it('is not read for a reader who goes away, and holds back no log', async () => {
+    fill();
+    let [steps, isOver] = [0, false];
+    stepping = function* () {
+      try {
+        for (const all = journal.verifyInSteps(); ; steps += 1) {
+          const step = all.next();
+          if (step.done === true) return step.value;
+          yield;
+        }
+      } finally {
+        isOver = true;
+      }
+    };
+    const request = get(`http://127.0.0.1:${http.apiPort}/api/verify`, { agent: false }).once('error', () => undefined);
+    while (steps === 0) await new Promise((resolve) => setImmediate(resolve));
+    request.destroy();
+    while (!isOver) await new Promise((resolve) => setImmediate(resolve));
+    expect(steps).toBeLessThan([...journal.verifyInSteps()].length);
+  });
+});
 
 describe('a request whose target is no URL is answered with 400, and the next one is answered', () => {
   it.each(['//', 'http://['])('GET %s to health', async (target) => {
@@ -157,6 +225,33 @@ describe('an export of a journal that lacks a text', () => {
     append(1, () => JSON.stringify({ text: { $blob: 'a'.repeat(64) } }));
     await expect(answerOf(`${path}/export`).then(textOf)).rejects.toThrow(/aborted|hang up|ECONNRESET/);
     expect((await answerOf('/api/clusters')).statusCode).toBe(200);
+  });
+
+  it('says why with its last line, to pgc and to the reader in another language', async () => {
+    const [name, because] = ['a'.repeat(64), `blob ${'a'.repeat(64)} is missing from the journal`];
+    append(2, (index) => JSON.stringify(index === 0 ? { index } : { text: { $blob: name } }));
+    const text = await brokenTextOf(await answerOf(`${path}/export`));
+    expect(text.trimEnd().split('\n')).toHaveLength(3);
+    const damage = readExport(text).damage.map((each) => each.because);
+    expect(damage).toEqual([expect.stringContaining(`it broke off where it was made: ${because}`)]);
+    const file = join(folder, 'broken.ndjson');
+    writeFileSync(file, text);
+    const { status, stdout } = spawnSync('python3', ['docs/journal-reader.py', file], { encoding: 'utf8' });
+    expect(stdout).toContain(`damage: it broke off where it was made: ${because}`);
+    expect(status).toBe(2);
+  });
+});
+
+describe('rows that cannot be read to their end', () => {
+  it('are told by the reason why they break off', async () => {
+    append(150, () => '{}');
+    failure = { afterSeq: 100, because: 'disk I/O error' };
+    const text = await brokenTextOf(await answerOf(`${path}/rows`));
+    expect(JSON.parse(text)).toMatchObject({ rows: { length: 100 }, error: 'disk I/O error' });
+    const asked = apiSource(`http://127.0.0.1:${http.apiPort}`).rows({ uid: cluster.uid });
+    await expect(asked).rejects.toThrow(/disk I\/O error$/);
+    failure = null;
+    expect(await apiSource(`http://127.0.0.1:${http.apiPort}`).rows({ uid: cluster.uid })).toHaveLength(150);
   });
 });
 
