@@ -61,6 +61,13 @@ export const settings = {
     default: '268435456',
     meaning: 'bytes of rows of one cluster beyond which its oldest go before their time; 0 sets no bound',
   },
+  journalBytes: {
+    flag: '--journal-bytes',
+    env: 'OPERATOR_JOURNAL_BYTES',
+    default: '805306368',
+    meaning:
+      'bytes of the journal’s file that may be in use; beyond them the clusters with the most rows lose their oldest before their time; 0 sets no bound',
+  },
   images: {
     flag: '--images',
     env: 'OPERATOR_IMAGES',
@@ -198,19 +205,20 @@ function keepAge(text: string): number {
   return ms === null || ms === 0 ? refuse('journalKeep', text, 'is no time such as 12h or 14d, nor 0') : ms;
 }
 
-function keepBytes(text: string): number {
+function keepBytes(name: 'journalKeepBytes' | 'journalBytes', text: string): number {
   const bytes = Number(text);
   if (!Number.isInteger(bytes) || bytes < 0 || (bytes > 0 && bytes < 1_048_576))
-    refuse('journalKeepBytes', text, 'is no whole number of at least 1048576 bytes, nor 0');
+    refuse(name, text, 'is no whole number of at least 1048576 bytes, nor 0');
   return bytes === 0 ? Infinity : bytes;
 }
 
-function keepPolicy(age: string, bytes: string): KeepPolicy {
-  return { ageMs: keepAge(age), bytes: keepBytes(bytes) };
+function keepPolicy(text: (name: 'journalKeep' | 'journalKeepBytes' | 'journalBytes') => string): KeepPolicy {
+  const bytes = (name: 'journalKeepBytes' | 'journalBytes'): number => keepBytes(name, text(name));
+  return { ageMs: keepAge(text('journalKeep')), bytes: bytes('journalKeepBytes'), fileBytes: bytes('journalBytes') };
 }
 
 /** What an operator keeps of its journal unless it is told otherwise. */
-export const usualKeep: KeepPolicy = keepPolicy(settings.journalKeep.default, settings.journalKeepBytes.default);
+export const usualKeep: KeepPolicy = keepPolicy((name) => settings[name].default);
 
 function imagesOf(text: string): Readonly<Record<string, string>> {
   let value: unknown;
@@ -264,7 +272,7 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
     context: optional('context'),
     namespaces: namespacesOf(text('namespaces')),
     journal: text('journal'),
-    keep: keepPolicy(text('journalKeep'), text('journalKeepBytes')),
+    keep: keepPolicy(text),
     lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
     http: addressOf('httpAddress', text('httpAddress')),
     api: loopbackOf('apiAddress', text('apiAddress')),

@@ -22,6 +22,8 @@ export interface KeepPolicy {
   readonly ageMs: number;
   /** Beyond this, rows of a cluster go before their age, the oldest first: bytes of their bodies, without shared texts. */
   readonly bytes: number;
+  /** Beyond this, clusters with the most rows lose their oldest: bytes of the file that are in use, of all clusters together. */
+  readonly fileBytes?: number;
 }
 
 /** What is not to be pruned, whatever its age. */
@@ -94,6 +96,8 @@ interface Asking {
   readonly bytesBetween: (id: number, seq: number, belowSeq: number) => number;
   readonly last: (id: number) => { readonly seq: number; readonly at: number; readonly type: string };
   readonly fileBytes: () => number;
+  /** Bytes of the file that hold something. */
+  readonly usedBytes: () => number;
 }
 
 function asking(db: Db): Asking {
@@ -110,6 +114,7 @@ function asking(db: Db): Asking {
     .prepare('SELECT coalesce(sum(octet_length(body)), 0) FROM record WHERE cluster_id = ? AND seq >= ? AND seq < ?')
     .pluck();
   const last = db.prepare('SELECT seq, at, type FROM record WHERE cluster_id = ? ORDER BY seq DESC LIMIT 1');
+  const pragma = (name: string): number => Number(db.pragma(name, { simple: true }));
   return {
     clusters: () => clusters.all() as Cluster[],
     bases: ({ id, uid }) =>
@@ -119,8 +124,8 @@ function asking(db: Db): Asking {
     span: (id, belowSeq) => span.get(id, belowSeq) as ReturnType<Asking['span']>,
     bytesBetween: (id, seq, belowSeq) => between.get(id, seq, belowSeq) as number,
     last: (id) => last.get(id) as ReturnType<Asking['last']>,
-    fileBytes: () =>
-      Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true })),
+    fileBytes: () => pragma('page_count') * pragma('page_size'),
+    usedBytes: () => (pragma('page_count') - pragma('freelist_count')) * pragma('page_size'),
   };
 }
 
@@ -136,6 +141,26 @@ export function holdsOf(db: Db): readonly Hold[] {
       'SELECT h.id, c.uid, c.namespace, c.name, h.from_at AS fromMs, h.until_at AS untilMs, h.because FROM hold h JOIN cluster c ON c.id = h.cluster_id ORDER BY h.id',
     )
     .all() as Hold[];
+}
+
+/**
+ * How many bytes of rows a cluster may have, so that all of them fit into the file together: who has less keeps what it has, and
+ * those that have more share what is left. Texts and indexes come and go with rows.
+ */
+function bytesOfEach(ask: Asking, { bytes, fileBytes = Infinity }: KeepPolicy): number {
+  const used = ask.usedBytes();
+  if (used <= fileBytes) return bytes;
+  const sizes = ask
+    .clusters()
+    .map(({ id }) => ask.span(id, Number.MAX_SAFE_INTEGER).bytes)
+    .toSorted((one, other) => one - other);
+  let left = sizes.reduce((sum, size) => sum + size, 0) * (fileBytes / used);
+  for (const [index, size] of sizes.entries()) {
+    const share = left / (sizes.length - index);
+    if (size > share) return Math.min(bytes, share);
+    left -= size;
+  }
+  return bytes;
 }
 
 /** How far the policy lets a cluster be cut, holds aside: a base row, and there is always a later one. */
@@ -182,8 +207,9 @@ function ticksFrom(db: Db, before: number): number | null {
  * What a prune would do now. Reads only.
  * @param nowMs milliseconds since 1970
  */
-export function planPrune(db: Db, policy: KeepPolicy, nowMs: number): PrunePlan {
+export function planPrune(db: Db, given: KeepPolicy, nowMs: number): PrunePlan {
   const ask = asking(db);
+  const policy = { ...given, bytes: bytesOfEach(ask, given) };
   const all = holdsOf(db);
   const cuts: ClusterCut[] = [];
   const held: Hold[] = [];

@@ -1,4 +1,5 @@
 /** Settings: flags win, wrong values are refused with setting, value and rule. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '#src/config.ts';
 
@@ -19,6 +20,7 @@ describe('settings', () => {
     [['--api-address', '[::]:8081'], 'loopback'],
     [['--api-address', '10.0.0.1:8081'], 'loopback'],
     [['--api-address', '127.0.0.1.example.org:8081'], 'loopback'],
+    [['--journal-bytes', '4096'], 'at least 1048576 bytes'],
     [['--create-deadline', '1'], 'at least 10 seconds'],
   ])('%j is refused', (argv, words) => expect(() => readConfig(argv, {})).toThrow(words));
   it('take an address in brackets as the one that a server listens on', () =>
@@ -26,6 +28,13 @@ describe('settings', () => {
   it.each(['127.0.0.1:0', '127.8.0.1:1', '[::1]:8081', 'localhost:8081'])('take %s for the journal API', (address) =>
     expect(readConfig(['--api-address', address], {}).api.port).toBe(Number(address.split(':').at(-1))),
   );
+  it('leave room on the volume of deploy/ for the journal’s log, its ballast, and what comes between two prunings', () => {
+    const manifest = readFileSync(new URL('../../deploy/base/operator.yaml', import.meta.url), 'utf8');
+    const [, gibibytes] = /name: postgres-operator-journal }[^]*?storage: (\d+)Gi/.exec(manifest) ?? [];
+    const { fileBytes = Infinity } = readConfig([], {}).keep;
+    expect(fileBytes + 192 * 2 ** 20).toBeLessThan(Number(gibibytes) * 2 ** 30);
+    expect(readConfig(['--journal-bytes', '0'], {}).keep.fileBytes).toBe(Infinity);
+  });
   it('watch a namespace that is named twice once', () =>
     expect(readConfig(['--namespaces', 'a,b, a'], {}).namespaces).toEqual(['a', 'b']));
 });

@@ -255,6 +255,45 @@ describe('an operator that runs for weeks', () => {
     expect(life.file.verify().damage).toEqual([]);
     life.stop();
   });
+
+  it('of several busy clusters the file stays within its bound, and the quiet ones keep what they have', () => {
+    const ticks = manualTicks();
+    const { journal } = plain(join(aFolder(), 'journal.db'), ticks);
+    const [shop, billing, quiet] = [0, 1, 2].map(clusterOf);
+    const add = (cluster = clusterOf(0), bytes = 4000): void => {
+      const seq = journal.writer.nextSeq(cluster.uid);
+      const text = journal.writer.blob(`${cluster.uid} ${seq} ${'x'.repeat(bytes)}`);
+      const kind = seq % 20 === 0 ? 'base' : 'observation';
+      const body = JSON.stringify({ text: { $blob: text }, more: 'y'.repeat(bytes) });
+      const rest = { epoch: 1, kind, type: 'PodSeen', typeVersion: 1, maskVersion: 1, causedBy: null } as const;
+      journal.writer.append({ cluster, at: 1_700_000_000_000 + seq, body, ...rest });
+      ticks.run();
+    };
+    const rowsOf = (uid = ''): number => journal.reader.clusters().find((each) => each.uid === uid)?.rows ?? 0;
+    for (let count = 0; count < 60; count += 1) add(quiet, 100);
+    const keep = { ageMs: Infinity, bytes: 100_000_000, fileBytes: 3_000_000 };
+    const used: number[] = [];
+    for (let pass = 0; pass < 12; pass += 1) {
+      for (let count = 0; count < 60; count += 1) {
+        add(shop);
+        if (count % 2 === 0) add(billing);
+      }
+      for (const _ of journal.pruner.steps(keep, 1_700_000_000_000)) ticks.run();
+      expect(journal.verify().damage).toEqual([]);
+      const db = openForReading(journal.path);
+      const pages = ['page_count', 'freelist_count'].map((name) => Number(db.pragma(name, { simple: true })));
+      db.close();
+      used.push(((pages[0] ?? 0) - (pages[1] ?? 0)) * 16_384);
+    }
+    // Rows go up to a base row: some twenty of a cluster more or less.
+    for (const bytes of used) expect(bytes).toBeLessThan(keep.fileBytes + 400_000);
+    expect(used.at(-1)).toBeGreaterThan(keep.fileBytes / 2);
+    expect(rowsOf(quiet?.uid)).toBe(60);
+    expect(rowsOf(shop?.uid)).toBeGreaterThan(20);
+    expect(rowsOf(billing?.uid)).toBeGreaterThan(20);
+    expect(Math.abs(rowsOf(shop?.uid) - rowsOf(billing?.uid))).toBeLessThan(40);
+    journal.close();
+  });
 });
 
 class Killed extends Error {}
