@@ -10,6 +10,8 @@ export interface Act {
   readonly until: (world: World) => boolean;
   /** How long it may take when nothing goes wrong; two minutes when it does not say. Milliseconds. */
   readonly withinMs?: number;
+  /** What is missing of it, for whoever reads that it was not reached. */
+  readonly missing?: (world: World) => string;
 }
 
 /** The cluster's. */

@@ -4,6 +4,8 @@ import { chanceOf, type SimChance } from './chance.ts';
 import type { Fate } from './fate.ts';
 import type { RunResult } from './run.ts';
 import { namespace } from './acts.ts';
+import { randomEdits } from './acts-edits.ts';
+import { editsOf } from './edits.ts';
 import { scenarioNames, scenarioOf } from './scenarios.ts';
 
 /** One plan for each passage of a crash point in a run without faults. */
@@ -73,11 +75,18 @@ function stepOf(chance: SimChance, operators: readonly string[]): PlanStep {
   return { type: 'cut-member', atMs, pod, ms: chance.between(1_000, 90_000) };
 }
 
-/** The plan of a seed: a scenario, and up to a dozen faults. */
+/** Of all seeds so many edit a spec at random: no scenario thinks of what people do next. */
+const editsShare = 0.25;
+
+/** The plan of a seed: a scenario, and up to a dozen faults; of one that is edited at random, the edits too. */
 export function planOf(seed: number, scenario?: string): Plan {
   const chance = chanceOf(seed).stream('plan');
-  const chosen = scenario ?? chance.oneOf(scenarioNames);
+  const chosen = scenario ?? (chance.fraction() < editsShare ? randomEdits : chance.oneOf(scenarioNames));
   const { operators } = scenarioOf(chosen);
-  const count = chance.between(1, chance.oneOf([3, 6, 12]));
-  return { seed, scenario: chosen, steps: Array.from({ length: count }, () => stepsOf(chance, operators)).flat() };
+  const edits = chosen === randomEdits ? editsOf(chance.stream('edits')) : [];
+  // Edits find enough to break by themselves.
+  const least = edits.length === 0 ? 1 : chance.between(-3, 1);
+  const count = Math.max(0, chance.between(least, chance.oneOf([3, 6, 12])));
+  const faults = Array.from({ length: count }, () => stepsOf(chance, operators)).flat();
+  return { seed, scenario: chosen, steps: [...edits, ...faults] };
 }

@@ -1,7 +1,7 @@
 /**
  * Owns: the simulator's command line.
  *
- *   --seed N [--count M] [--scenario NAME]   random faults, one plan for each seed from N on
+ *   --seed N [--count M] [--scenario NAME]   random faults, and random edits of specs, one plan for each seed from N on
  *   --crashes NAME [--mode kill|amnesia|pause|power|torn|rollback] [--every K]   every single crash of a scenario
  *   --faults NAME [--every K] [--late]       every fault of every single request of a scenario; or only its arrival too late
  *   --plan FILE                              one plan again; --log shows what the operators said

@@ -134,12 +134,13 @@ async function settles(world: World, rests: ReadonlySet<string>): Promise<boolea
 
 /** All acts, then rest. @param rests where others have rested */
 async function live(world: World, court: Court, rests: Set<string>): Promise<void> {
-  for (const { what, act, until, withinMs } of scenarioOf(world.plan.scenario).acts) {
+  for (const { what, act, until, withinMs, missing } of scenarioOf(world.plan.scenario).acts) {
     await world.schedule.run(1_000);
     act(world);
     const limitMs = world.plan.steps.length === 0 ? (withinMs ?? calmGoalMs) : goalMs;
     const ended = await world.schedule.run(limitMs, () => until(world));
-    if (ended !== 'over') return court.tell('G5', `${what}: the goal was not reached in ${limitMs} ms`);
+    const words = missing === undefined ? '' : `: ${missing(world)}`;
+    if (ended !== 'over') return court.tell('G5', `${what}: the goal was not reached in ${limitMs} ms${words}`);
   }
   world.disarm();
   await world.schedule.run(goalMs, () => world.isQuiet());
@@ -162,7 +163,7 @@ async function live(world: World, court: Court, rests: Set<string>): Promise<voi
 /** Runs a plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
   const { scratch, expected, log = () => undefined } = options;
-  const { operators, flags } = scenarioOf(plan.scenario);
+  const { operators, flags, isItsOwn = false } = scenarioOf(plan.scenario);
   const events = eventsOf(() => court, log);
   const world = openWorld({ plan, scratch, operators, events, flags, buildOf: options.buildOf });
   const court: Court = makeCourt(world, options.also ?? []);
@@ -172,7 +173,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     await live(world, court, rests);
     for (const watcher of court.watchers) watcher.atEnd?.();
     const [counts, end] = [counted(), endState(world)];
-    if (expected !== null && court.violations.length === 0) {
+    if (expected !== null && !isItsOwn && court.violations.length === 0) {
       for (const each of differences(expected.counts, counts)) court.tell('G6', each);
       for (const each of differences(expected.end, end)) court.tell('end', each);
     }

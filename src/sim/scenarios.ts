@@ -28,6 +28,7 @@ import {
   toNobody,
   windows,
 } from './acts-control.ts';
+import { editedAtRandom, randomEdits } from './acts-edits.ts';
 import { badImageEverywhere, createFleet, mended, newImageEverywhere, oneAtATime } from './acts-fleet.ts';
 import { peace, war } from './acts-war.ts';
 import { alone, asynchronous, fewer, preferred, required } from './acts-synchrony.ts';
@@ -40,6 +41,8 @@ export interface Scenario {
   /** Of the operators. */
   readonly flags?: readonly string[];
   readonly acts: readonly Act[];
+  /** What people do is among the steps of a plan: what is made and left is not what another plan makes and leaves. */
+  readonly isItsOwn?: true;
 }
 
 const remove: Act = {
@@ -315,6 +318,7 @@ const all: readonly Scenario[] = [
       loseSecrets('delete both', ['credentials', 'credentials-inforce']),
     ],
   },
+  { name: randomEdits, operators: one, acts: editedAtRandom, isItsOwn: true },
   { name: 'two-operators', operators: ['operator-0', 'operator-1'], acts: [create({ replicas: 1 }), remove] },
 ];
 

@@ -1,8 +1,9 @@
 /**
  * G9: a status never claims more than the API server's own objects support: Running is only written when, not long before,
- * all members were ready, one of them held the leader key, and the spec was the one that was seen.
+ * all members of the spec that is held were ready, and one of them held the leader key.
  */
-import { at, number, text, type Json } from '../json.ts';
+import { annotations } from '#machines/shared/names.ts';
+import { at, number, parsed, text, type Json } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { isReady } from '../patroni/report.ts';
 import type { World } from '../world.ts';
@@ -11,10 +12,21 @@ import type { Invariant } from './invariant.ts';
 /** A source that nothing was heard of is called stale after 75 s; until then the last that was seen is believed. */
 const lagMs = 90_000;
 
+/** Members that are to be there: of an edit that was taken back, or is held, status says that it is not rolled out. */
+function membersWanted({ user }: World, cluster: Json): number {
+  const newest = number(cluster, 1, 'spec', 'replicas');
+  if (number(cluster, 0, 'status', 'rolledOutGeneration') === number(cluster, 0, 'metadata', 'generation'))
+    return newest;
+  const set = user.get('StatefulSet', namespaceOf(cluster), nameOf(cluster));
+  const accepted = text(set, 'metadata', 'annotations', annotations.acceptedSpec);
+  return accepted === '' ? newest : number(parsed(accepted), 1, 'replicas');
+}
+
 /** Whether the objects say that a cluster runs. */
-function runs({ user }: World, cluster: Json): boolean {
+function runs(world: World, cluster: Json): boolean {
+  const { user } = world;
   const [namespace, name] = [namespaceOf(cluster), nameOf(cluster)];
-  const wanted = number(cluster, 1, 'spec', 'replicas');
+  const wanted = membersWanted(world, cluster);
   const pods = Array.from({ length: wanted }, (_, ordinal) => user.get('Pod', namespace, `${name}-${ordinal}`));
   const leaders = ['Endpoints', 'ConfigMap'].map((kind) =>
     user.get(kind, namespace, kind === 'ConfigMap' ? `${name}-leader` : name),
