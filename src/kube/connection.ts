@@ -13,7 +13,21 @@ export interface ConnectionOptions {
   readonly context: string | null;
 }
 
-/** TLS material and address; `authorization` is asked for each request, since tokens are rotated. */
+/** Who we are in TLS, as PEM. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a request is sent with. */
+export interface Credentials {
+  /** The Authorization header, or null. */
+  readonly authorization: string | null;
+  /** Of the credential plugin, in place of the one in `tls`; null where it gives none. */
+  readonly certificate: Certificate | null;
+}
+
+/** TLS material and address; credentials are asked for each request, since they are rotated. */
 export interface Connection {
   readonly server: URL;
   readonly tls: {
@@ -22,8 +36,8 @@ export interface Connection {
     readonly key?: string;
     readonly rejectUnauthorized: boolean;
   };
-  /** The Authorization header, or null; `fresh` reads the token file or asks the credential plugin anew, after a 401. */
-  readonly authorization: (fresh: boolean) => string | null | Promise<string | null>;
+  /** `fresh` reads the token file or asks the credential plugin anew, after a 401. */
+  readonly credentials: (fresh: boolean) => Credentials | Promise<Credentials>;
   readonly config: KubeConfig;
 }
 
@@ -97,8 +111,8 @@ function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
 type User = NonNullable<ReturnType<KubeConfig['getCurrentUser']>>;
 
 /** Asks the credential plugin or provider that a kubeconfig names; the library keeps what it says until it ends. */
-async function askProvider(config: KubeConfig, user: User): Promise<string | null> {
-  const filled: { headers?: Record<string, string>; cert?: unknown } = {};
+async function askProvider(config: KubeConfig, user: User): Promise<Credentials> {
+  const filled: { headers?: Record<string, string>; cert?: unknown; key?: unknown } = {};
   const details = {
     operation: 'ask',
     subject: `the credential plugin of user ${user.name}`,
@@ -109,12 +123,17 @@ async function askProvider(config: KubeConfig, user: User): Promise<string | nul
   } catch (cause) {
     throw new Refused(messageOf(cause).trim(), { ...details, cause });
   }
-  const header = filled.headers?.['Authorization'];
-  if (header !== undefined || user.certData !== undefined || user.certFile !== undefined) return header ?? null;
-  throw new Refused(filled.cert === undefined ? 'it gives no token' : 'it gives a certificate and no token', {
-    ...details,
-    hint: 'use a user with a token, or with a certificate that is in the kubeconfig',
-  });
+  const authorization = filled.headers?.['Authorization'] ?? null;
+  // The library fills in the kubeconfig's own certificate first, as bytes; what a plugin says is text.
+  const { cert, key } = filled;
+  const isCertificate = typeof cert === 'string' && typeof key === 'string';
+  const certificate = isCertificate ? { cert, key } : null;
+  if (authorization !== null || certificate !== null || user.certData !== undefined || user.certFile !== undefined)
+    return { authorization, certificate };
+  throw new Refused(
+    typeof cert === 'string' ? 'it gives a certificate without its key' : 'it gives neither a token nor a certificate',
+    details,
+  );
 }
 
 /** Loads where to connect and as whom. @throws Refused when no cluster or user can be found */
@@ -137,7 +156,7 @@ export function loadConnection(options: ConnectionOptions): Connection {
   const isProvided = !inCluster && (user.exec ?? user.authProvider ?? null) !== null;
   const { token } = user;
   let asked = config;
-  const provided = (fresh: boolean): Promise<string | null> => {
+  const provided = (fresh: boolean): Promise<Credentials> => {
     // Loaded anew, it has forgotten what the plugin said.
     if (fresh) asked = loadConfig(options);
     return askProvider(asked, user);
@@ -150,10 +169,11 @@ export function loadConnection(options: ConnectionOptions): Connection {
       ...(key === undefined ? {} : { key }),
       rejectUnauthorized: cluster.skipTLSVerify !== true,
     },
-    authorization: (fresh) =>
-      isProvided
-        ? provided(fresh)
-        : (fromFile?.(fresh) ?? (token === undefined || token === '' ? null : `Bearer ${token}`)),
+    credentials: (fresh) => {
+      if (isProvided) return provided(fresh);
+      const own = token === undefined || token === '' ? null : `Bearer ${token}`;
+      return { authorization: fromFile?.(fresh) ?? own, certificate: null };
+    },
     config,
   };
 }

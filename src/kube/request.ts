@@ -7,7 +7,7 @@
  */
 import { isObject } from '#machines/shared/json.ts';
 import { Agent, request, type Dispatcher } from 'undici';
-import type { Connection } from './connection.ts';
+import type { Certificate, Connection } from './connection.ts';
 
 export interface RawRequest {
   readonly method: 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE';
@@ -120,8 +120,8 @@ function inTime(response: Promise<Dispatcher.ResponseData>, signal: AbortSignal)
 
 /** Sockets to one server: some that requests share, and one of its own for each stream. */
 class Agents {
-  readonly #tls: Connection['tls'];
-  readonly streams: Agent;
+  #tls: Connection['tls'];
+  #streams: Agent;
   #requests: Agent;
   /** Replaced, with requests still under way. */
   readonly #retired = new Set<Agent>();
@@ -130,12 +130,25 @@ class Agents {
 
   constructor(tls: Connection['tls']) {
     this.#tls = tls;
-    this.streams = this.#make(null);
+    this.#streams = this.#make(null);
     this.#requests = this.#make(requestsAtOnce);
   }
 
   get requests(): Agent {
     return this.#requests;
+  }
+
+  get streams(): Agent {
+    return this.#streams;
+  }
+
+  /** From now on who we are: sockets that are open stay another's, and are used no more. */
+  become(certificate: Certificate | null): void {
+    if (certificate === null || (certificate.cert === this.#tls.cert && certificate.key === this.#tls.key)) return;
+    this.#tls = { ...this.#tls, ...certificate };
+    this.#replace();
+    this.#retire(this.#streams);
+    this.#streams = this.#make(null);
   }
 
   noteAnswer(): void {
@@ -150,13 +163,16 @@ class Agents {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#requests, this.streams, ...this.#retired].map((each) => each.destroy()));
+    await Promise.all([this.#requests, this.#streams, ...this.#retired].map((each) => each.destroy()));
   }
 
   /** Each request has a deadline of its own. Cut here, a slow server's answers would all be lost, and all asked for again. */
   #replace(): void {
-    const old = this.#requests;
+    this.#retire(this.#requests);
     this.#requests = this.#make(requestsAtOnce);
+  }
+
+  #retire(old: Agent): void {
     this.#retired.add(old);
     old
       .close()
@@ -175,18 +191,23 @@ class Agents {
   }
 }
 
+/** Which sockets a request takes. */
+type Lane = 'requests' | 'streams';
+
 /** Makes the HTTP door over a connection. */
 export function makeHttp(connection: Connection, nowMs: () => number): Http {
   const agents = new Agents(connection.tls);
 
   async function dispatch(
     raw: RawRequest,
-    by: { readonly fresh: boolean; readonly dispatcher: Agent; readonly signal: AbortSignal },
+    by: { readonly fresh: boolean; readonly lane: Lane; readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const { fresh, dispatcher, signal } = by;
+    const { fresh, lane, signal } = by;
     const url = new URL(raw.path, connection.server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
-    const authorization = await connection.authorization(fresh);
+    const { authorization, certificate } = await connection.credentials(fresh);
+    agents.become(certificate);
+    const dispatcher = agents[lane];
     const headers = {
       accept: 'application/json',
       ...raw.headers,
@@ -195,20 +216,20 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     return inTime(request(url, { method: raw.method, headers, body: raw.body, dispatcher, signal }), signal);
   }
 
-  /** A 401 before anything was done may mean that the token was rotated: it is read anew, once, within the same deadline. */
-  async function authorized(raw: RawRequest, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
+  /** A 401 before anything was done may mean that credentials were rotated: they are read anew, once, within the same deadline. */
+  async function authorized(raw: RawRequest, lane: Lane): Promise<Dispatcher.ResponseData> {
     const timeout = AbortSignal.timeout(raw.timeoutMs);
     const signal = raw.signal === undefined ? timeout : AbortSignal.any([timeout, raw.signal]);
-    const first = await dispatch(raw, { fresh: false, dispatcher, signal });
+    const first = await dispatch(raw, { fresh: false, lane, signal });
     if (first.statusCode !== 401) return first;
     await first.body.dump();
-    return dispatch(raw, { fresh: true, dispatcher, signal });
+    return dispatch(raw, { fresh: true, lane, signal });
   }
 
   return {
     send: async (raw) => {
       try {
-        const response = await authorized(raw, agents.requests);
+        const response = await authorized(raw, 'requests');
         const body = parsed(await response.body.text());
         agents.noteAnswer();
         if (response.statusCode >= 200 && response.statusCode < 300) return { type: 'ok', body };
@@ -220,7 +241,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
     },
     open: async (raw) => {
       try {
-        const response = await authorized(raw, agents.streams);
+        const response = await authorized(raw, 'streams');
         const { body } = response;
         if (response.statusCode !== 200) return refusal(response, parsed(await body.text()), nowMs());
         body.on('error', () => undefined);

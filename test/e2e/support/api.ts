@@ -5,11 +5,11 @@ import type { World } from '../world.ts';
 
 /** The body of a GET, or null when the API server does not answer well in time. */
 export async function askApi(world: World, path: string, timeoutMs = 1000): Promise<string | null> {
-  const { server, tls, authorization } = loadConnection({
+  const { server, tls, credentials } = loadConnection({
     kubeconfig: world.target.kubeconfig,
     context: world.target.context,
   });
-  const token = await authorization(false);
+  const { authorization: token } = await credentials(false);
   return new Promise((resolve) => {
     const call = request(
       new URL(path, server),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect, type ConnectedKube, type WireRequest } from '#src/kube/api.ts';
-import { tokenFile } from '#src/kube/connection.ts';
+import { tokenFile, type Credentials } from '#src/kube/connection.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import { makeHttp, retryAfterMs } from '#src/kube/request.ts';
 import { ensurePki } from '#test/cluster/pki.ts';
@@ -180,7 +180,8 @@ describe('the token', () => {
     const path = join(dir, 'token');
     writeFileSync(path, 'first\n');
     const read = tokenFile(path);
-    return { path, http: makeHttp({ ...kube.connection, authorization: read }, () => 0) };
+    const credentials = (fresh: boolean): Credentials => ({ authorization: read(fresh), certificate: null });
+    return { path, http: makeHttp({ ...kube.connection, credentials }, () => 0) };
   }
   const raw = { method: 'GET', path: '/api/v1/pods', query: {}, headers: {}, body: null, timeoutMs: 300 } as const;
 
@@ -195,11 +196,11 @@ describe('the token', () => {
 
   it('is asked for anew after a 401, once', async () => {
     const asked: boolean[] = [];
-    const authorization = (fresh: boolean): string => {
+    const credentials = (fresh: boolean): Credentials => {
       asked.push(fresh);
-      return `Bearer ${fresh ? 'second' : 'first'}`;
+      return { authorization: `Bearer ${fresh ? 'second' : 'first'}`, certificate: null };
     };
-    const http = makeHttp({ ...kube.connection, authorization }, () => 0);
+    const http = makeHttp({ ...kube.connection, credentials }, () => 0);
     server.next('list', (answer) => answer.json(401, refused(401, 'Unauthorized')));
     expect((await http.send(raw)).type).toBe('ok');
     server.always('list', (answer) => answer.json(401, refused(401, 'Unauthorized')));
