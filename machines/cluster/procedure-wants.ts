@@ -185,8 +185,7 @@ function startingAnew(view: View): readonly Intent[] {
     phaseOf(state) !== 'Scaling' && leaderOf(facts).writable && facts.memory.rolledOutGeneration !== null;
   const stuck = isAwaited ? null : neverStarted(view);
   if (stuck === null) return [];
-  const { name, uid } = stuck;
-  const because = `${name} never came to run, and another template is offered by now`;
+  const { name, uid, because } = stuck;
   return [{ type: 'DeleteObject', target: { kind: 'Pod', name }, uid, because }];
 }
 

@@ -4,6 +4,7 @@
  *
  *   order  stage        step
  *   0      rebuilding   a member that is lost for good is made anew: it would hold up everything else (`replacement.ts`)
+ *   0      replacing    a pod that never came to run, once another template is offered: nothing else goes on without it
  *   0      growing      volumes are as large as the spec says, one after the other (`volumes.ts`)
  *   1      configuring  pods that run bear the labels and annotations of the spec; nothing starts anew for that
  *   1      configuring  passwords are in force before members start anew with them (`credentials.ts`)
@@ -43,6 +44,7 @@ import { act, none, told, wait, type RolloutStep, type Scene } from './step.ts';
 import { successor } from './succession.ts';
 import { ableToConfirm, askedSynchrony, hindrance, synchronyDue } from './synchrony.ts';
 import { growing } from './volumes.ts';
+import { beingMade, warningOf } from './warnings.ts';
 
 const settledText = oncePer((parameters: Readonly<Record<string, string>>) => {
   const lower = Object.entries(parameters).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
@@ -209,24 +211,33 @@ function offersTemplate({ facts, plan }: Scene): boolean {
 export function neverStarted({
   facts,
   plan,
-}: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string } | null {
+}: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string; readonly because: string } | null {
   const scene = { facts, plan, members: membersOf(facts), leader: '' };
   if (isPatroniPaused(facts) || !offersTemplate(scene)) return null;
   const stuck = scene.members.find((member) => {
     const pod = podOf(facts, member.name);
     const isSilent = pod !== null && !pod.object.deleting && pod.detail.patroni === null && pod.detail.trouble !== null;
-    return isSilent && !isCurrent(scene, member);
+    return isSilent && !isCurrent(scene, member) && !mayBootstrap(facts, pod);
   });
   const uid = stuck === undefined ? undefined : podOf(facts, stuck.name)?.object.uid;
-  return stuck === undefined || uid === undefined ? null : { name: stuck.name, uid };
+  if (stuck === undefined || uid === undefined) return null;
+  return { name: stuck.name, uid, because: `${stuck.name} never came to run, and another template is offered by now` };
+}
+
+/**
+ * Whoever makes the database anew says so in Patroni's configuration first. Killed within that, it leaves everybody waiting for it for ever: a
+ * container that is being made may be there before its pod is told to go.
+ */
+function mayBootstrap(facts: Facts, { object, detail }: NonNullable<ReturnType<typeof podOf>>): boolean {
+  const isBeingMade = beingMade.has(detail.trouble ?? '') && warningOf(facts, object) === null;
+  return facts.memory.systemIdentifier === null && isBeingMade;
 }
 
 /** Everything after it waits for members that are ready, and this one can only come to run as another pod. */
 function mending(scene: Scene): RolloutStep | null {
   const stuck = neverStarted(scene);
   if (stuck === null || stuck.name === scene.leader) return null;
-  const because = `${stuck.name} never came to run, and another template is offered by now`;
-  return act('replacing', { type: 'replace', member: stuck.name }, because, stuck.name);
+  return act('replacing', { type: 'replace', member: stuck.name }, stuck.because, stuck.name);
 }
 
 function replacing(scene: Scene): RolloutStep | null {
@@ -281,11 +292,11 @@ function nextStep(facts: Facts, plan: Plan): RolloutStep {
   const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
   return (
     lostStep(scene) ??
+    mending(scene) ??
     growing(facts) ??
     labelling(scene) ??
     rotationStep(scene) ??
     configuring(scene) ??
-    mending(scene) ??
     synchronising(scene) ??
     restarting(scene) ??
     replacing(scene) ??

@@ -334,7 +334,14 @@ describe('a pod that never came to run', () => {
     old('shop-1'),
     pod('shop-1', () => ({ ready: false, patroni: null, trouble: 'ErrImagePull' })),
   );
-  const anew = { name: 'shop-1', uid: 'Pod-shop-1' };
+  const because = 'shop-1 never came to run, and another template is offered by now';
+  const anew = { name: 'shop-1', uid: 'Pod-shop-1', because };
+  const making = all(
+    stuck,
+    pod('shop-1', () => ({ trouble: 'ContainerCreating' })),
+  );
+  const warnings = { 'Pod/shop-1': { uid: 'Pod-shop-1', reason: 'FailedMount', message: '' } };
+  const unborn = remembering({ systemIdentifier: null });
   const noWriter: Partial<Choice> = { leader: 'none' };
 
   it.each<readonly [string, Change, Partial<Choice>, unknown]>([
@@ -357,6 +364,9 @@ describe('a pod that never came to run', () => {
       noWriter,
       null,
     ],
+    ['is made anew while it is being made, of a database that there is', making, noWriter, anew],
+    ['stays then while there is none: it may be about to make it', all(making, unborn), noWriter, null],
+    ['is made anew then if something is in its way', all(making, unborn, remembering({ warnings })), noWriter, anew],
     ['is none where Patroni reports', old('shop-1'), noWriter, null],
     [
       'is none where it is of the new template',

@@ -178,6 +178,14 @@ describe('a spec that was put right', () => {
     await ended(world, { members: 2 });
   });
 
+  it('while volumes were to grow: the growth does not wait for a pod that cannot come', async () => {
+    const world = await withBrokenPod(1, { replicas: 3 });
+    edit(world, { storage: { size: '2Gi' } });
+    await world.schedule.run(1_000);
+    edit(world, { image: null });
+    await ended(world, { members: 3 });
+  });
+
   it('while members were being added: the new pod is made anew at once', async () => {
     const world = await withBrokenPod(1, { replicas: 2 }, { replicas: 3 });
     edit(world, { image: null });
