@@ -4,7 +4,7 @@
  * whether it is done.
  */
 import type { Command } from 'commander';
-import { annotations, oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { annotations, oneShotAnnotation, oneShots, ordinalOf, type OneShot } from '#machines/shared/names.ts';
 import { print } from '../command.ts';
 import { Refused } from '#src/errors.ts';
 import { liveVerb, secondsOf, waitFor, type Live, type Seen } from '../live.ts';
@@ -25,17 +25,22 @@ function conditionOf({ status }: Seen, type: string): Condition | null {
   return status?.conditions?.find((each) => each.type === type) ?? null;
 }
 
-/** The refusal of this token; null when it is not refused. */
-function refusalOf(seen: Seen, token: string): string | null {
+/** Between two refusals in one message. */
+const nextRefusal = new RegExp(`; (?=(?:${oneShots.join('|')}) ")`);
+
+/** The refusal of this request; null when it is not refused. The condition also tells those of others, which may have the same token. */
+function refusalOf(seen: Seen, kind: OneShot, token: string): string | null {
   const refused = conditionOf(seen, 'RequestRefused');
-  return refused?.status === 'True' && refused.message.includes(JSON.stringify(token)) ? refused.message : null;
+  if (refused?.status !== 'True') return null;
+  const begins = `${kind} ${JSON.stringify(token)} `;
+  return refused.message.split(nextRefusal).find((each) => each.startsWith(begins)) ?? null;
 }
 
 type Said = 'taken' | 'done' | { readonly refused: string };
 
 function said(seen: Seen, kind: OneShot, token: string): Said | null {
   if (seen.status?.handled?.[kind] !== token) return null;
-  const refused = refusalOf(seen, token);
+  const refused = refusalOf(seen, kind, token);
   if (refused !== null) return { refused };
   return seen.status.phase === 'Running' ? 'done' : 'taken';
 }
@@ -65,11 +70,45 @@ async function ask(live: Live, kind: OneShot, token: string, own: Readonly<Recor
   return seconds === null ? 0 : 1;
 }
 
+/** Longest value that the operator reads; it cuts off what is more, and with it the member. */
+const valueLengthMax = 256;
+
+/** Refuses a member that is none: the operator would take the word for a part of the token, and the request for one to all. */
+async function refuseNoMember(live: Live, kind: OneShot, named: string): Promise<void> {
+  if (ordinalOf(live.name, named) >= 0) return;
+  const members = ((await live.read()).status?.members ?? []).map(({ name }) => name).join(', ');
+  const whole = kind === 'reinit' || kind === 'replace' ? '' : '; without a name it is asked of the whole cluster';
+  throw new Refused(`${named} is not the name of a member`, {
+    operation: `${kind} a member of`,
+    subject: `PostgresCluster ${live.namespace}/${live.name}`,
+    hint: `name one of ${members === '' ? 'its members, when there are any' : members}${whole}`,
+  });
+}
+
+/** The annotation's value. @throws Refused when the operator would read it as something else */
+function valueOf(live: Live, token: string, named: string | undefined): string {
+  const value = named === undefined ? token : `${token} ${named}`;
+  const wrong = (because: string, hint: string): Refused =>
+    new Refused(because, { operation: 'read', subject: '--token', hint });
+  if (token.trim() === '') throw wrong('it is empty', 'write a word that no earlier request had, or leave it out');
+  if (value.length > valueLengthMax)
+    throw wrong(
+      `with the member it has ${value.length} characters`,
+      `the operator reads ${valueLengthMax} at most: write a shorter one`,
+    );
+  const other = token.split(/\s+/).find((word) => word !== named && ordinalOf(live.name, word) >= 0);
+  if (named !== undefined && other !== undefined)
+    throw wrong(`it names ${other}, and ${named} is meant`, 'leave the name of the other member out of it');
+  return value;
+}
+
 /** Adds the verb of an annotation. @param member how its usage names a member */
 function once(program: Command, kind: OneShot, member: string, does: string): void {
-  liveVerb(program, `${kind} <name> ${member}`.trim(), does, (live, [, named], own) => {
+  liveVerb(program, `${kind} <name> ${member}`.trim(), does, async (live, [, named], own) => {
     const token = typeof own['token'] === 'string' ? own['token'] : new Date().toISOString();
-    return ask(live, kind, named === undefined ? token : `${token} ${named}`, own);
+    const value = valueOf(live, token, named);
+    if (named !== undefined) await refuseNoMember(live, kind, named);
+    return ask(live, kind, value, own);
   })
     .option('--token <word>', 'what tells this request from others; the time unless given')
     .option('--wait [seconds]', `until it is done, at most so long (${doneSeconds})`);

@@ -80,6 +80,38 @@ it('what is refused is told in the operator’s words, with exit code 1', async 
   expect(await pgc('reinit', 'shop', leader(), '--token', 'leader')).toMatch(/ leads; .*\nexit 1$/);
 });
 
+const asked = (kind: string): string => text(cluster(), 'metadata', 'annotations', `postgres.example.com/${kind}`);
+
+it('a word that is the name of no member is not taken for a request to all of them', async () => {
+  const before = [startTimes(), asked('restart'), asked('switchover')];
+  for (const verb of ['restart', 'switchover'])
+    for (const word of ['shop1', 'shop-1x'])
+      expect(await pgc(verb, 'shop', word, '--token', 'typo')).toBe(
+        `${verb} a member of PostgresCluster default/shop: ${word} is not the name of a member\nname one of shop-0, shop-1; without a name it is asked of the whole cluster\nexit 2`,
+      );
+  expect([startTimes(), asked('restart'), asked('switchover')]).toEqual(before);
+});
+
+it('a token that the operator would cut off, not see, or read as another member is not written', async () => {
+  const before = asked('reload');
+  expect(await pgc('reload', 'shop', 'shop-1', '--token', 'x'.repeat(250))).toMatch(
+    / 257 characters\n.*256.*\nexit 2$/,
+  );
+  expect(await pgc('reload', 'shop', '--token', ' ')).toMatch(/--token: it is empty\n.*\nexit 2$/);
+  expect(await pgc('reload', 'shop', 'shop-1', '--token', 'for shop-0')).toMatch(
+    /names shop-0, and shop-1 is meant\n.*\nexit 2$/,
+  );
+  expect(asked('reload')).toBe(before);
+});
+
+it('a refusal of something else is not told as its own, though the token is the same', async () => {
+  expect(await pgc('switchover', 'shop', leader(), '--token', 'twice')).toMatch(/^switchover "twice .*\nexit 1$/);
+  const refused = await pgc('reinit', 'shop', leader(), '--token', 'twice');
+  expect(refused).toMatch(/^reinit "twice .* leads; .*\nexit 1$/);
+  expect(refused).not.toContain('switchover');
+  expect(await pgc('restart', 'shop', leader(), '--token', 'twice', '--wait')).toContain('is done\nexit 0');
+});
+
 it('reload and reinit are done', async () => {
   expect(await pgc('reload', 'shop', '--wait')).toContain('is done\nexit 0');
   const replica = leader() === 'shop-0' ? 'shop-1' : 'shop-0';
