@@ -60,6 +60,14 @@ export async function openSource(flags: Flags): Promise<Source> {
   });
 }
 
+/** The namespace that is meant where none is given: the one of the context, as kubectl has it; without a context `default`. */
+export async function usualNamespace(flags: Pick<Flags, 'file' | 'api' | 'kubeconfig' | 'context'>): Promise<string> {
+  if (flags.file !== undefined || (flags.api ?? process.env['PGC_API'] ?? '') !== '') return 'default';
+  const { contextNamespace, loadConnection } = await import('#src/kube/connection.ts');
+  const where = { kubeconfig: kubeconfigOf(flags.kubeconfig), context: flags.context ?? null };
+  return contextNamespace(loadConnection(where).config);
+}
+
 /** Adds a verb with the flags every verb has; `run` gives the exit code, and the source is closed after it. */
 export function verb(
   parent: Command,
@@ -83,7 +91,7 @@ export function verb(
     .option('--kubeconfig <path>', 'kubeconfig of the operator’s cluster')
     .option('--context <name>', 'context in it')
     .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')
-    .option('-n, --namespace <name>', 'namespace of the cluster', 'default')
+    .option('-n, --namespace <name>', 'namespace of the cluster; that of the context, or default, unless given')
     .addOption(new Option('-o, --output <format>', 'how the answer is written').choices(formats).default('table'));
   if (/[<[]name[\]>]/.test(usage))
     command.option('--uid <uid>', 'an earlier cluster of the name, that was deleted and made again; status lists them');
@@ -94,12 +102,13 @@ export function verb(
       .flat()
       .filter((each): each is string => typeof each === 'string');
     const named = fileOf(args);
-    const flags = {
+    const asked = {
       ...(values as unknown as Omit<Flags, 'namespaceGiven'>),
-      namespaceGiven: command.getOptionValueSource('namespace') === 'cli',
+      namespaceGiven: values['namespace'] !== undefined,
       ...(named === undefined ? {} : { file: named }),
     };
     try {
+      const flags = asked.namespaceGiven ? asked : { ...asked, namespace: await usualNamespace(asked) };
       const source = await openSource(flags);
       try {
         process.exitCode = await run(source, flags, args, values);
@@ -107,7 +116,7 @@ export function verb(
         await source.close();
       }
     } catch (error) {
-      throw readable(error, flags.file ?? 'the operator');
+      throw readable(error, asked.file ?? 'the operator');
     }
   });
 }

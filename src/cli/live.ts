@@ -14,7 +14,8 @@ import { resourcePath } from '#src/decision/paths.ts';
 export interface LiveFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
-  readonly namespace: string;
+  /** That of the context, unless it is given. */
+  readonly namespace?: string;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -72,12 +73,13 @@ function bodyOf(answer: Answer, operation: string, subject: string): unknown {
 }
 
 async function open(flags: LiveFlags, name: string): Promise<Live> {
-  const { namespace } = flags;
   const where = { kubeconfig: kubeconfigOf(flags.kubeconfig), context: flags.context ?? null };
   // Loaded when it is needed: it brings a whole client of Kubernetes with it.
   const { connect } = await import('#src/kube/api.ts');
+  const { contextNamespace } = await import('#src/kube/connection.ts');
   // What is followed is followed until somebody ends it.
   const kube = connect(where, Date.now, { ...deadlines, watchMs: 2 ** 31 - 1 });
+  const namespace = flags.namespace ?? contextNamespace(kube.connection.config);
   const path = resourcePath('PostgresCluster', namespace, name);
   const subject = `PostgresCluster ${namespace}/${name}`;
   return {
@@ -123,7 +125,7 @@ export function liveVerb(
     .description(description)
     .option('--kubeconfig <path>', 'kubeconfig of the cluster; or KUBECONFIG')
     .option('--context <name>', 'context in it')
-    .option('-n, --namespace <name>', 'namespace of the cluster', 'default')
+    .option('-n, --namespace <name>', 'namespace of the cluster; that of the context unless given')
     .action(async (...given: unknown[]) => {
       const own = given.at(-2) as Readonly<Record<string, unknown>>;
       const args = given.slice(0, -2).filter((each): each is string => typeof each === 'string');

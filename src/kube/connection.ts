@@ -177,3 +177,9 @@ export function loadConnection(options: ConnectionOptions): Connection {
     config,
   };
 }
+
+/** The namespace that the context in use names, as kubectl takes it where none is given; `default` where it names none. */
+export function contextNamespace(config: KubeConfig): string {
+  const { namespace } = config.getContextObject(config.getCurrentContext()) ?? {};
+  return namespace === undefined || namespace === '' ? 'default' : namespace;
+}

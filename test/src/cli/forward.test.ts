@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { usualNamespace } from '#src/cli/command.ts';
 import { connect } from '#src/kube/api.ts';
 import { runPgc } from '#test/support/pgc-program.ts';
 
@@ -17,6 +18,7 @@ let url = '';
 let pods: readonly object[] = [];
 /** Tokens of the requests that came, and the one that is taken. */
 const tokens: string[] = [];
+const paths: string[] = [];
 let taken = 'Bearer first';
 /** Pods to which somebody asked for a way. */
 const forwards: string[] = [];
@@ -27,7 +29,7 @@ const pod = (name: string, phase: string, ready: boolean): object => ({
 });
 
 /** A kubeconfig with one cluster and one user. @returns its path */
-function kubeconfig(name: string, user: object, current: string = name): string {
+function kubeconfig(name: string, user: object, current: string = name, namespace?: string): string {
   const path = join(dir, name);
   const config = {
     apiVersion: 'v1',
@@ -35,7 +37,7 @@ function kubeconfig(name: string, user: object, current: string = name): string 
     // Without this the library refuses to speak HTTP.
     clusters: [{ name, cluster: { server: url, 'insecure-skip-tls-verify': true } }],
     users: [{ name: 'somebody', user }],
-    contexts: [{ name, context: { cluster: name, user: 'somebody' } }],
+    contexts: [{ name, context: { cluster: name, user: 'somebody', namespace } }],
     'current-context': current,
   };
   writeFileSync(path, JSON.stringify(config));
@@ -53,6 +55,7 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const token = request.headers.authorization ?? 'none';
     tokens.push(token);
+    paths.push(request.url ?? '');
     response.writeHead(token === taken ? 200 : 401, { 'content-type': 'application/json' });
     response.end(JSON.stringify(token === taken ? { items: pods } : { kind: 'Status', message: 'Unauthorized' }));
   });
@@ -73,6 +76,7 @@ console.log(JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind
 
 beforeEach(() => {
   tokens.length = 0;
+  paths.length = 0;
   forwards.length = 0;
   pods = [];
   taken = 'Bearer first';
@@ -140,4 +144,20 @@ it('a port-forward that is forbidden is told as that', async () => {
   expect(await pgc(['status', '--kubeconfig', kubeconfig('token', { token: 'first' })])).toMatch(
     /the port-forward to pod postgres-operator-system\/operator-c failed: .*403.*\n.*pods\/portforward.*\nexit 2$/,
   );
+});
+
+it('the cluster that is told what to do is the one in the namespace of the context, unless another is given', async () => {
+  const team = { KUBECONFIG: kubeconfig('team', { token: 'first' }, 'team', 'payments') };
+  await pgc(['pause', 'shop'], team);
+  await pgc(['pause', 'shop', '-n', 'other'], team);
+  await pgc(['pause', 'shop'], { KUBECONFIG: kubeconfig('plain', { token: 'first' }) });
+  expect(paths.map((path) => /namespaces\/([^/]+)/.exec(path)?.[1])).toEqual(['payments', 'other', 'default']);
+});
+
+it('the cluster that is asked about is the one in the namespace of the context; a file or an address has none', async () => {
+  const team = kubeconfig('asked', { token: 'first' }, 'asked', 'payments');
+  expect(await usualNamespace({ kubeconfig: team })).toBe('payments');
+  expect(await usualNamespace({ kubeconfig: kubeconfig('bare', { token: 'first' }) })).toBe('default');
+  expect(await usualNamespace({ kubeconfig: team, file: 'shop.db' })).toBe('default');
+  expect(await usualNamespace({ kubeconfig: team, api: 'http://localhost:8081' })).toBe('default');
 });
