@@ -142,6 +142,8 @@ export function judged(core: Core, { standing, seq }: StoodAt, wanted: WantedClu
     versions: () => null,
   }).snapshot;
   const { facts } = after;
+  // What was refused before the edit is no answer to it.
+  const stood = new Set(standingRefusals(snapshot.facts).map(({ message }) => message));
   const { held } = facts.memory;
   const accepted = snapshot.facts.memory.accepted?.spec ?? wanted.spec;
   const costs = basesOf(snapshot.facts, accepted).map((from) => costOf(snapshot.facts, from, wanted.spec, judge));
@@ -152,7 +154,7 @@ export function judged(core: Core, { standing, seq }: StoodAt, wanted: WantedClu
     maxDisruption: wanted.spec.maxDisruption ?? null,
     refused: [
       ...core.assess(after).specProblems.map(problemText),
-      ...standingRefusals(facts).map(({ message }) => message),
+      ...standingRefusals(facts).flatMap(({ message }) => (stood.has(message) ? [] : [message])),
     ],
     // Whose turn it is then is not known: the world that it is tried in has no other cluster.
     hold: held === null || held.by === 'Turn' ? null : { by: held.by, because: held.message, until: held.until },
