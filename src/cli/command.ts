@@ -1,8 +1,9 @@
 /** Owns: what every verb of pgc has: its flags, where it reads from, and which cluster is meant. */
+import { writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { durationMs } from '#machines/shared/duration.ts';
-import { Refused } from '#src/errors.ts';
+import { messageOf, Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { instantOf } from './instant.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
@@ -33,6 +34,20 @@ export interface Flags {
 /** One line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** Writes an answer to the file that `--out` names. @throws Refused when it cannot be written */
+export function writeOut(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    throw new Refused(`it cannot be written: ${messageOf(cause)}`, {
+      operation: 'write',
+      subject: path,
+      hint: 'name a file with --out, in a folder that is there and may be written to',
+      cause,
+    });
+  }
 }
 
 /** @throws Refused when it is no address that can be asked: `localhost:8081` has no host, but a scheme of that name */

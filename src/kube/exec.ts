@@ -1,4 +1,6 @@
 /** Owns: running a command in a container, with text on its standard input. Needs the verb create on pods/exec. */
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
 import WebSocket, { type ClientOptions } from 'ws';
 
@@ -60,6 +62,18 @@ async function open(config: KubeConfig, request: ExecRequest): Promise<WebSocket
   });
 }
 
+/** Why the API server makes no connection, in its own words where it has some. */
+async function refusalOf(response: IncomingMessage): Promise<Error> {
+  const status = `the API server answered ${response.statusCode}`;
+  const body = await text(response).catch(() => '');
+  try {
+    const { message } = JSON.parse(body) as { readonly message?: unknown };
+    return new Error(typeof message === 'string' ? `${status}: ${message}` : status);
+  } catch {
+    return new Error(status);
+  }
+}
+
 /** Runs one command on a connection that is being made; `end` is called once, with the result or why there is none. */
 function converse(socket: WebSocket, input: string, end: (result: ExecResult | Error) => void): void {
   const texts: Record<'output' | 'errors', Buffer[]> = { output: [], errors: [] };
@@ -76,6 +90,7 @@ function converse(socket: WebSocket, input: string, end: (result: ExecResult | E
     const exitCode = exitCodeOf(JSON.parse(content.toString('utf8')) as Parameters<typeof exitCodeOf>[0]);
     end({ exitCode, output: textOf(texts.output), errors: textOf(texts.errors) });
   });
+  socket.on('unexpected-response', (_, response) => void refusalOf(response).then(end));
   socket.on('error', end);
   socket.on('close', () => end(new Error('the connection was lost')));
 }

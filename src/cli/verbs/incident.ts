@@ -15,7 +15,7 @@ import { makeCore } from '#src/replay/core.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { clusterOf } from '../cluster-of.ts';
-import { decided, print, prunedBefore, recorded, verb } from '../command.ts';
+import { decided, print, prunedBefore, recorded, verb, writeOut } from '../command.ts';
 import { exportSource } from '../source.ts';
 
 /** Adds `postmortem`. */
@@ -43,7 +43,7 @@ export function addPostmortem(program: Command): void {
         subject: `${cluster.namespace}/${cluster.name}`,
         hint: `'pgc timeline' tells what happened all the same${pruned === null ? '' : `; ${prunedWords(pruned)}`}`,
       });
-    if (typeof own['out'] === 'string') writeFileSync(own['out'], text);
+    if (typeof own['out'] === 'string') writeOut(own['out'], text);
     else print(text.trimEnd());
     return 0;
   }).option('--out <path>', 'file to write');

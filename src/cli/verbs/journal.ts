@@ -1,5 +1,4 @@
 /** Owns: `pgc journal`: rows, one row, proof, export, import. */
-import { writeFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { buildId } from '#src/build-id.ts';
@@ -25,7 +24,17 @@ import { makeCore } from '#src/replay/core.ts';
 import { encodeStanding } from '#src/replay/snapshot-text.ts';
 import { standAt } from '#src/replay/walk.ts';
 import { clusterOf, noteEarlier } from '../cluster-of.ts';
-import { decided, momentOf, print, prunedBefore, recorded, refuseBefore, verb, type Recorded } from '../command.ts';
+import {
+  decided,
+  momentOf,
+  print,
+  prunedBefore,
+  recorded,
+  refuseBefore,
+  verb,
+  writeOut,
+  type Recorded,
+} from '../command.ts';
 import { readExportFile } from '../export-file.ts';
 import { refuseDamaged } from '../source.ts';
 import { addRetention } from './retention.ts';
@@ -194,7 +203,7 @@ function addExport(journal: Command): void {
       });
     await noteEarlier(source, flags, summary, since);
     const text = [...exportLines(exportOf({ uid, namespace, name }, all, { since, redact, original: head, verified }))];
-    if (typeof own['out'] === 'string') writeFileSync(own['out'], `${text.join('\n')}\n`);
+    if (typeof own['out'] === 'string') writeOut(own['out'], `${text.join('\n')}\n`);
     else process.stdout.write(`${text.join('\n')}\n`);
     return 0;
   })

@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { objectNames } from '#machines/shared/names.ts';
-import { Refused } from '#src/errors.ts';
+import { messageOf, Refused } from '#src/errors.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { print } from '../command.ts';
 import { logContainer } from '#src/resources/fields/logs.ts';
@@ -14,10 +14,33 @@ const container = 'postgres';
 /** A command that nobody sits before ends within this. */
 const batchMs = 3_600_000;
 
+interface Batch {
+  readonly input: string;
+  readonly timeoutMs: number;
+}
+
 async function inputText(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Runs a command in a member's pod, and prints what it prints. @returns its exit code; throws Refused when it cannot be run */
+async function runIn(live: Live, pod: string, command: readonly string[], own: Batch): Promise<number> {
+  const { makeRunInPod } = await import('#src/kube/exec.ts');
+  const run = makeRunInPod(live.kube.connection.config);
+  const { namespace } = live;
+  const ended = await run({ namespace, pod, container, command, ...own }).catch((cause: unknown) => {
+    throw new Refused(messageOf(cause), {
+      operation: 'run a command in',
+      subject: `Pod ${namespace}/${pod}`,
+      hint: 'the verbs create and get on pods/exec are needed there; or name another member with --member',
+      cause,
+    });
+  });
+  process.stdout.write(ended.output);
+  process.stderr.write(ended.errors);
+  return ended.exitCode ?? 1;
 }
 
 async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
@@ -34,14 +57,7 @@ async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise
       command,
     });
   const input = typeof statement === 'string' ? `${statement}\n` : await inputText();
-  const { makeRunInPod } = await import('#src/kube/exec.ts');
-  const run = makeRunInPod(live.kube.connection.config);
-  const { namespace } = live;
-  const whole = [...command, '-f', '-'];
-  const ended = await run({ namespace, pod, container, command: whole, input, timeoutMs: batchMs });
-  process.stdout.write(ended.output);
-  process.stderr.write(ended.errors);
-  return ended.exitCode ?? 1;
+  return runIn(live, pod, [...command, '-f', '-'], { input, timeoutMs: batchMs });
 }
 
 /** PostgreSQL's own log, the newest file of it. */
@@ -65,12 +81,7 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
   const printing = own['postgres'] === true && own['follow'] === true ? followed(live, seen) : container;
   if (own['postgres'] === true && printing === container) {
     const command = ['bash', '-c', newestLog, lines];
-    const { makeRunInPod } = await import('#src/kube/exec.ts');
-    const run = makeRunInPod(kube.connection.config);
-    const ended = await run({ namespace, pod, container, command, input: '', timeoutMs: 60_000 });
-    process.stdout.write(ended.output);
-    process.stderr.write(ended.errors);
-    return ended.exitCode ?? 1;
+    return runIn(live, pod, command, { input: '', timeoutMs: 60_000 });
   }
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
@@ -83,7 +94,7 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
     throw new Refused(opened.type === 'refused' ? opened.message : opened.because, {
       operation: 'read the log of',
       subject: `${namespace}/${pod}`,
-      hint: 'name another member with --member',
+      hint: `the verb get on pods/log is needed there; 'kubectl describe pod ${pod}' says how it is; or name another member with --member`,
     });
   for await (const chunk of opened.body) process.stdout.write(chunk);
   return 0;

@@ -70,6 +70,12 @@ function addPrune(journal: Command): void {
 function addHold(journal: Command): void {
   const description = 'keep the rows of an incident from being pruned, and those after it, until the hold is released';
   verb(journal, 'hold <name>', description, async (source, flags, [name = ''], own) => {
+    if (String(own['because']).trim() === '')
+      throw new Refused('it says nothing', {
+        operation: 'read',
+        subject: '--because',
+        hint: 'write what the rows are kept for: an incident’s number',
+      });
     const cluster = await clusterOf(source, flags, name);
     const [from, to] = ['from', 'to'].map((flag) => momentOf(flag, own[flag], cluster.lastAt));
     const [fromMs, untilMs] = [from ?? cluster.lastAt, to ?? cluster.lastAt];
@@ -103,7 +109,8 @@ function addHolds(journal: Command): void {
     return 0;
   });
   verb(journal, 'release <hold>', 'end a hold', async (source, _flags, [hold = '']) => {
-    if (!(await source.retention.release(Number(hold))))
+    // Another word would be a path of the operator's API that is none.
+    if (!/^\d{1,15}$/.test(hold) || !(await source.retention.release(Number(hold))))
       throw new Refused('there is no such hold', {
         operation: 'release',
         subject: hold,

@@ -70,6 +70,15 @@ describe('a time', () => {
   });
 });
 
+it('a hold that is none, or for nothing, and a file that cannot be written are told as that', async () => {
+  expect(await pgc(['journal', 'release', 'abc', ...file])).toMatch(/^release abc: there is no such hold\n.*\nexit 2$/);
+  const hold = ['journal', 'hold', 'shop', '--from', '1m', '--because', ' ', ...file];
+  expect(await pgc(hold)).toMatch(/--because: it says nothing\n.*\nexit 2$/);
+  expect(await pgc(['journal', 'export', 'shop', '--out', 'no/such/x', ...file])).toMatch(
+    /^write no\/such\/x: it cannot be written: .*\n.*--out.*\nexit 2$/,
+  );
+});
+
 it.each(['abc', '-3', '1.5', ''])('journal ls --limit “%s” does not list everything', async (limit) => {
   expect(await pgc(['journal', 'ls', 'shop', `--limit=${limit}`, ...file])).toMatch(/^error: .*limit.*\nexit 64$/);
 });

@@ -112,6 +112,11 @@ it('a refusal of something else is not told as its own, though the token is the 
   expect(await pgc('restart', 'shop', leader(), '--token', 'twice', '--wait')).toContain('is done\nexit 0');
 });
 
+it('what may not be run in a pod, or read of it, is told with the right that it takes', async () => {
+  expect(await pgc('psql', 'shop', '-c', 'select 1')).toMatch(/has no containers.*\n.*pods\/exec.*\nexit 2$/);
+  expect(await pgc('logs', 'shop')).toMatch(/has no containers.*\n.*pods\/log.*\nexit 2$/);
+});
+
 it('reload and reinit are done', async () => {
   expect(await pgc('reload', 'shop', '--wait')).toContain('is done\nexit 0');
   const replica = leader() === 'shop-0' ? 'shop-1' : 'shop-0';

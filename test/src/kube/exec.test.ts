@@ -83,3 +83,15 @@ it('a connection that comes after the deadline is closed and not left with its c
   await until(() => upgrades === 1);
   await until(() => accepted.every(({ readyState }) => readyState === 3));
 });
+
+it('a command that may not be run is told in the API server’s words', async () => {
+  const config = await configOf(0, []);
+  server?.removeAllListeners('upgrade');
+  const body = JSON.stringify({ kind: 'Status', message: 'pods "p" is forbidden: no create on pods/exec' });
+  server?.on('upgrade', (_, socket) =>
+    socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`),
+  );
+  await expect(makeRunInPod(config)({ ...command, timeoutMs: 60_000 })).rejects.toThrow(
+    'psql in ns/p: the API server answered 403: pods "p" is forbidden: no create on pods/exec',
+  );
+});
