@@ -10,7 +10,7 @@ import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst, withoutUnwanted } from './tables/configuration.ts';
 import { relieving } from './tables/full-volume.ts';
-import { neverStarted, rolloutStep } from './tables/rollout.ts';
+import { mendingStep, neverStarted, rolloutStep } from './tables/rollout.ts';
 import { isPutBack } from './tables/taken-back.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
@@ -205,7 +205,8 @@ export function procedureWants(view: View): readonly Intent[] {
   if (phase === 'Recovering' || phase === 'Failed')
     return [...growingAll(view), ...takingBack(view), ...startingAnew(view), ...relieving(view.facts)];
   if (phase !== 'Scaling') return [];
-  const { handOver, because } = scalingStep(view.facts);
+  const { stage, handOver, because } = scalingStep(view.facts);
   if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];
-  return [...loosening(view.facts), ...startingAnew(view)];
+  const mending = stage === 'done' ? mendingStep(view, null) : null;
+  return [...loosening(view.facts), ...startingAnew(view), ...(mending === null ? [] : stepWants(view, mending))];
 }

@@ -13,7 +13,7 @@ import { objectAt } from './objects.ts';
 import type { View } from './view.ts';
 import { hopelessVolume, smallClaims } from './tables/volumes.ts';
 import { beingMade } from './tables/warnings.ts';
-import { isTelling, rolloutStep } from './tables/rollout.ts';
+import { isTelling, mendingStep, rolloutStep } from './tables/rollout.ts';
 import { isPutBack } from './tables/taken-back.ts';
 import type { RolloutStage } from './tables/step.ts';
 import { scalingStep, type ScalingStage } from './tables/scaling.ts';
@@ -71,7 +71,9 @@ function rolledOut(view: View): Answer {
   const other = phase === 'Running' ? null : hindrance({ facts: view.facts, members: membersOf(view.facts) }, '');
   if (other !== null) return no(`waiting for ${other.because}`, {});
   const { stage, because } = scalingStep(view.facts);
-  return whether(phase !== 'Scaling' || stage === 'done', because, { stage });
+  const isScaled = stage === 'done' || phase !== 'Scaling';
+  const mending = isScaled && phase === 'Scaling' ? mendingStep(view, null) : null;
+  return mending === null ? whether(isScaled, because, { stage }) : no(mending.because, { stage: mending.stage });
 }
 
 /** All members are ready, the leader writes, the database is there, and nothing accepted is left to roll out. */

@@ -43,6 +43,13 @@ function isDiverged({ detail: { patroni }, leader, object }: PodEvidence): boole
   return patroni.timeline !== null && patroni.timeline > leader.timeline;
 }
 
+/** Of a Ready replica on an earlier timeline than the leader's: who follows is on the leader's within seconds. */
+function isLeftBehind({ detail: { patroni, ready }, leader, object }: PodEvidence): boolean {
+  if (!ready || patroni === null || patroni.state !== 'running' || leader === null || leader.name === object.name)
+    return false;
+  return patroni.timeline !== null && patroni.timeline < leader.timeline;
+}
+
 const trouble = ({ detail }: PodEvidence): string => detail.trouble ?? '';
 const edit = ({ kubectl, cluster }: Place): string => `${kubectl} edit postgrescluster ${cluster.name}`;
 
@@ -89,6 +96,13 @@ const podRules: readonly PodRule[] = [
       `it went on by itself, on timeline ${detail.patroni?.timeline ?? 0}, while ${leader?.name ?? ''} leads on ${leader?.timeline ?? 0}: it can follow nobody, and Patroni lets it stand`,
     step: ({ object }, { cluster, where }) =>
       `save what only it has, if anybody misses it; then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
+  },
+  {
+    when: isLeftBehind,
+    because: ({ detail, leader }) =>
+      `it is on timeline ${detail.patroni?.timeline ?? 0}, while ${leader?.name ?? ''} leads on ${leader?.timeline ?? 0}`,
+    step: ({ object }, { cluster, where }) =>
+      `nothing in the first minute: it follows by itself. If it lasts, the leader has no longer the WAL that it lacks, as after a long time away (pgc logs ${cluster.name} ${where} --member ${object.name} --postgres says so); then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
     when: ({ detail }) => !detail.ready && detail.node !== null && detail.patroni !== null,

@@ -327,6 +327,15 @@ export const words: Readonly<Record<string, Word>> = {
       telling.world.schedule.after(ms, telling.world.kubelets.fill(key, room));
     },
   },
+  recycle: {
+    usage: 'recycle POD|leader',
+    does: 'what it has of its WAL is recycled: who has not streamed it cannot follow any more',
+    run: (telling, [pod = '']) => {
+      const member = telling.world.kubelets.members().get(podOf(telling, pod));
+      if (member === undefined) throw new StoryRefused(`no PostgreSQL runs in ${pod}`);
+      member.directory.oldest = member.directory.position;
+    },
+  },
   api: {
     usage: 'api down for DURATION',
     does: 'the operators do not reach the API server',

@@ -165,15 +165,22 @@ export function wordsOfRequest({ kind, token, unasked }: ActiveRequest): string 
   return unasked === true ? token : wordsOf(kind, token);
 }
 
+/** It mends a member that is not ready: what is being rolled out may wait for that member, and for nothing else. */
+function isOfTroubled(facts: Facts, kind: OneShot, token: string): boolean {
+  if (kind !== 'reinit' && kind !== 'replace') return false;
+  const named = namedMember(facts, token);
+  return membersOf(facts).some(({ name, ready }) => name === named && !ready);
+}
+
 /** Why it has to wait, as a clause; null when it can be judged now. */
-export function delay(facts: Facts, kind: OneShot): string | null {
+export function delay(facts: Facts, kind: OneShot, token: string): string | null {
   const { request, accepted, rolledOutGeneration } = facts.memory;
   if (request !== null) return `${wordsOfRequest(request)} comes first`;
   const leader = leaderOf(facts);
   if (!leader.writable) return `nobody writes: ${leader.because}`;
   if (isPatroniPaused(facts)) return 'Patroni is paused by hand';
   const isRolledOut = accepted !== null && rolledOutGeneration !== null && accepted.generation <= rolledOutGeneration;
-  if (!isRolledOut) return 'the spec is being rolled out';
+  if (!isRolledOut && !isOfTroubled(facts, kind, token)) return 'the spec is being rolled out';
   return kind === 'rotate-credentials' ? rotationWaits(facts) : null;
 }
 
@@ -184,7 +191,7 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
   }
   const alone = kind === 'replace' ? noCopy(facts) : null;
   if (alone !== null) return { type: 'refuse', reason: 'NoCopy', because: alone, next: 'restore it from a backup' };
-  const because = delay(facts, kind);
+  const because = delay(facts, kind, token);
   const leader = leaderOf(facts);
   if (because !== null || leader.name === null) return { type: 'wait', because: because ?? leader.because };
   const member = kind === 'rotate-credentials' ? null : namedMember(facts, token);
@@ -324,7 +331,7 @@ export function standingRefusals(facts: Facts): readonly RefusedRequest[] {
 /** The first request that waits, as a sentence; null when none does. */
 export function waitingRequest(facts: Facts): string | null {
   const [first] = unhandled(facts);
-  const because = first === undefined ? null : delay(facts, first.kind);
+  const because = first === undefined ? null : delay(facts, first.kind, first.token);
   return first === undefined || because === null ? null : `${wordsOf(first.kind, first.token)} waits: ${because}`;
 }
 

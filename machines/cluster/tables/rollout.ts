@@ -15,7 +15,7 @@
  *                       canary; the primary first where a value shrinks that no replica may have lower
  *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
  *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas
- *   6      any          what was asked for once (`requests.ts`)
+ *   6      any          what was asked for once (`requests.ts`); at once where it mends the one member that a step waits for
  *   7      done         nothing is left to do
  *
  * I1. No step begins while a member that ran before is not streaming again, or commits have to be confirmed and nobody does,
@@ -286,10 +286,31 @@ export function rolloutStep({ facts, plan }: { readonly facts: Facts; readonly p
   return stepOf(facts, plan);
 }
 
+/**
+ * The step that mends the one member that is waited for, when somebody asked for that; null when nobody did. `awaited` null: any.
+ */
+export function mendingStep(
+  { facts, plan }: { readonly facts: Facts; readonly plan: Plan },
+  awaited: string | null,
+): RolloutStep | null {
+  const { request } = facts.memory;
+  const leader = leaderOf(facts);
+  if (!leader.writable || leader.name === null) return null;
+  const isOfOne = request?.kind === 'reinit' || request?.kind === 'replace';
+  if (!isOfOne || (awaited !== null && request.member !== awaited)) return null;
+  return requestStep({ facts, plan, members: membersOf(facts), leader: leader.name });
+}
+
 function nextStep(facts: Facts, plan: Plan): RolloutStep {
   const leader = leaderOf(facts);
   if (!leader.writable || leader.name === null) return wait('configuring', leader.because);
-  const scene = { facts, plan, members: membersOf(facts), leader: leader.name };
+  const step = stepInTurn({ facts, plan, members: membersOf(facts), leader: leader.name });
+  if (step.act.type !== 'none' || step.awaited === null) return step;
+  return mendingStep({ facts, plan }, step.awaited) ?? step;
+}
+
+function stepInTurn(scene: Scene): RolloutStep {
+  const { facts } = scene;
   return (
     lostStep(scene) ??
     mending(scene) ??

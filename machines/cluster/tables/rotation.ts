@@ -29,7 +29,7 @@ function dueNow(facts: Facts): Due | null {
 /** What Secrets say and why that waits, as a sentence; null when nothing of it waits. */
 export function waitingRotation(facts: Facts): string | null {
   const due = dueNow(facts);
-  const because = due === null ? null : (delay(facts, 'rotate-credentials') ?? missing(facts, due));
+  const because = due === null ? null : (delay(facts, 'rotate-credentials', due.mark) ?? missing(facts, due));
   return due === null || because === null ? null : `${due.because}; that waits: ${because}`;
 }
 
@@ -51,7 +51,8 @@ export function withRotation(before: Facts, judge: EditJudge, at: number): Facts
   if (knownFacts(before).answer !== 'yes') return before;
   const facts = withSettled(before);
   const due = dueNow(facts);
-  if (due === null || delay(facts, 'rotate-credentials') !== null || missing(facts, due) !== null) return facts;
+  if (due === null || delay(facts, 'rotate-credentials', due.mark) !== null || missing(facts, due) !== null)
+    return facts;
   const held = heldRotation(facts, due, judge, at);
   const { memory } = facts;
   if (held !== null) return { ...facts, memory: { ...memory, held: both(memory.held, held) } };

@@ -18,6 +18,8 @@ export interface DataDirectory {
   timeline: number;
   /** Bytes of WAL. */
   position: number;
+  /** WAL before this position is recycled: who is not as far as that cannot follow. */
+  oldest: number;
   /** It was a primary's when PostgreSQL ran last. */
   hasLed: boolean;
   /** `database/owner`, as they were made. */
@@ -45,6 +47,7 @@ export function emptyDirectory(): DataDirectory {
     systemIdentifier: null,
     timeline: 1,
     position: 0,
+    oldest: 0,
     hasLed: false,
     ...nothing,
     primaryHas: new Map(),
@@ -99,6 +102,7 @@ export function replay(from: DataDirectory, into: DataDirectory): void {
 export function copy(from: DataDirectory, into: DataDirectory): void {
   into.systemIdentifier = from.systemIdentifier;
   into.timeline = from.timeline;
+  into.oldest = from.oldest;
   replay(from, into);
   into.roles.clear();
   for (const [role, verifier] of from.roles) into.roles.set(role, verifier);

@@ -109,6 +109,7 @@ export class Postgres {
     this.become('replica');
     const hasRoom = this.#ports.directory.room !== 'little';
     if (leader === undefined || !leader.isWritable() || !hasRoom) return;
+    if (this.#ports.directory.position < leader.directory.oldest) return this.#disconnect();
     const connection = `${leader.name} ${leader.startedAt()} ${this.#startedAt}`;
     if (this.#connection !== connection && !this.isLetIn(leader)) return this.#disconnect();
     this.#connection = connection;

@@ -131,6 +131,35 @@ async function isUnderWay(): Promise<boolean> {
   return phase !== 'Running' || (await field('.status.observedGeneration')) === (await field('.metadata.generation'));
 }
 
+/**
+ * What the person on call does: where `pgc why` says, and says a minute later still, that a member has to have its data copied anew,
+ * that is asked for, with the words it names.
+ */
+async function heeded(isOver: () => boolean): Promise<void> {
+  const advice = async (): Promise<readonly string[]> =>
+    (await explain(world, where, shop.name)).match(/ nothing in the first minute: .*(pgc reinit \S+ \S+ -n \S+)/m) ??
+    [];
+  while (!isOver()) {
+    const [, first] = await advice();
+    const since = monotonic();
+    await eventually('a minute', () => Promise.resolve(isOver() || monotonic() - since > 60_000));
+    const [, second] = await advice();
+    if (isOver() || first === undefined || first !== second) continue;
+    process.stdout.write(`soak: ${first}, as pgc why says\n`);
+    await world.pgc(...first.split(' ').slice(1));
+  }
+}
+
+async function rolledOutByHeed(): Promise<void> {
+  let isOver = false;
+  await Promise.all([
+    rolledOut(world, shop, 600_000).finally(() => {
+      isOver = true;
+    }),
+    heeded(() => isOver),
+  ]);
+}
+
 /** What was asked for is done or refused in words, everybody streams, somebody confirms, and rows are acknowledged. */
 async function settled(): Promise<void> {
   await eventually('the switchover that was asked for being answered', async () => {
@@ -138,7 +167,7 @@ async function settled(): Promise<void> {
     const refusal = await field('.status.conditions[?(@.type=="RequestRefused")].message');
     return asked === '' || (await field('.status.handled.switchover')) === asked || refusal.includes(asked);
   });
-  await rolledOut(world, shop, 600_000);
+  await rolledOutByHeed();
   await allStreaming(world, shop, members - 1);
   await eventually('somebody confirming commits', async () =>
     (await field('.status.members')).includes('sync_standby'),

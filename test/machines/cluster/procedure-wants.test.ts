@@ -152,6 +152,11 @@ describe('what is sent', () => {
       [{ type: 'ReinitializeMember', ...podOf('shop-1'), started: '1', because: 'reinit "once" is due at shop-1' }],
     ],
     [
+      'is a new copy of a replica that is to join',
+      () => wished('Alive.Scaling.adding', asIs, plan, { request: 'reinit' }),
+      [{ type: 'ReinitializeMember', ...podOf('shop-1'), started: '1', because: 'reinit "once" is due at shop-1' }],
+    ],
+    [
       'is the end of a pod of another template',
       () => wished(updating, asIs, plan, { template: 'replica-old' }),
       [{ type: 'DeleteObject', ...podOf('shop-1'), because: 'shop-1 runs another template' }],

@@ -154,6 +154,16 @@ describe('what is asked for once', () => {
     expect(waitingRequest(facts)).toBe(`switchover "a" waits: ${because}`);
   });
 
+  it.each(['reinit', 'replace'] as const)(
+    '%s of the member that a rollout waits for does not wait for the rollout',
+    (kind) => {
+      const choice = { generation: 'newer', ready: 1 } as const;
+      expect(asked(kind, 'a shop-1', choice).memory.request).toMatchObject({ kind, member: 'shop-1' });
+      const healthy = asked(kind, 'a shop-1', { generation: 'newer' });
+      expect(waitingRequest(healthy)).toBe(`${kind} "a shop-1" waits: the spec is being rolled out`);
+    },
+  );
+
   it('waits for nothing once it is taken, and is not judged before all is known or once the cluster goes', () => {
     expect(waitingRequest(asked('switchover', 'a'))).toBeNull();
     expect(asked('reload', 'a', { known: false }).memory.handled['reload']).toBeUndefined();

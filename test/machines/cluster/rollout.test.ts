@@ -321,6 +321,15 @@ describe('pods of another template', () => {
     ],
   ])('%s', (_, change, words) => expect(step(change)).toBe(words));
 
+  it('are mended first where somebody asks for that, and wait for who was not asked about', () => {
+    const change = all(third, old('shop-2'), unready('shop-1'));
+    const asked = { request: 'reinit' } as const;
+    expect(step(change, plan, asked)).toBe('rebuilding reinitialize: reinit "once" is due at shop-1 [shop-1]');
+    expect(step(all(third, old('shop-1'), unready('shop-2')), plan, asked)).toBe(
+      'replacing none: shop-2 has to stream before another goes: its pod is not Ready [shop-2]',
+    );
+  });
+
   it('wait for another replica to confirm commits', () => {
     const change = all(third, old('shop-1'), dcs('shop-sync', { syncStandbys: [] }));
     expect(step(change, plan, { synchrony: 'unconfirmed' })).toMatch(
