@@ -12,8 +12,8 @@ export const requestRows: readonly FaultRow[] = [
     protection: 'one shared agent',
     off: {
       file: request,
-      find: 'const response = await authorized(raw, agents.requests);',
-      replace: 'const response = await authorized(raw, new Agents(connection.tls).requests);',
+      find: 'const dispatcher = agents[lane];',
+      replace: 'const dispatcher = new Agents(connection.tls)[lane];',
     },
     test: [requestTest, 'are shared: three hundred requests in a row need one'],
   },
@@ -26,7 +26,7 @@ export const requestRows: readonly FaultRow[] = [
   {
     fault: 'watches of many namespaces take all sockets',
     protection: 'streams have an agent of their own, without a limit',
-    off: { file: request, find: 'authorized(raw, agents.streams)', replace: 'authorized(raw, agents.requests)' },
+    off: { file: request, find: "authorized(raw, 'streams')", replace: "authorized(raw, 'requests')" },
     test: [requestTest, 'watches of many namespaces do not keep requests waiting'],
   },
   {
