@@ -77,11 +77,25 @@ function stepOf(chance: SimChance, operators: readonly string[]): PlanStep {
 
 /** Of all seeds so many edit a spec at random: no scenario thinks of what people do next. */
 const editsShare = 0.25;
+const withoutEdits = scenarioNames.filter((each) => each !== randomEdits);
 
-/** The plan of a seed: a scenario, and up to a dozen faults; of one that is edited at random, the edits too. */
-export function planOf(seed: number, scenario?: string): Plan {
+/** Which scenario a seed is of. @param edits false: never one that is edited at random */
+function drawn(chance: SimChance, edits: boolean): string {
+  const isEdited = chance.fraction() < editsShare;
+  if (!edits) return chance.oneOf(withoutEdits);
+  return isEdited ? randomEdits : chance.oneOf(scenarioNames);
+}
+
+/**
+ * The plan of a seed: a scenario, and up to a dozen faults; of one that is edited at random, the edits too.
+ * @param choice a scenario instead of one that the seed draws, or whether it may draw random edits
+ */
+export function planOf(
+  seed: number,
+  { scenario, edits: mayEdit = true }: { readonly scenario?: string | undefined; readonly edits?: boolean } = {},
+): Plan {
   const chance = chanceOf(seed).stream('plan');
-  const chosen = scenario ?? (chance.fraction() < editsShare ? randomEdits : chance.oneOf(scenarioNames));
+  const chosen = scenario ?? drawn(chance, mayEdit);
   const { operators } = scenarioOf(chosen);
   const edits = chosen === randomEdits ? editsOf(chance.stream('edits')) : [];
   // Edits find enough to break by themselves.

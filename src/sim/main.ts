@@ -71,7 +71,9 @@ async function plans(): Promise<readonly Plan[]> {
   if (values.crashes !== undefined) return thin(singleCrashes(await calm(values.crashes, seed), modeOf(values.mode)));
   if (values.faults !== undefined)
     return thin(singleFaults(await calm(values.faults, seed), values.late ? [lateRequest] : requestFates));
-  return Array.from({ length: Number(values.count) }, (_, index) => planOf(seed + index, values.scenario));
+  return Array.from({ length: Number(values.count) }, (_, index) =>
+    planOf(seed + index, { scenario: values.scenario }),
+  );
 }
 
 function leave(plan: Plan, result: RunResult, number: number): string {

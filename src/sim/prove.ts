@@ -51,6 +51,7 @@ const whole: Omit<Scope, 'part' | 'parts'> = {
   offset: 0,
   doublesEvery: 8,
   seeds: { from: 1, count: 10_000 },
+  edits: true,
   rebuilds: true,
   twice: 1_000,
 };
@@ -82,6 +83,8 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
     doublesEvery: 32,
     seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 60 },
     twice: 5,
+    // Of random edits one in a hundred and thirty still finds something (docs/roadmap.md): they explore, and hold nobody up.
+    edits: false,
   };
 }
 

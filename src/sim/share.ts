@@ -18,6 +18,8 @@ export interface Scope {
   /** Of the kills, and of the losses of the journal, every so many-th is followed into its recovery. */
   readonly doublesEvery: number;
   readonly seeds: { readonly from: number; readonly count: number };
+  /** Whether seeds may edit specs at random. */
+  readonly edits: boolean;
   /** Whether each scenario is rebuilt from its journal after every commit. */
   readonly rebuilds: boolean;
   /** Seeds that are run twice. */
@@ -119,7 +121,7 @@ export async function runShare(scope: Scope, ports: SharePorts): Promise<Tally> 
   for (const scenario of scope.scenarios) calms.set(scenario, await scenarioTried(scenario));
   for (let index = 0; index < scope.seeds.count; index += 1) {
     if (!mine(index)) continue;
-    const plan = planOf(scope.seeds.from + index);
+    const plan = planOf(scope.seeds.from + index, { edits: scope.edits });
     const calm = calms.get(plan.scenario) ?? (await judged(quiet(plan.scenario, 1), null));
     calms.set(plan.scenario, calm);
     // Both times against the same: where others have rested decides how long a run lasts.
