@@ -133,7 +133,7 @@ async function isUnderWay(): Promise<boolean> {
 
 /**
  * What the person on call does: where `pgc why` says, and says a minute later still, that a member has to have its data copied anew,
- * that is asked for, with the words it names.
+ * that is asked for, by the annotation that `pgc reinit` writes.
  */
 async function heeded(isOver: () => boolean): Promise<void> {
   const advice = async (): Promise<readonly string[]> =>
@@ -145,8 +145,10 @@ async function heeded(isOver: () => boolean): Promise<void> {
     await eventually('a minute', () => Promise.resolve(isOver() || monotonic() - since > 60_000));
     const [, second] = await advice();
     if (isOver() || first === undefined || first !== second) continue;
-    process.stdout.write(`soak: ${first}, as pgc why says\n`);
-    await world.pgc(...first.split(' ').slice(1));
+    process.stdout.write(`soak: ${first} has its data copied anew, as pgc why says\n`);
+    token += 1;
+    const annotation = `postgres.example.com/reinit=soak-${token} ${first}`;
+    await kubectl('annotate', 'postgrescluster', shop.name, '--overwrite', annotation);
   }
 }
 
