@@ -37,17 +37,20 @@ function hasNoServer({ detail, crashed }: PodEvidence): boolean {
   return crashed !== null || noServer.has(detail.patroni?.state ?? '');
 }
 
+/** By how many timelines a replica that runs is ahead of its leader, below zero behind it; zero where that is not known. */
+function timelinesAhead({ detail: { patroni }, leader, object }: PodEvidence): number {
+  if (patroni === null || patroni.state !== 'running' || leader === null || leader.name === object.name) return 0;
+  return patroni.timeline === null ? 0 : patroni.timeline - leader.timeline;
+}
+
 /** Of a replica on a later timeline than the leader's: a past that the leader does not share. */
-function isDiverged({ detail: { patroni }, leader, object }: PodEvidence): boolean {
-  if (patroni === null || patroni.state !== 'running' || leader === null || leader.name === object.name) return false;
-  return patroni.timeline !== null && patroni.timeline > leader.timeline;
+function isDiverged(pod: PodEvidence): boolean {
+  return timelinesAhead(pod) > 0;
 }
 
 /** Of a Ready replica on an earlier timeline than the leader's: who follows is on the leader's within seconds. */
-function isLeftBehind({ detail: { patroni, ready }, leader, object }: PodEvidence): boolean {
-  if (!ready || patroni === null || patroni.state !== 'running' || leader === null || leader.name === object.name)
-    return false;
-  return patroni.timeline !== null && patroni.timeline < leader.timeline;
+function isLeftBehind(pod: PodEvidence): boolean {
+  return pod.detail.ready && timelinesAhead(pod) < 0;
 }
 
 const trouble = ({ detail }: PodEvidence): string => detail.trouble ?? '';

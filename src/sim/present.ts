@@ -11,7 +11,7 @@ import { apiVersion, claimName, leaderObject, ordinalOf } from '#machines/shared
 import { Refused } from '#src/errors.ts';
 import { at, text } from './json.ts';
 import { isReady } from './patroni/report.ts';
-import { openWorld, type Events, type World } from './world.ts';
+import { openWorld, unheard, type Events, type World } from './world.ts';
 
 /** A cluster as the journal knows it. */
 export interface Present {
@@ -107,8 +107,6 @@ function flagsOf({ dcs, settings }: Pick<Present, 'dcs' | 'settings'>): readonly
   ];
 }
 
-const nothing = (): void => undefined;
-
 /** A world under an operator with these settings, empty yet. @param scratch folder for its journals */
 export function openEmpty(
   present: Pick<Present, 'dcs' | 'settings'>,
@@ -119,15 +117,7 @@ export function openEmpty(
     scratch: options.scratch,
     operators: [operatorName],
     flags: flagsOf(present),
-    events: {
-      onLeaving: nothing,
-      onHandled: nothing,
-      onDeath: nothing,
-      onPassage: nothing,
-      onFatal: nothing,
-      log: nothing,
-      ...options.events,
-    },
+    events: { ...unheard, ...options.events },
   });
 }
 

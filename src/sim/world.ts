@@ -47,6 +47,18 @@ export interface Events {
   readonly log: (line: string) => void;
 }
 
+const nothing = (): void => undefined;
+
+/** Of a world that nobody listens to. */
+export const unheard: Events = {
+  onLeaving: nothing,
+  onHandled: nothing,
+  onDeath: nothing,
+  onPassage: nothing,
+  onFatal: nothing,
+  log: nothing,
+};
+
 export interface World {
   readonly plan: Plan;
   readonly schedule: Schedule;

@@ -2,9 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import type { Act } from '#src/sim/acts.ts';
 import { quiet } from '#src/sim/plan.ts';
-import { openWorld } from '#src/sim/world.ts';
-
-const nothing = (): void => undefined;
+import { openWorld, unheard } from '#src/sim/world.ts';
 
 export interface Acted {
   readonly acts: readonly Act[];
@@ -20,8 +18,7 @@ export interface Acted {
 /** Writes the journal. */
 export async function actedJournal({ acts, operators, scratch, out, build = 'simulated' }: Acted): Promise<void> {
   const plan = quiet('lose-leader', 1);
-  const events = { onLeaving: nothing, onHandled: nothing, onDeath: nothing, onFatal: nothing, onPassage: nothing };
-  const world = openWorld({ plan, scratch, operators, events: { ...events, log: nothing }, buildOf: () => build });
+  const world = openWorld({ plan, scratch, operators, events: unheard, buildOf: () => build });
   try {
     const [seat] = world.operators;
     for (const { act, until, what } of acts) {

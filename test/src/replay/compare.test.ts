@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { mentionedIn } from '#src/decision/codec.ts';
 import { buildOf } from '#src/cli/build-file.ts';
 import { coreBundle, nameOfCore } from '#src/dev/bundle.ts';
 import { buildId } from '#src/build-id.ts';
@@ -47,11 +48,7 @@ beforeAll(async () => {
     const reader = makeReader(openForReading(join(folder, 'operator-0.db')));
     for (const { uid } of reader.clusters()) {
       const rows = reader.rows({ uid });
-      const blobs = new Map(
-        rows
-          .flatMap(({ body }) => [...body.matchAll(/"\$blob":"([0-9a-f]{64})"/g)])
-          .map(([, hash = '']) => [hash, reader.blob(hash)]),
-      );
+      const blobs = new Map(rows.flatMap(({ body }) => mentionedIn(body)).map((hash) => [hash, reader.blob(hash)]));
       chains.push({ rows, getBlob: (hash) => blobs.get(hash) ?? '' });
     }
     reader.close();

@@ -9,7 +9,7 @@ import { list, number, text, type Json } from '#src/sim/json.ts';
 import { isReady } from '#src/sim/patroni/report.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
-import { openWorld, type World } from '#src/sim/world.ts';
+import { openWorld, unheard, type World } from '#src/sim/world.ts';
 
 const { folder: scratch, remove } = makeScratch();
 afterAll(remove);
@@ -34,16 +34,7 @@ async function until(world: World, what: string, is: () => boolean, withinMs = 3
 
 /** A world with one cluster that is being made. */
 async function opened(seed: number, spec: Spec, flags: readonly string[] = []): Promise<World> {
-  const nothing = (): void => undefined;
-  const events = {
-    onLeaving: nothing,
-    onHandled: nothing,
-    onDeath: nothing,
-    onPassage: nothing,
-    onFatal: nothing,
-    log: nothing,
-  };
-  const world = openWorld({ plan: quiet('edits', seed), scratch, operators: ['operator-0'], events, flags });
+  const world = openWorld({ plan: quiet('edits', seed), scratch, operators: ['operator-0'], events: unheard, flags });
   for (const name of [namespace, 'operators']) world.user.create('Namespace', { metadata: { name } });
   await world.schedule.run(3_000);
   world.user.create('PostgresCluster', {

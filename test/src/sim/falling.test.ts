@@ -6,25 +6,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { text, type Json } from '#src/sim/json.ts';
 import { namespace } from '#src/sim/acts.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
-import { openWorld, type World } from '#src/sim/world.ts';
+import { openWorld, unheard, type World } from '#src/sim/world.ts';
 
 const { folder: scratch, remove } = makeScratch();
 afterAll(remove);
 
-const nothing = (): void => undefined;
-const events = {
-  onLeaving: nothing,
-  onHandled: nothing,
-  onDeath: nothing,
-  onPassage: nothing,
-  onFatal: nothing,
-  log: nothing,
-};
-
 /** A cluster of three, with its operator and a parameter that is higher than usual. */
 async function openCluster(seed: number, version: string): Promise<World> {
   const plan = { seed, scenario: 'falling', steps: [] } as const;
-  const world = openWorld({ plan, scratch, operators: ['operator-0'], events });
+  const world = openWorld({ plan, scratch, operators: ['operator-0'], events: unheard });
   for (const name of [namespace, 'operators']) world.user.create('Namespace', { metadata: { name } });
   const spec = { version, replicas: 3, storage: { size: '1Gi' }, postgresqlParams: { max_connections: '200' } };
   const kind = { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster' };

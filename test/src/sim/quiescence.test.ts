@@ -7,7 +7,7 @@ import { isChange, type Leaving } from '#src/sim/invariants/invariant.ts';
 import { text } from '#src/sim/json.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
-import { openWorld, type World } from '#src/sim/world.ts';
+import { openWorld, unheard, type World } from '#src/sim/world.ts';
 
 const { folder: scratch, remove } = makeScratch();
 afterAll(remove);
@@ -49,14 +49,12 @@ describe('quiescence', () => {
       scratch,
       operators: ['operator-0'],
       events: {
+        ...unheard,
         onLeaving,
-        onHandled: () => undefined,
-        onDeath: () => undefined,
         onFatal: (_, because) => sent.push(because),
         onPassage: (_, point) => {
           if (point === 'after-commit') decided += 1;
         },
-        log: () => undefined,
       },
     });
     try {

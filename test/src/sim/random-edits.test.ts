@@ -7,7 +7,7 @@ import type { Json } from '#src/sim/json.ts';
 import { quiet, type Plan, type PlanStep } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { makeScratch } from '#src/sim/scratch.ts';
-import { openWorld } from '#src/sim/world.ts';
+import { openWorld, unheard } from '#src/sim/world.ts';
 
 const { folder: scratch, remove } = makeScratch();
 afterAll(remove);
@@ -59,16 +59,7 @@ describe('a seed', () => {
 
 describe('what is not as the spec says', () => {
   it('is named, part by part', async () => {
-    const nothing = (): void => undefined;
-    const events = {
-      onLeaving: nothing,
-      onHandled: nothing,
-      onDeath: nothing,
-      onPassage: nothing,
-      onFatal: nothing,
-      log: nothing,
-    };
-    const world = openWorld({ plan: quiet(randomEdits, 1), scratch, operators: [], events });
+    const world = openWorld({ plan: quiet(randomEdits, 1), scratch, operators: [], events: unheard });
     expect(unlikeItsSpec(world)).toEqual(['there is no cluster']);
     for (const name of ['team', 'operators']) world.user.create('Namespace', { metadata: { name } });
     world.user.create('PostgresCluster', {
