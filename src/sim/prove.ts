@@ -78,10 +78,10 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 151,
+    every: 199,
     offset: turn,
-    doublesEvery: 32,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 60 },
+    doublesEvery: 40,
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 50 },
     twice: 5,
     // Of random edits one in a hundred and thirty still finds something (docs/roadmap.md): they explore, and hold nobody up.
     edits: false,
