@@ -15,6 +15,7 @@
  * I2. What is sent names what was read before (a start time, a leader), so that the same sent twice acts once.
  */
 import { oneShotAnnotation, oneShots, ordinalOf, type OneShot, failoverObject } from '../../shared/names.ts';
+import { likeMember } from '../../shared/like-member.ts';
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
 import { clusterName, knownFacts } from '../knowledge.ts';
 import {
@@ -42,8 +43,12 @@ export const notRunning = 'none';
 /** Longest value that status takes. */
 const tokenLengthMax = 256;
 
+function valueOf(facts: Facts, kind: OneShot): string | null {
+  return facts.world.cluster?.seen.annotations[oneShotAnnotation(kind)] ?? null;
+}
+
 function tokenOf(facts: Facts, kind: OneShot): string | null {
-  return facts.world.cluster?.seen.annotations[oneShotAnnotation(kind)]?.slice(0, tokenLengthMax) ?? null;
+  return valueOf(facts, kind)?.slice(0, tokenLengthMax) ?? null;
 }
 
 /** `restart "2026-11-27"`, for sentences. */
@@ -51,10 +56,14 @@ function wordsOf(kind: OneShot, token: string): string {
   return `${kind} ${JSON.stringify(token)}`;
 }
 
-/** The word of a token that is the name of a member, wanted or not; null when none is. */
-function namedMember(facts: Facts, token: string): string | null {
+/** The words of a token that are names of members, wanted or not, each once. */
+function namedMembers(facts: Facts, token: string): readonly string[] {
   const cluster = clusterName(facts);
-  return token.split(/\s+/).find((word) => ordinalOf(cluster, word) >= 0) ?? null;
+  return [...new Set(token.split(/\s+/).filter((word) => ordinalOf(cluster, word) >= 0))];
+}
+
+function namedMember(facts: Facts, token: string): string | null {
+  return namedMembers(facts, token)[0] ?? null;
 }
 
 interface Why {
@@ -100,12 +109,33 @@ const rows: readonly Row[] = [
     because: ({ facts }) => (isObserving(facts) ? 'spec.mode is Observe' : null),
   },
   {
+    reason: 'TooLong',
+    next: 'write a shorter value',
+    // What is cut off may be the member: it would be asked of all.
+    because: ({ facts, kind }) => {
+      const { length } = valueOf(facts, kind) ?? '';
+      return length > tokenLengthMax ? `its value has ${length} characters, and ${tokenLengthMax} are read` : null;
+    },
+  },
+  {
     reason: 'NoSuchMember',
     next: 'name one of status.members',
-    because: (asked) =>
-      asked.member !== null && memberOf(asked) === undefined
-        ? `${asked.member} is none of the ${desiredMembers(asked.facts)} members`
-        : null,
+    because: (asked) => {
+      const { facts, kind, token, member } = asked;
+      if (member !== null)
+        return memberOf(asked) === undefined ? `${member} is none of the ${desiredMembers(facts)} members` : null;
+      // Who misspells a name does not mean all members.
+      const like = kind === 'rotate-credentials' ? null : likeMember(clusterName(facts), token);
+      return like === null ? null : `${like} is like the name of a member, and is none`;
+    },
+  },
+  {
+    reason: 'SeveralMembers',
+    next: 'name one, and when that is done the next',
+    because: ({ facts, kind, token }) => {
+      const named = kind === 'rotate-credentials' ? [] : namedMembers(facts, token);
+      return named.length > 1 ? `it names ${named.join(' and ')}` : null;
+    },
   },
   {
     reason: 'NoMember',

@@ -9,11 +9,15 @@ import { startedKey, waitingRequest, withRequests } from '#machines/cluster/tabl
 import { targetKey } from '#machines/cluster/intents.ts';
 import { wants } from '#machines/cluster/wants.ts';
 import { oneShotAnnotation, type OneShot } from '#machines/shared/names.ts';
+import { holding } from './secrets.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 /** The facts with an annotation that asks, not judged yet. */
 function asking(kind: OneShot, token: string, choice: Partial<Choice> = {}): Facts {
-  const facts = factsOf({ ...calm, ...choice });
+  return annotated(factsOf({ ...calm, ...choice }), kind, token);
+}
+
+function annotated(facts: Facts, kind: OneShot, token: string): Facts {
   const { cluster } = facts.world;
   if (cluster === null) throw new Error('no cluster');
   const seen = { ...cluster.seen, annotations: { [oneShotAnnotation(kind)]: token } };
@@ -74,6 +78,20 @@ const notReady = 'shop-1 (its pod is not Ready)';
 describe('what is asked for once', () => {
   it.each<readonly [OneShot, string, Partial<Choice>, string, string]>([
     ['switchover', 'a shop-9', {}, 'NoSuchMember', 'shop-9 is none of the 2 members; name one of status.members'],
+    [
+      'restart',
+      'shop1',
+      {},
+      'NoSuchMember',
+      'shop1 is like the name of a member, and is none; name one of status.members',
+    ],
+    [
+      'reload',
+      'a shop-0 shop-1',
+      {},
+      'SeveralMembers',
+      'it names shop-0 and shop-1; name one, and when that is done the next',
+    ],
     ['switchover', 'a shop-0', {}, 'TargetLeads', 'shop-0 leads; switch over first, or name another member'],
     [
       'switchover',
@@ -187,9 +205,25 @@ describe('what is asked for once', () => {
     expect(sent(acknowledged(found))).toEqual([]);
   });
 
-  it('keeps at most 256 characters of a token, and is handled all the same', () => {
-    const facts = asked('reload', 'x'.repeat(300));
+  it('whose value is cut off, and with it a member, is refused, and what is left of its token handled', () => {
+    const facts = asked('reload', `${'x'.repeat(256)} shop-1`);
+    expect(facts.memory.request).toBeNull();
     expect(facts.memory.handled['reload']).toBe('x'.repeat(256));
+    expect(refusedBecause(facts)).toBe('True TooLong');
+    expect(facts.memory.refused['reload']?.message).toContain('its value has 263 characters, and 256 are read');
+    expect(asked('reload', 'x'.repeat(256)).memory.request).not.toBeNull();
+  });
+
+  it.each(['2026-11-27T10:00', '1', 'once for shop', 'incident-42', 'Fri Nov 27 10:00:00 UTC 2026', 'shop-upgrade-1'])(
+    '“%s” is a token, and asks all members',
+    (token) => {
+      expect(asked('restart', token).memory.request).toMatchObject({ member: null, members: ['shop-0', 'shop-1'] });
+    },
+  );
+
+  it('new passwords are for all members, whatever its token says', () => {
+    const facts = annotated(holding(), 'rotate-credentials', 'shop1 shop-0 shop-1');
+    expect(withRequests(facts).memory.request).toMatchObject({ kind: 'rotate-credentials', member: null });
   });
 });
 
