@@ -1,4 +1,4 @@
-/** Owns: tables of documents that are made from code: settings, metrics and Kubernetes Events. Drift tests hold the documents to them. */
+/** Owns: tables of documents that are made from code: settings, metrics, Kubernetes Events, the journal API. Drift tests hold the documents to them. */
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { arrowsOf, follow, initialState } from '#machines/cluster/fixpoint.ts';
 import { signals } from '#machines/cluster/signals.ts';
@@ -38,4 +38,34 @@ export function eventsTable(): string {
     }
   }
   return ['| reason | type | from | to |', '|---|---|---|---|', ...[...rows].toSorted()].join('\n');
+}
+
+type Rows<Row> = Readonly<Record<string, Row>>;
+
+/** The body of docs/journal-api.md: the paths of the operator's API and their parameters, which it hands in. */
+export function journalApiTables(
+  routes: Rows<{
+    readonly method: string;
+    readonly path: string;
+    readonly query: readonly string[];
+    readonly answer: string;
+  }>,
+  parameters: Rows<{ readonly meaning: string; readonly example: string }>,
+): string {
+  const code = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(', ');
+  const paths = Object.values(routes).map(
+    ({ method, path, query, answer }) => `| \`${method} ${path}\` | ${code(query) || '–'} | ${answer} |`,
+  );
+  const queries = Object.entries(parameters).map(
+    ([name, { meaning, example }]) => `| \`${name}\` | ${meaning} | \`${example}\` |`,
+  );
+  return [
+    '| path | parameters | answer |',
+    '|---|---|---|',
+    ...paths,
+    '',
+    '| parameter | meaning | example |',
+    '|---|---|---|',
+    ...queries,
+  ].join('\n');
 }

@@ -48,6 +48,8 @@ export interface JournalReader {
   readonly operatorHeadAt: (seq: number) => string | null;
   /** @throws when the blob is missing: the journal is damaged */
   readonly blob: (hash: string) => string;
+  /** Null when there is none of that hash. */
+  readonly findBlob: (hash: string) => string | null;
   /** Null when there is none, or it is not as it was written: it is only a cache. */
   readonly snapshot: (uid: string) => StoredSnapshot | null;
   readonly close: () => void;
@@ -192,6 +194,7 @@ export function makeReader(db: Db): JournalReader {
         throw new Error(`blob ${hash} is missing from the journal; run 'pgc journal verify' on it`);
       return text;
     },
+    findBlob: (hash) => ask.blob.get(hash) ?? null,
     snapshot: (uid) => {
       const stored = ask.snapshot.get(uid);
       if (stored === undefined) return null;

@@ -27,9 +27,9 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
   }
 }
 
-/** Whether a request that is no GET is one of these. */
+/** Whether a request that is no GET is one of these; whether it is one that is answered is asked later. */
 export function mayChange({ method, headers, url = '' }: IncomingMessage): boolean {
-  if (!/^\/api\/holds(\/\d+)?$/.test(url)) return false;
+  if (!/^\/api\/holds(\/\d+)?(\?|$)/.test(url)) return false;
   return method === 'DELETE' || (method === 'POST' && headers['content-type'] === 'application/json');
 }
 
@@ -54,11 +54,11 @@ async function newHold({ pruner }: Journal, request: IncomingMessage): Promise<A
 export async function answerRetention(
   journal: Journal,
   request: IncomingMessage,
-  asked: { readonly what: 'prune' | 'holds'; readonly id: string; readonly keep: KeepPolicy },
+  asked: { readonly route: 'prune' | 'holds' | 'hold' | 'release'; readonly id: string; readonly keep: KeepPolicy },
 ): Promise<Answer> {
-  const { what, id, keep } = asked;
-  if (what === 'prune') return { status: 200, body: journal.pruner.plan(keep, Date.now()) };
-  if (request.method === 'POST') return newHold(journal, request);
-  if (request.method === 'DELETE') return { status: 200, body: { released: journal.pruner.release(Number(id)) } };
+  const { route, id, keep } = asked;
+  if (route === 'prune') return { status: 200, body: journal.pruner.plan(keep, Date.now()) };
+  if (route === 'hold') return newHold(journal, request);
+  if (route === 'release') return { status: 200, body: { released: journal.pruner.release(Number(id)) } };
   return { status: 200, body: journal.pruner.holds() };
 }

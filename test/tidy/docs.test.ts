@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { chartPage } from '#src/dev/chart-page.ts';
-import { eventsTable, metricsTable, settingsTable } from '#src/dev/tables.ts';
+import { eventsTable, journalApiTables, metricsTable, settingsTable } from '#src/dev/tables.ts';
+import { parameters, routes } from '#src/operator/api-routes.ts';
 import { words } from '#src/sim/words.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -17,6 +18,9 @@ it('docs/configuration.md lists every setting', () => expect(text('docs/configur
 it('docs/metrics.md lists every metric', async () => expect(text('docs/metrics.md')).toContain(await metricsTable()));
 
 it('docs/events.md lists every Kubernetes Event', () => expect(text('docs/events.md')).toContain(eventsTable()));
+
+it('docs/journal-api.md lists every path and parameter', () =>
+  expect(text('docs/journal-api.md')).toContain(journalApiTables(routes, parameters)));
 
 it('docs/machines/cluster.md draws the chart as it is', () =>
   expect(text('docs/machines/cluster.md')).toBe(chartPage()));

@@ -215,9 +215,96 @@ it('an upgrade that is reset before it is answered costs only itself', async () 
   expect((await answerOf('/api/clusters')).statusCode).toBe(200);
 });
 
-it('a limit that is no number of rows is refused, not taken for damage', async () => {
-  append(3, () => '{}');
-  for (const limit of ['1.5', '-1']) expect((await answerOf(`${path}/rows?limit=${limit}`)).statusCode).toBe(400);
+describe('what the API does not understand is refused by its name', () => {
+  const told = async (asked: string, request: RequestInit = {}): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${http.apiPort}${asked}`, request);
+    const { error, hint } = (await response.json()) as { readonly error?: string; readonly hint?: string };
+    return `${response.status} ${error}; ${hint}`;
+  };
+  beforeEach(() => append(3, () => '{}'));
+
+  it.each([
+    `${path}/bogus`,
+    `${path}/rows/more`,
+    `${path}/`,
+    '/api',
+    '/api/',
+    '/api/clusters/',
+    '/api/clusters/team',
+    '/api/blobs',
+    '/api/blobs/',
+    '/api/verify/all',
+    '/api/prune/1',
+    '/elsewhere',
+  ])('the path %s', async (asked) => {
+    const paths = '/api/clusters, /api/clusters/NAMESPACE/NAME, /api/clusters/NAMESPACE/NAME/rows,';
+    expect(await told(asked)).toContain(`404 there is no ${asked}; there are ${paths}`);
+  });
+
+  it.each([
+    ['/api/holds', 'DELETE', 'it takes GET and POST'],
+    ['/api/holds/1', 'GET', 'it takes DELETE'],
+    ['/api/holds/1', 'POST', 'it takes DELETE'],
+  ])('at %s the method %s', async (asked, method, hint) => {
+    const headers = { 'content-type': 'application/json' };
+    expect(await told(asked, { method, headers })).toBe(`405 ${method} is not answered at ${asked}; ${hint}`);
+  });
+
+  it.each(['after', 'until', 'from', 'to', 'limit'])('of %s what is no number', async (name) => {
+    for (const value of ['abc', '1.5', '', '1e3', '0x10', ' 1', '9007199254740993'])
+      expect(await told(`${path}/rows?${new URLSearchParams({ [name]: value })}`)).toMatch(
+        new RegExp(`^400 ${name}=${value} is no .*; write it as ${name}=\\d+, or leave it out$`),
+      );
+  });
+
+  it.each(['after', 'until', 'limit'])('of %s what is less than nothing', async (name) => {
+    expect(await told(`${path}/rows?${name}=-1`)).toContain(`400 ${name}=-1 is no number of`);
+  });
+
+  it('parameters that there are not, or that are given twice', async () => {
+    const rows = 'this path takes uid, after, until, from, to, limit';
+    expect(await told(`${path}/rows?afer=1`)).toBe(`400 afer=1 is asked for, and there is no such parameter; ${rows}`);
+    expect(await told(`${path}/rows?after=1&after=2`)).toBe('400 after is given more than once; give it once');
+    expect(await told(`${path}/export?after=1`)).toContain('400 after=1');
+    expect(await told(`${path}/rows?uid=`)).toContain('400 uid= is no uid of a cluster');
+    for (const asked of ['/api/clusters?x=1', '/api/verify?x=1', '/api/prune?x=1', '/api/holds?x=1'])
+      expect(await told(asked)).toContain('400 x=1');
+    expect(await told('/api/holds/1?x=1', { method: 'DELETE' })).toContain('400 x=1');
+  });
+
+  it('a cluster, a uid, and a blob that there are not', async () => {
+    expect(await told('/api/clusters/team/nobody/rows')).toBe(
+      '404 team/nobody is not known here; GET /api/clusters lists what is',
+    );
+    for (const what of ['', '/rows', '/export', '/ticket'])
+      expect(await told(`${path}${what}?uid=another`)).toContain('of uid another is not known here');
+    expect(await told(`/api/clusters/team/nobody?uid=${cluster.uid}`)).toContain('404 team/nobody of uid');
+    expect(await told(`/api/blobs/${'a'.repeat(64)}`)).toContain(`404 blob ${'a'.repeat(64)} is not in this journal;`);
+  });
+
+  it('and what it does understand is answered', async () => {
+    const rowsOf = async (query: string): Promise<readonly number[]> => {
+      const { rows } = JSON.parse(await textOf(await answerOf(`${path}/rows${query}`))) as {
+        readonly rows: readonly { readonly seq: number }[];
+      };
+      return rows.map(({ seq }) => seq);
+    };
+    expect(await rowsOf(`?uid=${cluster.uid}`)).toEqual([1, 2, 3]);
+    expect(await rowsOf('?after=1&until=2')).toEqual([2]);
+    expect(await rowsOf('?from=1700000000001')).toEqual([2, 3]);
+    expect(await rowsOf('?from=-1&to=1700000000001')).toEqual([1, 2]);
+    expect(await rowsOf('?limit=1')).toEqual([1]);
+    expect(JSON.parse(await textOf(await answerOf(path)))).toEqual({ uid: cluster.uid, snapshot: null });
+  });
+});
+
+it('the other port names what it has', async () => {
+  const response = await fetch(`http://127.0.0.1:${http.httpPort}/api/clusters`);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toEqual({
+    error: 'there is no /api/clusters',
+    hint: 'there are /healthz, /readyz and /metrics',
+  });
 });
 
 describe('an export of a journal that lacks a text', () => {
