@@ -7,6 +7,7 @@ import { messageOf, Refused } from '#src/errors.ts';
 import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { instantOf } from './instant.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
+import { Misused } from './misused.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
@@ -50,11 +51,11 @@ export function writeOut(path: string, text: string): void {
   }
 }
 
-/** @throws Refused when it is no address that can be asked: `localhost:8081` has no host, but a scheme of that name */
+/** @throws Misused when it is no address that can be asked: `localhost:8081` has no host, but a scheme of that name */
 function addressOf(api: string): string {
   const { protocol } = URL.parse(api) ?? {};
   if (protocol === 'http:' || protocol === 'https:') return api;
-  throw new Refused(`${api} is no address of the operator’s API`, {
+  throw new Misused(`${api} is no address of the operator’s API`, {
     operation: 'read',
     subject: '--api, or PGC_API',
     hint: 'write it as http://localhost:8081',
@@ -227,7 +228,7 @@ export async function refuseBefore(source: Source, cluster: ClusterSummary, at: 
 /**
  * A moment that a flag names: a time, or so long before the cluster's last row.
  * @returns milliseconds since 1970; null when the flag was not given
- * @throws Refused when it is no moment
+ * @throws Misused when it is no moment
  */
 export function momentOf(flag: string, given: unknown, lastAt: number): number | null {
   if (typeof given !== 'string') return null;
@@ -235,7 +236,7 @@ export function momentOf(flag: string, given: unknown, lastAt: number): number |
   const at = before === null ? instantOf(given) : lastAt - before;
   // A hold at a moment that no Date can hold could be written, but never be told again.
   if (at !== null && isMoment(at)) return at;
-  throw new Refused(at === null ? `${given} is no time` : `${given} is farther away than any time can be`, {
+  throw new Misused(at === null ? `${given} is no time` : `${given} is farther away than any time can be`, {
     operation: 'read',
     subject: `--${flag}`,
     hint: 'write it as 2026-01-31T03:12:00Z, or as 15m: so long before the last row',

@@ -8,6 +8,7 @@ import type { ConnectedKube } from '#src/kube/api.ts';
 import { deadlines } from '#src/kube/deadlines.ts';
 import type { Answer } from '#src/kube/request.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
+import { Misused } from './misused.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 
 /** Flags of every verb that goes to the API server. */
@@ -151,11 +152,11 @@ export async function waitFor<T>(live: Live, seconds: number, check: (seen: Seen
   }
 }
 
-/** A number of seconds that a flag names. @throws Refused when it is none */
+/** A number of seconds that a flag names. @throws Misused when it is none */
 export function secondsOf(flag: string, given: unknown): number {
   const seconds = Number(given);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new Refused(`${String(given)} is no number of seconds`, {
+  throw new Misused(`${String(given)} is no number of seconds`, {
     operation: 'read',
     subject: `--${flag}`,
     hint: `write it as --${flag} 300`,

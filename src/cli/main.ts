@@ -1,10 +1,11 @@
 /**
  * Owns: pgc's command line: which verbs there are, and how it ends. Exit codes: 0 yes; 1 no, or a divergence; 2 a damaged or
- * unusable source; 4 what is planned would be refused; 64 wrong usage. A verb is a file in `verbs/`; what all have in common is `command.ts`.
+ * unusable source, or what is not in it; 3 another build would destroy something; 4 what is planned would be refused; 64 wrong usage. A verb is a file in `verbs/`; what all have in common is `command.ts`.
  */
 import { Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
+import { Misused } from './misused.ts';
 import { addControl } from './verbs/control.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addInspect } from './verbs/inspect.ts';
@@ -59,5 +60,5 @@ program.parseAsync().catch((error: unknown) => {
   process.stderr.write(
     `${messageOf(error)}\n${error instanceof Error && 'hint' in error ? `${String(error.hint)}\n` : ''}`,
   );
-  process.exitCode = 2;
+  process.exitCode = error instanceof Misused ? 64 : 2;
 });

@@ -3,7 +3,7 @@ import { createContext, Script } from 'node:vm';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { Decision } from '#src/decision/record.ts';
-import { Refused } from '#src/errors.ts';
+import { Misused } from './misused.ts';
 
 /** What an expression is asked about. */
 export interface Moment {
@@ -17,8 +17,8 @@ export interface Moment {
 const names = ['state', 'phase', 'facts', 'world', 'memory', 'seq', 'at', 'moves', 'intents'];
 const longestMs = 1000;
 
-function refused(expression: string, cause: unknown): Refused {
-  return new Refused(`${expression}: ${String(cause)}`, {
+function misused(expression: string, cause: unknown): Misused {
+  return new Misused(`${expression}: ${String(cause)}`, {
     operation: 'evaluate',
     subject: '--bisect',
     hint: `write JavaScript over ${names.join(', ')}: "phase === 'Failed'" or "memory.retryCount > 3"`,
@@ -26,13 +26,13 @@ function refused(expression: string, cause: unknown): Refused {
   });
 }
 
-/** The expression as a question. @throws Refused when it is none, or when asking it throws */
+/** The expression as a question. @throws Misused when it is none, or when asking it throws */
 export function predicateOf(expression: string): (moment: Moment) => boolean {
   let script: Script;
   try {
     script = new Script(`(${expression})`);
   } catch (cause) {
-    throw refused(expression, cause);
+    throw misused(expression, cause);
   }
   const context = createContext({});
   return ({ seq, at, snapshot, decision }) => {
@@ -52,7 +52,7 @@ export function predicateOf(expression: string): (moment: Moment) => boolean {
     try {
       return Boolean(script.runInContext(context, { timeout: longestMs }));
     } catch (cause) {
-      throw refused(expression, cause);
+      throw misused(expression, cause);
     }
   };
 }

@@ -6,14 +6,14 @@
 import type { Command } from 'commander';
 import { annotations, oneShotAnnotation, oneShots, ordinalOf, type OneShot } from '#machines/shared/names.ts';
 import { print } from '../command.ts';
-import { Refused } from '#src/errors.ts';
 import { liveVerb, secondsOf, waitFor, type Live, type Seen } from '../live.ts';
+import { Misused, wholeOf } from '../misused.ts';
 
 /** Until the operator has said whether it takes it, when nobody waits for more. */
 const acknowledgedSeconds = 15;
 const doneSeconds = '600';
 
-/** What `--wait` says, in seconds; null when nobody waits. @throws Refused when it is no number */
+/** What `--wait` says, in seconds; null when nobody waits. @throws Misused when it is no number */
 function waitSeconds(own: Readonly<Record<string, unknown>>): number | null {
   const given = own['wait'];
   return given === undefined ? null : secondsOf('wait', given === true ? doneSeconds : given);
@@ -46,13 +46,13 @@ function said(seen: Seen, kind: OneShot, token: string): Said | null {
 }
 
 async function ask(live: Live, kind: OneShot, token: string, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const seconds = waitSeconds(own);
   const before = await live.read();
   if (before.status?.handled?.[kind] === token) {
     print(`${kind} "${token}" was asked for before and is handled: ask with another --token`);
     return 1;
   }
   await live.patch({ metadata: { annotations: { [oneShotAnnotation(kind)]: token } } });
-  const seconds = waitSeconds(own);
   const answer = await waitFor(live, seconds ?? acknowledgedSeconds, (seen) => {
     const now = said(seen, kind, token);
     return now === 'taken' && seconds !== null ? null : now;
@@ -78,18 +78,18 @@ async function refuseNoMember(live: Live, kind: OneShot, named: string): Promise
   if (ordinalOf(live.name, named) >= 0) return;
   const members = ((await live.read()).status?.members ?? []).map(({ name }) => name).join(', ');
   const whole = kind === 'reinit' || kind === 'replace' ? '' : '; without a name it is asked of the whole cluster';
-  throw new Refused(`${named} is not the name of a member`, {
+  throw new Misused(`${named} is not the name of a member`, {
     operation: `${kind} a member of`,
     subject: `PostgresCluster ${live.namespace}/${live.name}`,
     hint: `name one of ${members === '' ? 'its members, when there are any' : members}${whole}`,
   });
 }
 
-/** The annotation's value. @throws Refused when the operator would read it as something else */
+/** The annotation's value. @throws Misused when the operator would read it as something else */
 function valueOf(live: Live, token: string, named: string | undefined): string {
   const value = named === undefined ? token : `${token} ${named}`;
-  const wrong = (because: string, hint: string): Refused =>
-    new Refused(because, { operation: 'read', subject: '--token', hint });
+  const wrong = (because: string, hint: string): Misused =>
+    new Misused(because, { operation: 'read', subject: '--token', hint });
   if (token.trim() === '') throw wrong('it is empty', 'write a word that no earlier request had, or leave it out');
   if (value.length > valueLengthMax)
     throw wrong(
@@ -115,9 +115,9 @@ function once(program: Command, kind: OneShot, member: string, does: string): vo
 }
 
 async function setPaused(live: Live, paused: boolean, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const seconds = waitSeconds(own);
   const { metadata } = await live.patch({ spec: { paused } });
   const word = paused ? 'paused' : 'resumed';
-  const seconds = waitSeconds(own);
   if (seconds === null) {
     print(`${live.namespace}/${live.name} is to be ${word}`);
     return 0;
@@ -161,15 +161,10 @@ async function rolledOut(live: Live, generation: number, seconds: number): Promi
 /** Says yes to one generation, the newest: an edit that comes meanwhile waits again. */
 async function approve(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
   const wait = waitSeconds(own);
-  const newest = (await live.read()).metadata.generation;
   const given = own['generation'];
-  const generation = given === undefined ? newest : Number(given);
-  if (!Number.isInteger(generation) || generation < 1)
-    throw new Refused(`${String(given)} is no generation`, {
-      operation: 'read',
-      subject: '--generation',
-      hint: `write it as --generation ${newest}`,
-    });
+  const asked = given === undefined ? null : wholeOf('--generation', given, 'that of metadata.generation, such as 7');
+  const newest = (await live.read()).metadata.generation;
+  const generation = asked ?? newest;
   await waitFor(live, acknowledgedSeconds, ({ status }) => (status?.observedGeneration ?? 0) >= newest || null);
   const seen = await live.read();
   const obstacle = notPending(seen, generation, live.name);

@@ -16,6 +16,7 @@ import { decisionOf } from '#src/replay/redecide.ts';
 import { verifyRows } from '#src/replay/verify.ts';
 import { clusterOf } from '../cluster-of.ts';
 import { decided, print, prunedBefore, recorded, verb, writeOut } from '../command.ts';
+import { wholeOf } from '../misused.ts';
 import { exportSource } from '../source.ts';
 
 /** Adds `postmortem`. */
@@ -50,6 +51,8 @@ export function addPostmortem(program: Command): void {
 }
 
 async function toTest(file: string, own: { readonly row?: string; readonly out: string }): Promise<void> {
+  const asked =
+    own.row === undefined ? null : wholeOf('--row', own.row, "the row's number, as 'pgc journal ls' lists it");
   const source = exportSource(file);
   if (source.unreplayable !== null)
     throw new Refused(source.unreplayable, {
@@ -60,7 +63,7 @@ async function toTest(file: string, own: { readonly row?: string; readonly out: 
   const [cluster] = await source.clusters();
   if (cluster === undefined) return;
   const all = await decided(source, cluster);
-  const seq = own.row === undefined ? incidentRows(all)?.[0]?.row.seq : Number(own.row);
+  const seq = asked ?? incidentRows(all)?.[0]?.row.seq;
   const found = all.find(({ row }) => row.seq === seq);
   if (found === undefined)
     throw new Refused(own.row === undefined ? 'it holds no incident' : `row ${own.row} holds no decision`, {

@@ -6,12 +6,12 @@ import type { Command } from 'commander';
 import { decidedRows } from '#src/export/decided.ts';
 import { statelyFeed, type StatelyMessage } from '#src/export/stately.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
-import { Refused } from '#src/errors.ts';
 import type { NextMessages } from '#src/operator/inspect.ts';
 import { clusterOf } from '../cluster-of.ts';
 import { print, recorded, tell, verb } from '../command.ts';
 import { inspectPage } from '../inspect-page.ts';
 import { openInspectServer } from '../inspect-server.ts';
+import { Misused } from '../misused.ts';
 import type { Source } from '../source.ts';
 
 /** A feed from the first row that there is. */
@@ -32,11 +32,11 @@ export function feedOf(source: Source, cluster: ClusterSummary): NextMessages {
   };
 }
 
-/** Address of an inspector's page. @throws Refused when no browser could open it, or would run it as a script */
+/** Address of an inspector's page. @throws Misused when no browser could open it, or would run it as a script */
 function addressOf(text: string): string {
   const url = URL.parse(text);
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
-  throw new Refused(`${text} is no address of a page`, {
+  throw new Misused(`${text} is no address of a page`, {
     operation: 'read',
     subject: '--inspector',
     hint: 'write it as https://inspector.example/path',

@@ -36,6 +36,7 @@ import {
   type Recorded,
 } from '../command.ts';
 import { readExportFile } from '../export-file.ts';
+import { Misused, wholeOf } from '../misused.ts';
 import { refuseDamaged } from '../source.ts';
 import { addRetention } from './retention.ts';
 
@@ -77,12 +78,13 @@ function addLs(journal: Command): void {
 
 function addShow(journal: Command): void {
   const description = 'one row with guards, intents and outcomes';
-  verb(journal, 'show <name> <seq>', description, async (source, flags, [name = '', seq = '']) => {
+  verb(journal, 'show <name> <seq>', description, async (source, flags, [name = '', given = '']) => {
+    const seq = wholeOf('the row', given, "its number, as 'pgc journal ls' lists it");
     const cluster = await clusterOf(source, flags, name);
     const all = await decided(source, cluster);
-    const found = all.find(({ row }) => row.seq === Number(seq));
+    const found = all.find(({ row }) => row.seq === seq);
     const pruned = await prunedBefore(source, cluster);
-    if (found === undefined && pruned !== null && Number(seq) < pruned.seq)
+    if (found === undefined && pruned !== null && seq < pruned.seq)
       throw new Refused(`row ${seq} was pruned`, {
         operation: 'show',
         subject: name,
@@ -102,8 +104,15 @@ function addShow(journal: Command): void {
 
 function anchorsOf(text: unknown): readonly Anchor[] {
   if (typeof text !== 'string') return [];
-  const [uid = '', epoch = '', seq = '', head = ''] = text.split(':');
-  return [{ uid, epoch: Number(epoch), seq: Number(seq), head }];
+  const [uid = '', epoch = '', seq = '', head = '', ...more] = text.split(':');
+  if (uid === '' || head === '' || more.length > 0)
+    throw new Misused(`${text} is no place in a journal`, {
+      operation: 'read',
+      subject: '--anchor',
+      hint: 'write it as uid:epoch:seq:head, as status.journal of the PostgresCluster has them',
+    });
+  const [inEpoch, inSeq] = [epoch, seq].map((each) => wholeOf('--anchor', each, 'it as uid:epoch:seq:head'));
+  return [{ uid, epoch: inEpoch ?? 0, seq: inSeq ?? 0, head }];
 }
 
 function addVerify(journal: Command): void {

@@ -1,5 +1,5 @@
 /** Owns: `pgc plan`: what an edit would do, before it is made; and afterwards, whether that is what happened. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { disruptionClasses, type DisruptionClass } from '#machines/cluster/tables/permission.ts';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
 import { phaseOf } from '#machines/cluster/chart.ts';
@@ -17,6 +17,7 @@ import { standAt, type StoodAt } from '#src/replay/walk.ts';
 import { clusterNamed, clusterOf, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, refuseBefore, replayable, tell, verb, type Flags, type Recorded } from '../command.ts';
 import { readManifest, type ManifestFile } from '../manifest.ts';
+import { Misused, wholeOf } from '../misused.ts';
 import type { Source } from '../source.ts';
 
 type Own = Readonly<Record<string, unknown>>;
@@ -26,7 +27,7 @@ function mostOf(own: Own): DisruptionClass | null {
   if (given === undefined) return null;
   const found = disruptionClasses.find((each) => each === given);
   if (found !== undefined) return found;
-  throw new Refused(`${String(given)} is no class`, {
+  throw new Misused(`${String(given)} is no class`, {
     operation: 'read',
     subject: '--max',
     hint: `the classes are ${disruptionClasses.join(', ')}`,
@@ -194,7 +195,7 @@ function editsIn({ rows, getBlob }: Recorded): readonly SeenEdit[] {
 
 async function comparison(source: Source, flags: Flags, name: string | undefined, own: Own): Promise<number> {
   if (name === undefined)
-    throw new Refused('no cluster is named', {
+    throw new Misused('no cluster is named', {
       operation: 'compare',
       subject: 'a plan',
       hint: 'pgc plan NAME --compare',
@@ -202,7 +203,8 @@ async function comparison(source: Source, flags: Flags, name: string | undefined
   const cluster = await clusterOf(source, flags, name);
   const recorded = await replayable(source, cluster);
   const edits = editsIn(recorded);
-  const asked = own['generation'] === undefined ? null : Number(own['generation']);
+  const given = own['generation'];
+  const asked = given === undefined ? null : wholeOf('--generation', given, '--generation 7');
   const edit = asked === null ? edits.at(-1) : edits.findLast(({ generation }) => generation === asked);
   if (edit === undefined)
     throw new Refused(
@@ -244,7 +246,7 @@ export function addPlan(program: Command): void {
       const isComparison = own['compare'] === true;
       if (isComparison !== (typeof own['filename'] === 'string'))
         return isComparison ? comparison(source, flags, name, own) : planOfFile(source, flags, name, own);
-      throw new Refused(isComparison ? 'a file is not compared' : 'no manifest is named', {
+      throw new Misused(isComparison ? 'a file is not compared' : 'no manifest is named', {
         operation: 'plan',
         subject: name ?? 'an edit',
         hint: 'pgc plan -f FILE before, pgc plan NAME --compare afterwards',
@@ -252,8 +254,12 @@ export function addPlan(program: Command): void {
     },
   )
     .option('-f, --filename <manifest>', 'the PostgresCluster as it is to be; - for standard input')
-    .option('--max <class>', 'exit code 1 above this class, whatever the spec says')
-    .option('--at <time>', 'on the cluster as it stood then: RFC 3339, or 15m before the last row')
+    .addOption(new Option('--max <class>', 'exit code 1 above this class, whatever the spec says').conflicts('compare'))
+    .addOption(
+      new Option('--at <time>', 'on the cluster as it stood then: RFC 3339, or 15m before the last row').conflicts(
+        'compare',
+      ),
+    )
     .option('--compare', 'the edit that was seen last beside its plan, made from the rows before it')
-    .option('--generation <n>', 'with --compare: the edit to this generation');
+    .addOption(new Option('--generation <n>', 'with --compare: the edit to this generation').conflicts('filename'));
 }

@@ -2,13 +2,14 @@
  * Owns: verbs that look into a cluster's pods and Secrets: `psql`, `logs`, `creds`. They change nothing of the spec, and SQL and
  * passwords go through streams: never into the arguments of a process, here or in the pod.
  */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { objectNames } from '#machines/shared/names.ts';
 import { messageOf, Refused } from '#src/errors.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { print } from '../command.ts';
 import { logContainer } from '#src/resources/fields/logs.ts';
 import { liveVerb, memberOf, type Live, type Seen } from '../live.ts';
+import { wholeOf } from '../misused.ts';
 
 const container = 'postgres';
 /** A command that nobody sits before ends within this. */
@@ -74,10 +75,10 @@ function followed(live: Live, { spec }: Seen): string {
 }
 
 async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
+  const lines = String(wholeOf('--tail', own['tail'], '--tail 200'));
   const seen = await live.read();
   const pod = memberOf(live, seen, own['member']);
   const { kube, namespace } = live;
-  const lines = String(own['tail']);
   const printing = own['postgres'] === true && own['follow'] === true ? followed(live, seen) : container;
   if (own['postgres'] === true && printing === container) {
     const command = ['bash', '-c', newestLog, lines];
@@ -139,5 +140,5 @@ export function addPods(program: Command): void {
   )
     .option('--superuser', 'the superuser’s and the replication’s instead')
     .option('--key <key>', 'only this value, such as uri')
-    .option('-o, --output <format>', 'table or json', 'table');
+    .addOption(new Option('-o, --output <format>', 'how they are written').choices(['table', 'json']).default('table'));
 }

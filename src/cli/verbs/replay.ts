@@ -4,7 +4,7 @@
  */
 import { statSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { buildId } from '#src/build-id.ts';
 import { Refused } from '#src/errors.ts';
 import { stateLines, stateOf } from '#src/export/state.ts';
@@ -20,6 +20,7 @@ import { standAt, walk } from '#src/replay/walk.ts';
 import { loadBuild, type LoadedBuild } from '../build-file.ts';
 import { clusterOf, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, prunedBefore, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
+import { Misused } from '../misused.ts';
 import { predicateOf } from '../predicate.ts';
 import { sourceOfFile, type Source } from '../source.ts';
 
@@ -231,6 +232,12 @@ export function addReplay(program: Command): void {
           hint: `--${option} is about one cluster: name it`,
         });
       };
+      if (own['allow'] !== undefined && own['with'] === undefined)
+        throw new Misused('--allow is about another build, and none is named', {
+          operation: 'read',
+          subject: '--allow',
+          hint: 'name it with --with, or leave --allow away',
+        });
       if (typeof own['until'] === 'string') return until(source, flags, await one('until'), own['until']);
       if (typeof own['bisect'] === 'string') return bisect(source, flags, await one('bisect'), own['bisect']);
       if (typeof own['with'] !== 'string') return verify(source, flags, name);
@@ -239,10 +246,20 @@ export function addReplay(program: Command): void {
       return tellCompared(flags, compared, build, own['allow']);
     },
   )
-    .option('--verify', 'compare with what is replayable, byte for byte (the default)')
-    .option('--with <build>', 'compare with what another build decides: a core.cjs that its build made')
+    .addOption(
+      new Option('--verify', 'compare with what is replayable, byte for byte (the default)').conflicts([
+        'with',
+        'until',
+        'bisect',
+      ]),
+    )
+    .addOption(
+      new Option('--with <build>', 'compare with what another build decides: a core.cjs that its build made').conflicts(
+        ['until', 'bisect'],
+      ),
+    )
     .option('--allow <classes>', 'with --with: classes that are no reason to say no, with commas', classesOf)
-    .option('--until <place>', 'how the cluster stood after a row, or at a time')
+    .addOption(new Option('--until <place>', 'how the cluster stood after a row, or at a time').conflicts('bisect'))
     .option(
       '--bisect <expression>',
       'the first row after which it holds: JavaScript over state, phase, facts, seq, at, moves, intents',

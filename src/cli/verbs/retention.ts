@@ -7,21 +7,16 @@ import type { Pruned } from '#src/journal/prune.ts';
 import type { ClusterCut, Hold, KeepPolicy, PrunePlan } from '#src/journal/retention.ts';
 import { clusterOf, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, print, tell, verb } from '../command.ts';
+import { Misused, wholeOf } from '../misused.ts';
 
-/** The policy that the flags name; null where they leave it to the source. @throws Refused when they are wrong */
+/** The policy that the flags name; null where they leave it to the source. @throws Misused when they are wrong */
 function policyOf(own: Readonly<Record<string, unknown>>): KeepPolicy | null {
   const { keep, keepBytes } = own;
   if (keep === undefined && keepBytes === undefined) return null;
   const ageMs = keep === undefined ? Infinity : durationMs(String(keep), 'mhd');
   if (ageMs === null)
-    throw new Refused(`${String(keep)} is no time`, { operation: 'read', subject: '--keep', hint: 'write 12h or 14d' });
-  const bytes = Number(keepBytes ?? Infinity);
-  if (Number.isNaN(bytes) || bytes < 1)
-    throw new Refused(`${String(keepBytes)} is no number of bytes`, {
-      operation: 'read',
-      subject: '--keep-bytes',
-      hint: 'write 268435456 for 256 MiB',
-    });
+    throw new Misused(`${String(keep)} is no time`, { operation: 'read', subject: '--keep', hint: 'write 12h or 14d' });
+  const bytes = keepBytes === undefined ? Infinity : wholeOf('--keep-bytes', keepBytes, '268435456 for 256 MiB');
   return { ageMs, bytes };
 }
 
@@ -71,7 +66,7 @@ function addHold(journal: Command): void {
   const description = 'keep the rows of an incident from being pruned, and those after it, until the hold is released';
   verb(journal, 'hold <name>', description, async (source, flags, [name = ''], own) => {
     if (String(own['because']).trim() === '')
-      throw new Refused('it says nothing', {
+      throw new Misused('it says nothing', {
         operation: 'read',
         subject: '--because',
         hint: 'write what the rows are kept for: an incident’s number',
@@ -80,7 +75,7 @@ function addHold(journal: Command): void {
     const [from, to] = ['from', 'to'].map((flag) => momentOf(flag, own[flag], cluster.lastAt));
     const [fromMs, untilMs] = [from ?? cluster.lastAt, to ?? cluster.lastAt];
     if (fromMs > untilMs)
-      throw new Refused(`${timeWords(fromMs)} is after ${timeWords(untilMs)}`, {
+      throw new Misused(`${timeWords(fromMs)} is after ${timeWords(untilMs)}`, {
         operation: 'hold',
         subject: `${cluster.namespace}/${cluster.name}`,
         hint: 'name the beginning with --from and the end with --to',
@@ -110,7 +105,8 @@ function addHolds(journal: Command): void {
   });
   verb(journal, 'release <hold>', 'end a hold', async (source, _flags, [hold = '']) => {
     // Another word would be a path of the operator's API that is none.
-    if (!/^\d{1,15}$/.test(hold) || !(await source.retention.release(Number(hold))))
+    const id = wholeOf('the hold', hold, "its number, as 'pgc journal holds' lists it");
+    if (!(await source.retention.release(id)))
       throw new Refused('there is no such hold', {
         operation: 'release',
         subject: hold,

@@ -1,11 +1,11 @@
 /** Owns: `pgc simulate`: what would happen to a cluster as it stands, played in the model. */
 import type { Command } from 'commander';
 import { durationMs } from '#machines/shared/duration.ts';
-import { Refused } from '#src/errors.ts';
 import { durationWords } from '#src/export/time.ts';
 import type { Present } from '#src/sim/present.ts';
 import type { Fault, Play, Simulated } from '#src/sim/simulate.ts';
 import { tell, verb } from '../command.ts';
+import { Misused } from '../misused.ts';
 import { stoodAt } from './state.ts';
 
 const mostPlays = 200;
@@ -13,7 +13,7 @@ const mostPlays = 200;
 function durationOf(flag: string, given: string): number {
   const ms = durationMs(given, 'smh');
   if (ms !== null) return ms;
-  throw new Refused(`${given} is no duration`, {
+  throw new Misused(`${given} is no duration`, {
     operation: 'read',
     subject: `--${flag}`,
     hint: 'write it as 30s or 5m',
@@ -22,11 +22,11 @@ function durationOf(flag: string, given: string): number {
 
 type Own = Readonly<Record<string, unknown>>;
 
-/** The one fault that the flags name. @throws Refused when they name none, or several */
+/** The one fault that the flags name. @throws Misused when they name none, or several */
 function faultOf(own: Own): Fault {
   const named = ['killPod', 'killNode', 'apiDown'].filter((each) => typeof own[each] === 'string');
   if (named.length !== 1)
-    throw new Refused(named.length === 0 ? 'no fault is named' : 'more than one fault is named', {
+    throw new Misused(named.length === 0 ? 'no fault is named' : 'more than one fault is named', {
       operation: 'simulate',
       subject: 'the cluster',
       hint: 'name one of --kill-pod POD, --kill-node NODE, --api-down DURATION',
@@ -39,13 +39,19 @@ function faultOf(own: Own): Fault {
     durationOf('for', typeof own['for'] === 'string' ? own['for'] : otherwise);
   if (named[0] === 'killPod') return { type: 'kill-pod', pod: given('killPod'), ms: lasts('10s') };
   if (named[0] === 'killNode') return { type: 'kill-node', node: given('killNode'), ms: lasts('10m') };
+  if (own['for'] !== undefined)
+    throw new Misused('--api-down says itself how long', {
+      operation: 'read',
+      subject: '--for',
+      hint: 'leave --for away',
+    });
   return { type: 'api-down', ms: durationOf('api-down', given('apiDown')) };
 }
 
 function playsOf(own: Own): number {
   const plays = Number(own['plays']);
   if (Number.isInteger(plays) && plays > 0 && plays <= mostPlays) return plays;
-  throw new Refused(`${String(own['plays'])} is no number of plays`, {
+  throw new Misused(`${String(own['plays'])} is no number of plays`, {
     operation: 'read',
     subject: '--plays',
     hint: `from 1 to ${mostPlays}`,

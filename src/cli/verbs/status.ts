@@ -3,29 +3,57 @@ import type { Command } from 'commander';
 import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
 import { roleOf } from '#machines/cluster/tables/synchrony.ts';
+import { columns } from '#src/export/columns.ts';
+import { decidedRows } from '#src/export/decided.ts';
+import { sealedOf } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt } from '#src/replay/walk.ts';
 import { clusterOf, earlierOf } from '../cluster-of.ts';
-import { print, replayable, verb } from '../command.ts';
+import { print, recorded, replayable, tell, verb, type Flags } from '../command.ts';
+import type { Source } from '../source.ts';
 
-function lineOf(cluster: ClusterSummary, all: readonly ClusterSummary[]): string {
-  const { namespace, name, rows, head, uid, lastAt } = cluster;
-  const others = all.filter((each) => each.namespace === namespace && each.name === name).length > 1;
-  const which = others ? `, up to ${timeWords(lastAt)}, --uid ${uid}` : '';
-  return `${namespace}/${name}  ${rows} rows, head ${head.epoch}.${head.seq}${which}`;
+/** A cluster of a source, with the phase that its last decision left it in. */
+type Listed = ClusterSummary & { readonly phase: string };
+
+/** Rows looked at first: the last one holds a decision, but where a process has just begun or rows were lost. */
+const lookBack = [1, 20, Infinity];
+
+/** The phase that a cluster is in after its last row; Unknown when no row says so. */
+async function phaseIn(source: Source, cluster: ClusterSummary): Promise<string> {
+  for (const back of lookBack) {
+    const { rows, blobs } = await recorded(source, cluster, { afterSeq: Math.max(0, cluster.head.seq - back) });
+    const last = decidedRows(rows, blobs).at(-1);
+    if (last !== undefined) return phaseOf(last.decision.to);
+    // A base row of a redacted export holds nothing any more.
+    const sealed = source.unreplayable === null ? sealedOf(makeCore(), rows) : null;
+    if (sealed !== null) return phaseOf(sealed.state);
+  }
+  return source.standing === null ? 'Unknown' : phaseOf(source.standing.snapshot.state);
+}
+
+function listLines(all: readonly Listed[]): readonly string[] {
+  const rows = all.map(({ namespace, name, phase, rows: count, head, uid, lastAt }) => {
+    const others = all.filter((each) => each.namespace === namespace && each.name === name).length > 1;
+    const which = others ? `up to ${timeWords(lastAt)}, --uid ${uid}` : timeWords(lastAt);
+    return [`${namespace}/${name}`, phase, String(count), `${head.epoch}.${head.seq}`, which];
+  });
+  return columns([['CLUSTER', 'PHASE', 'ROWS', 'HEAD', 'LAST ROW'], ...rows]);
+}
+
+async function list(source: Source, flags: Flags): Promise<number> {
+  const all: Listed[] = [];
+  for (const cluster of await source.clusters()) all.push({ ...cluster, phase: await phaseIn(source, cluster) });
+  tell(flags, { value: all, lines: () => listLines(all), items: all });
+  return 0;
 }
 
 /** Adds `status`. */
 export function addStatus(program: Command): void {
   verb(program, 'status [name]', 'one page about a cluster, or a line for each', async (source, flags, [name]) => {
+    if (name === undefined) return list(source, flags);
     const clusters = await source.clusters();
-    if (name === undefined) {
-      if (flags.output !== 'table') print(JSON.stringify(clusters));
-      else for (const cluster of clusters) print(lineOf(cluster, clusters));
-      return 0;
-    }
     const cluster = await clusterOf(source, flags, name);
     const live = await source.snapshot(cluster.namespace, cluster.name, cluster.uid);
     const snapshot = live ?? standAt(makeCore(), await replayable(source, cluster))?.standing.snapshot ?? null;

@@ -15,6 +15,7 @@ import type { ClusterSummary } from '#src/journal/read.ts';
 import { decisionOf } from '#src/replay/redecide.ts';
 import { clusterOf, noteEarlier, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, print, recorded, tell, verb, type Flags } from '../command.ts';
+import { Misused } from '../misused.ts';
 import type { Source } from '../source.ts';
 import { evidenceAt } from './state.ts';
 
@@ -79,7 +80,7 @@ export function addTimeline(program: Command): void {
       const since = asked ?? 0;
       const untilMs = momentOf('until', own['until'], cluster.lastAt);
       if (untilMs !== null && untilMs < since)
-        throw new Refused(`--until ${String(own['until'])} lies before --since ${String(own['since'])}`, {
+        throw new Misused(`--until ${String(own['until'])} lies before --since ${String(own['since'])}`, {
           operation: 'list',
           subject: `${cluster.namespace}/${cluster.name}`,
           hint: 'change one of them',
@@ -92,7 +93,7 @@ export function addTimeline(program: Command): void {
       const next = lister({ source, cluster, untilMs });
       if (own['follow'] === true) {
         if (untilMs !== null)
-          throw new Refused('what is followed has no end', {
+          throw new Misused('what is followed has no end', {
             operation: 'follow',
             subject: source.describe,
             hint: 'leave --until or --follow away',

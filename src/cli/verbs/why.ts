@@ -11,6 +11,7 @@ import { makeCore } from '#src/replay/core.ts';
 import { clusterOf, refuseEarlier } from '../cluster-of.ts';
 import { decided, knownBefore, momentOf, recorded, refuseBefore, tell, verb } from '../command.ts';
 import { knownObjects, nearObjects } from '../known-objects.ts';
+import { Misused } from '../misused.ts';
 import { evidenceAt, stoodAt } from './state.ts';
 
 /** Adds `why`. */
@@ -40,8 +41,8 @@ const words: ReadonlySet<string> = new Set(
   actionWords.filter((each) => !objectKey.test(each)).map((each) => each.toLowerCase()),
 );
 
-function noAction(action: string, name: string): Refused {
-  return new Refused(`${action} is no action of the cluster machine`, {
+function noAction(action: string, name: string): Misused {
+  return new Misused(`${action} is no action of the cluster machine`, {
     operation: 'ask',
     subject: name,
     hint: `ask for one of: ${actionWords.join(', ')}`,

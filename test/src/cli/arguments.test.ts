@@ -60,20 +60,23 @@ describe('a time', () => {
   it('without a zone is not the time of this machine’s zone', async () => {
     const asked = ['timeline', 'shop', '--since', '2026-01-01 00:00:05.000', ...file];
     expect(await pgc(asked, { TZ: 'America/New_York' })).toBe(await pgc(asked, { TZ: 'UTC' }));
-    expect(await pgc(['timeline', 'shop', '--since', 'row 7', ...file])).toMatch(/row 7 is no time\n.*\nexit 2$/);
+    expect(await pgc(['timeline', 'shop', '--since', 'row 7', ...file])).toMatch(/row 7 is no time\n.*\nexit 64$/);
   });
 
   it('that no Date can hold is not written into a hold', async () => {
     const hold = ['journal', 'hold', 'shop', '--from', '99999999999d', '--because', 'x', ...file];
-    expect(await pgc(hold)).toMatch(/--from: 99999999999d is farther away .*\n.*\nexit 2$/);
+    expect(await pgc(hold)).toMatch(/--from: 99999999999d is farther away .*\n.*\nexit 64$/);
     expect(await pgc(['journal', 'holds', ...file])).toBe('nothing is held\nexit 0');
   });
 });
 
 it('a hold that is none, or for nothing, and a file that cannot be written are told as that', async () => {
-  expect(await pgc(['journal', 'release', 'abc', ...file])).toMatch(/^release abc: there is no such hold\n.*\nexit 2$/);
+  expect(await pgc(['journal', 'release', 'abc', ...file])).toMatch(
+    /^read the hold: abc is no whole number\n.*journal holds.*\nexit 64$/,
+  );
+  expect(await pgc(['journal', 'release', '7', ...file])).toMatch(/^release 7: there is no such hold\n.*\nexit 2$/);
   const hold = ['journal', 'hold', 'shop', '--from', '1m', '--because', ' ', ...file];
-  expect(await pgc(hold)).toMatch(/--because: it says nothing\n.*\nexit 2$/);
+  expect(await pgc(hold)).toMatch(/--because: it says nothing\n.*\nexit 64$/);
   expect(await pgc(['journal', 'export', 'shop', '--out', 'no/such/x', ...file])).toMatch(
     /^write no\/such\/x: it cannot be written: .*\n.*--out.*\nexit 2$/,
   );
@@ -85,7 +88,7 @@ it.each(['abc', '-3', '1.5', ''])('journal ls --limit “%s” does not list eve
 
 describe('why-not', () => {
   it.each(['constructor', 'toString', '__proto__'])('does not take %s for an action', async (word) => {
-    expect(await pgc(['why-not', 'shop', word, ...file])).toMatch(/is no action of the cluster machine\n.*\nexit 2$/);
+    expect(await pgc(['why-not', 'shop', word, ...file])).toMatch(/is no action of the cluster machine\n.*\nexit 64$/);
   });
 
   it('does not say of an object that is nowhere that nothing is in its way', async () => {
@@ -107,7 +110,7 @@ it('an address without http says how it is written', async () => {
     [['status', '--api', 'localhost:8081'], {}],
     [['status'], { PGC_API: '127.0.0.1:8081' }],
   ] as const)
-    expect(await pgc(args, env)).toMatch(/8081 is no address .*\nwrite it as http:\/\/localhost:8081\nexit 2$/);
+    expect(await pgc(args, env)).toMatch(/8081 is no address .*\nwrite it as http:\/\/localhost:8081\nexit 64$/);
 });
 
 it('a directory is no damaged disk', async () => {

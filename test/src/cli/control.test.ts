@@ -87,7 +87,7 @@ it('a word that is the name of no member is not taken for a request to all of th
   for (const verb of ['restart', 'switchover'])
     for (const word of ['shop1', 'shop-1x'])
       expect(await pgc(verb, 'shop', word, '--token', 'typo')).toBe(
-        `${verb} a member of PostgresCluster default/shop: ${word} is not the name of a member\nname one of shop-0, shop-1; without a name it is asked of the whole cluster\nexit 2`,
+        `${verb} a member of PostgresCluster default/shop: ${word} is not the name of a member\nname one of shop-0, shop-1; without a name it is asked of the whole cluster\nexit 64`,
       );
   expect([startTimes(), asked('restart'), asked('switchover')]).toEqual(before);
 });
@@ -95,11 +95,11 @@ it('a word that is the name of no member is not taken for a request to all of th
 it('a token that the operator would cut off, not see, or read as another member is not written', async () => {
   const before = asked('reload');
   expect(await pgc('reload', 'shop', 'shop-1', '--token', 'x'.repeat(250))).toMatch(
-    / 257 characters\n.*256.*\nexit 2$/,
+    / 257 characters\n.*256.*\nexit 64$/,
   );
-  expect(await pgc('reload', 'shop', '--token', ' ')).toMatch(/--token: it is empty\n.*\nexit 2$/);
+  expect(await pgc('reload', 'shop', '--token', ' ')).toMatch(/--token: it is empty\n.*\nexit 64$/);
   expect(await pgc('reload', 'shop', 'shop-1', '--token', 'for shop-0')).toMatch(
-    /names shop-0, and shop-1 is meant\n.*\nexit 2$/,
+    /names shop-0, and shop-1 is meant\n.*\nexit 64$/,
   );
   expect(asked('reload')).toBe(before);
 });

@@ -140,6 +140,9 @@ describe('pgc', () => {
   const file = ['--file', 'operator-0.db'];
   it.each([
     ['status', ['status', ...file]],
+    ['status-ndjson', ['status', '-o', 'ndjson', ...file]],
+    ['status-pruned', ['status', '--file', 'pruned.db']],
+    ['status-redacted', ['status', '--file', 'redacted.ndjson']],
     ['status-of-one', ['status', 'shop', ...file]],
     ['status-of-none', ['status', 'nobody', ...file]],
     ['top', ['top', ...file]],
