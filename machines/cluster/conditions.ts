@@ -5,6 +5,7 @@
 import { claimName, dcsFinalizer } from '../shared/names.ts';
 import { quantityBytes } from '../shared/quantity.ts';
 import { phaseOf } from './chart.ts';
+import type { Verdict, VerdictOf } from './condition-reasons.ts';
 import type { ConditionMemory, Facts, Memory } from './facts.ts';
 import {
   databaseReady,
@@ -53,9 +54,7 @@ export const conditionTypes = [
 
 export type ConditionType = (typeof conditionTypes)[number];
 
-type Verdict = Pick<ConditionMemory, 'status' | 'reason' | 'message'>;
-
-function verdict(status: ConditionMemory['status'], reason: string, message: string): Verdict {
+function verdict<Reason extends string>(status: Verdict['status'], reason: Reason, message: string): Verdict<Reason> {
   return { status, reason, message };
 }
 
@@ -69,7 +68,7 @@ export interface Assessed extends View {
   readonly specProblems: readonly Problem[];
 }
 
-function ready(view: View): Verdict {
+function ready(view: View): VerdictOf<'Ready'> {
   const known = knownFacts(view.facts);
   if (known.answer !== 'yes') return verdict('Unknown', 'Unseen', known.because);
   const leader = leaderWritable(view);
@@ -84,13 +83,13 @@ function ready(view: View): Verdict {
   );
 }
 
-function progressing(view: View): Verdict {
+function progressing(view: View): VerdictOf<'Progressing'> {
   const phase = phaseOf(view.state);
   const rests = phase === 'Running' || phase === 'Failed' || phase === 'Degraded';
   return verdict(rests ? 'False' : 'True', phase, sentence({ ...view, specProblems: [] }));
 }
 
-function degraded(view: View): Verdict {
+function degraded(view: View): VerdictOf<'Degraded'> {
   const phase = phaseOf(view.state);
   const is = phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed';
   return verdict(
@@ -100,7 +99,7 @@ function degraded(view: View): Verdict {
   );
 }
 
-function configurationValid(view: Assessed): Verdict {
+function configurationValid(view: Assessed): VerdictOf<'ConfigurationValid'> {
   const { specProblems } = view;
   const held = shownHold(view.facts.memory);
   if (specProblems.length === 0 && held !== null)
@@ -110,7 +109,7 @@ function configurationValid(view: Assessed): Verdict {
   return verdict('False', failed ? 'RolloutFailed' : 'InvalidSpec', specProblems.map(problemText).join('; '));
 }
 
-function replicasReady(view: View): Verdict {
+function replicasReady(view: View): VerdictOf<'ReplicasReady'> {
   const answer = membersReady(view);
   const status = answer.answer === 'yes' ? 'True' : answer.answer === 'no' ? 'False' : 'Unknown';
   return verdict(
@@ -120,7 +119,7 @@ function replicasReady(view: View): Verdict {
   );
 }
 
-function writesBlocked(view: View): Verdict {
+function writesBlocked(view: View): VerdictOf<'WritesBlocked'> {
   const leader = leaderWritable(view);
   if (leader.answer === 'unknown') return verdict('Unknown', 'Unseen', leader.because);
   if (leader.answer === 'no') return verdict('True', 'NoWritableLeader', leader.because);
@@ -133,7 +132,7 @@ function writesBlocked(view: View): Verdict {
 const pausedByHand =
   'Patroni is paused by hand: nobody takes over from a leader that fails, and nothing planned goes on, until patronictl resume';
 
-function paused({ facts }: View): Verdict {
+function paused({ facts }: View): VerdictOf<'Paused'> {
   const byHand = isPatroniPaused(facts);
   if (isPaused(facts)) {
     const words = 'no planned change and no drift repair; failures, status and deletion go on';
@@ -144,7 +143,7 @@ function paused({ facts }: View): Verdict {
     : verdict('False', 'NotPaused', 'spec.paused is not set');
 }
 
-function pendingRestart({ facts }: View): Verdict {
+function pendingRestart({ facts }: View): VerdictOf<'PendingRestart'> {
   const names = membersOf(facts)
     .filter((member) => member.pendingRestart)
     .map((member) => member.name);
@@ -153,7 +152,7 @@ function pendingRestart({ facts }: View): Verdict {
     : verdict('True', 'RestartPending', `a restart is pending on ${names.join(', ')}`);
 }
 
-function pendingApproval({ facts }: View): Verdict {
+function pendingApproval({ facts }: View): VerdictOf<'PendingApproval'> {
   const { held } = facts.memory;
   return held?.by === 'PendingApproval'
     ? verdict('True', 'AboveMaxDisruption', held.message)
@@ -169,7 +168,7 @@ function requestRefused({ facts }: View): Verdict {
     : verdict('True', first.reason, words.map(({ message }) => message).join('; '));
 }
 
-function storageReady({ facts }: View): Verdict {
+function storageReady({ facts }: View): VerdictOf<'StorageReady'> {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
   const cluster = clusterName(facts);
   const names = new Set(membersOf(facts).map((_, ordinal) => claimName(cluster, ordinal)));
@@ -237,7 +236,7 @@ function inTheWay({ facts, plan }: View): readonly string[] {
   );
 }
 
-function reconcileFailing(view: View): Verdict {
+function reconcileFailing(view: View): VerdictOf<'ReconcileFailing'> {
   const { facts, state } = view;
   const isAlive = phaseOf(state) !== 'Deleting';
   const failing = [...standing(facts.memory), ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : [])];
@@ -259,7 +258,7 @@ function withTrouble(facts: Facts, words: string): string {
   return withReliefWords(facts, withWarning(facts, words));
 }
 
-function stuck({ facts }: View): Verdict {
+function stuck({ facts }: View): VerdictOf<'Stuck'> {
   const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
   if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
   return verdict(

@@ -1,5 +1,6 @@
-/** Owns: tables of documents that are made from code: settings, metrics, Kubernetes Events, the journal API. Drift tests hold the documents to them. */
+/** Owns: tables of documents that are made from code: settings, metrics, conditions, Kubernetes Events, the journal API. Drift tests hold the documents to them. */
 import { phaseOf } from '#machines/cluster/chart.ts';
+import { conditionReasons } from '#machines/cluster/condition-reasons.ts';
 import { arrowsOf, follow, initialState } from '#machines/cluster/fixpoint.ts';
 import { signals } from '#machines/cluster/signals.ts';
 import { severityOf } from '../decision/decide.ts';
@@ -17,12 +18,26 @@ export function settingsTable(): string {
 
 /** The body of docs/metrics.md's table. */
 export async function metricsTable(): Promise<string> {
-  const metrics = await makeMetrics().registry.getMetricsAsJSON();
-  return [
-    '| metric | type | meaning |',
-    '|---|---|---|',
-    ...metrics.map(({ name, type, help }) => `| \`${name}\` | ${String(type)} | ${help} |`),
-  ].join('\n');
+  const { registry } = makeMetrics();
+  const metrics = await registry.getMetricsAsJSON();
+  // Its types do not name them; a metric that it holds has them.
+  const labelsOf = (name: string): readonly string[] =>
+    (registry.getSingleMetric(name) as unknown as { readonly labelNames: readonly string[] }).labelNames;
+  const rows = metrics.map(({ name, type, help }) => {
+    const labels = labelsOf(name).map((label) => `\`${label}\``);
+    return `| \`${name}\` | ${String(type)} | ${labels.join(', ') || '–'} | ${help} |`;
+  });
+  return ['| metric | type | labels | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+/** The body of docs/conditions.md: every condition with its reasons. */
+export function conditionsTable(): string {
+  const rows = Object.entries(conditionReasons).flatMap(([type, reasons]) =>
+    Object.entries(reasons).map(
+      ([reason, [status, meaning]]) => `| \`${type}\` | ${status} | \`${reason}\` | ${meaning} |`,
+    ),
+  );
+  return ['| condition | status | reason | means |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** The body of docs/events.md's table: every arrow of the chart that changes the phase. */

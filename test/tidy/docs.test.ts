@@ -2,8 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { phases } from '#machines/cluster/chart.ts';
+import { conditionReasons } from '#machines/cluster/condition-reasons.ts';
+import { conditionTypes } from '#machines/cluster/conditions.ts';
 import { chartPage } from '#src/dev/chart-page.ts';
-import { eventsTable, journalApiTables, metricsTable, settingsTable } from '#src/dev/tables.ts';
+import { conditionsTable, eventsTable, journalApiTables, metricsTable, settingsTable } from '#src/dev/tables.ts';
 import { parameters, routes } from '#src/operator/api-routes.ts';
 import { words } from '#src/sim/words.ts';
 
@@ -16,6 +19,23 @@ function text(path: string): string {
 it('docs/configuration.md lists every setting', () => expect(text('docs/configuration.md')).toContain(settingsTable()));
 
 it('docs/metrics.md lists every metric', async () => expect(text('docs/metrics.md')).toContain(await metricsTable()));
+
+it('docs/conditions.md lists every condition with its reasons, and each of them is given', () => {
+  expect(text('docs/conditions.md')).toContain(conditionsTable());
+  expect(Object.keys(conditionReasons)).toEqual(conditionTypes);
+  const code = ['machines/cluster/conditions.ts', 'machines/cluster/tables/loops.ts', 'src/operator/journal-notice.ts'];
+  const given = code.map(text).join('\n');
+  const all = Object.values(conditionReasons).flatMap((reasons) => Object.keys(reasons));
+  expect(all.filter((reason) => !given.includes(`'${reason}'`) && !phases.some((each) => each === reason))).toEqual([]);
+});
+
+it('docs/control.md lists every reason for which a request is refused', () => {
+  const code = ['requests', 'replacement'].map((name) => text(`machines/cluster/tables/${name}.ts`)).join('\n');
+  const given = new Set([...code.matchAll(/reason: '(\w+)'/g)].map((match) => match[1]));
+  const listed = text('docs/control.md').split('| reason | because |')[1]?.split('\n\n')[0] ?? '';
+  const told = new Set([...listed.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]));
+  expect(told).toEqual(given);
+});
 
 it('docs/events.md lists every Kubernetes Event', () => expect(text('docs/events.md')).toContain(eventsTable()));
 

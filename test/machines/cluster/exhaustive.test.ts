@@ -1,6 +1,7 @@
 /** Every state with every combination of facts: the machine comes to rest, answers everything, and survives amnesia. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
+import { conditionReasons } from '#machines/cluster/condition-reasons.ts';
 import { conditionsOf, sentence } from '#machines/cluster/conditions.ts';
 import { entered, withTimers } from '#machines/cluster/deadlines.ts';
 import { arrowsOf, follow, movesMax, settleState } from '#machines/cluster/fixpoint.ts';
@@ -35,6 +36,13 @@ const states = [
   'Deleting.stripping',
   'Deleting.releasing',
 ] as const;
+
+const reasons: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = conditionReasons;
+
+/** Whether docs/conditions.md lists it, with this status; why a request is refused is in docs/control.md. */
+function isListed(type: string, status: string, reason: string): boolean {
+  return reasons[type]?.[reason]?.[0] === status || (type === 'RequestRefused' && status === 'True');
+}
 
 /** Changes of phase that happened in some world, as docs/events.md writes them. */
 const changesOfPhase = new Set<string>();
@@ -86,7 +94,8 @@ const laws: Readonly<Record<string, (place: Place) => string | null>> = {
       if (!['yes', 'no', 'unknown'].includes(answer) || because === '') return `${signal} gives no reason`;
     }
     wants(view);
-    conditionsOf({ ...view, specProblems });
+    for (const [type, { status, reason }] of Object.entries(conditionsOf({ ...view, specProblems })))
+      if (!isListed(type, status, reason)) return `${type} says ${status} ${reason}, which is not listed`;
     return sentence({ ...view, specProblems }) === '' ? 'no sentence' : null;
   },
 
