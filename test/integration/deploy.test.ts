@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { roleBinding, role } from '#src/resources/cluster/access.ts';
 import { watchedSources } from '#src/watch/sources.ts';
 import type { DcsMode } from '#machines/cluster/observations.ts';
@@ -96,5 +96,31 @@ describe('the manifests in deploy/', () => {
     ['impersonate', 'serviceaccounts'],
   ])('do not let it %s %s', async (verb, resource) => {
     expect(await may(verb, resource, everywhere)).toBe(false);
+  });
+
+  it('let people who view, edit or administer a namespace do so with its clusters, and with no others', async () => {
+    await world.kubectl(['create', 'namespace', 'people']);
+    for (const role of ['view', 'edit', 'admin'])
+      await world.kubectl(['-n', 'people', 'create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}`]);
+    const clusters = 'postgresclusters.postgres.example.com';
+    const can = async (user: string, verb: string, flags: readonly string[] = []): Promise<boolean> => {
+      const question = ['auth', 'can-i', verb, clusters, '--as', user, '--namespace', 'people', ...flags];
+      return (await world.kubectl(question).catch((error: unknown) => String(error))).trim() === 'yes';
+    };
+    // A controller of Kubernetes adds them to its own roles, a moment after they are there.
+    await vi.waitUntil(async () => (await can('view', 'list')) && (await can('admin', 'delete')), { timeout: 60_000 });
+    for (const user of ['view', 'edit', 'admin'])
+      for (const verb of ['get', 'list', 'watch'])
+        expect([user, verb, await can(user, verb)]).toEqual([user, verb, true]);
+    for (const verb of ['create', 'update', 'patch', 'delete'])
+      expect([verb, await can('view', verb), await can('edit', verb), await can('admin', verb)]).toEqual([
+        verb,
+        false,
+        true,
+        true,
+      ]);
+    expect(await can('edit', 'patch', ['--subresource=scale'])).toBe(true);
+    expect(await can('edit', 'patch', ['--subresource=status'])).toBe(false);
+    expect(await can('edit', 'get', ['--namespace', 'default'])).toBe(false);
   });
 });
