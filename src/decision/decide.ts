@@ -10,12 +10,14 @@ import { conditionsOf, withConditions, type Assessed } from '#machines/cluster/c
 import { entered, withTimers } from '#machines/cluster/deadlines.ts';
 import type { Facts, Memory, Snapshot } from '#machines/cluster/facts.ts';
 import { initialState, movesMax, settleState, type Step } from '#machines/cluster/fixpoint.ts';
+import { membersReady } from '#machines/cluster/guards.ts';
 import { effectClasses, targetKey, type Intent } from '#machines/cluster/intents.ts';
 import { knownFacts } from '#machines/cluster/knowledge.ts';
 import { initialFacts, learn } from '#machines/cluster/learn.ts';
 import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import type { Plan, Problem } from '#machines/cluster/plan.ts';
 import { isObserving } from '#machines/cluster/tables/permission.ts';
+import { isLossPlanned } from '#machines/cluster/tables/planned-loss.ts';
 import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed, eventsMax } from '#machines/cluster/world.ts';
@@ -76,16 +78,26 @@ export function severityOf(phase: Phase): 'Normal' | 'Warning' {
   return phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed' ? 'Warning' : 'Normal';
 }
 
-function withEvents({ memory }: Facts, steps: readonly Step[]): Memory {
+/** Whether a move that would be a warning is what was asked for: a leader that was told to go, members that are all there again. */
+function isExpected(before: Facts, view: View, step: Step): boolean {
+  if (step.signal === 'PrimaryLost') return isLossPlanned(before, step.from);
+  // Degraded is the way from Recovering to every other phase.
+  return step.signal === 'RecoveryCompleted' && (view.state !== step.to || membersReady(view).answer === 'yes');
+}
+
+/** @param before the facts before what was observed */
+function withEvents(before: Facts, view: View, steps: readonly Step[]): Memory {
+  const { memory } = view.facts;
   const news = steps
     .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
     .map((step) => {
       const to = phaseOf(step.to);
+      const isAsked = step.signal === 'PrimaryLost' && isLossPlanned(before, step.from);
       return {
         reason: step.signal,
-        note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}`,
-        severity: severityOf(to),
-      };
+        note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}${isAsked ? '; as planned' : ''}`,
+        severity: isExpected(before, view, step) ? 'Normal' : severityOf(to),
+      } as const;
     });
   return news.length === 0 ? memory : { ...memory, events: [...memory.events, ...news].slice(-eventsMax) };
 }
@@ -230,7 +242,9 @@ export function makeDecide(builders: Builders): (input: DecideInput) => Decided 
     const facts = known ? withTimers(view, stamp.at) : view.facts;
     const judgedLoops = withLoops({ state: view.state, facts, plan }, stamp.at);
     const calm = withoutForgotten({ state: view.state, facts: judgedLoops, plan });
-    const moved: Facts = { ...calm, memory: isObserving(calm) ? calm.memory : withEvents(calm, steps) };
+    const rested = { state: view.state, facts: calm, plan };
+    const told = isObserving(calm) ? calm.memory : withEvents(input.snapshot.facts, rested, steps);
+    const moved: Facts = { ...calm, memory: told };
     const assessed: Assessed = { state: view.state, facts: moved, plan, specProblems: specProblems(moved, builders) };
     const generation = moved.world.cluster?.seen.generation ?? 0;
     const conditions =
