@@ -196,9 +196,9 @@ it('every verb is in the table', async () => {
 
 it.each(Object.entries(verbs))('%s', async (verb, lines) => {
   const turn = Object.keys(verbs).indexOf(verb);
-  const [misused, unusable] = [lines.misused, lines.unusable].map((all) =>
-    all.filter((_, index) => index % every === turn % Math.min(every, all.length)),
-  ) as [readonly string[], readonly string[]];
+  const some = (all: readonly string[]): readonly string[] =>
+    all.filter((_, index) => index % every === turn % Math.min(every, all.length));
+  const [misused, unusable] = [some(lines.misused), some(lines.unusable)];
   const ended = async (line: string): Promise<string> => {
     const args = `${verb} ${line}`.trim().split(' ');
     const { code, stdout, stderr } = await runPgc(args, dir, { KUBECONFIG: join(dir, 'kubeconfig'), PGC_API: '' });
