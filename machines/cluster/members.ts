@@ -179,7 +179,7 @@ function missing(name: string, warning: Warning | null): Member {
   };
 }
 
-/** Whether PostgreSQL runs, by the state that Patroni tells: since 4.0 a replica that follows is `streaming`. */
+/** Whether PostgreSQL runs, by the state that Patroni tells: since 3.0.4 a replica that follows is `streaming`. */
 export function runs(told: { readonly state: string | null } | null | undefined): boolean {
   return told?.state === 'running' || told?.state === 'streaming';
 }
@@ -189,6 +189,25 @@ function warned(trouble: string, warning: Warning | null): string {
   return warning === null ? trouble : `${trouble}: ${warningWords(warning)}`;
 }
 
+/** From this release of Patroni on a replica that runs says apart whether it streams. */
+const tellsOfStreaming = [3, 0, 4] as const;
+
+/** Whether a release of Patroni is that one or a later one; not where its name is none. */
+function isSince([major, minor, patch]: readonly [number, number, number], version: string | null): boolean {
+  const parts = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '');
+  if (parts === null) return false;
+  const [first, second, third] = [1, 2, 3].map((part) => Number(parts[part] ?? '0')) as [number, number, number];
+  return first !== major ? first > major : second !== minor ? second > minor : third >= patch;
+}
+
+/**
+ * Whether a replica runs and does not stream: its Patroni has a word for that it does, and it was not said. It may be as close to the
+ * leader as can be, since nothing was written. An older Patroni has no such word; of its replicas position and timeline tell.
+ */
+export function isCutLoose({ state, version }: PatroniMember): boolean {
+  return state === 'running' && isSince(tellsOfStreaming, version);
+}
+
 /** Why a replica is not ready by Patroni's report, or null. */
 function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number | null): string | null {
   if (!runs(patroni)) return `Patroni says ${patroni.state}`;
@@ -196,6 +215,7 @@ function replicaTrouble(patroni: PatroniMember, leader: Leader, lagBytes: number
   if (leader.timeline === null || patroni.timeline !== leader.timeline) {
     return `it is on timeline ${patroni.timeline ?? 'unknown'}, the leader on ${leader.timeline ?? 'unknown'}`;
   }
+  if (isCutLoose(patroni)) return 'it does not stream from the leader';
   if (lagBytes === null) return 'its position is not known';
   return lagBytes > lagBytesMax ? `it is ${lagBytes} bytes behind` : null;
 }

@@ -4,6 +4,7 @@
  */
 import { phases, type Phase } from '#machines/cluster/chart.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
+import { isCutLoose } from '#machines/cluster/members.ts';
 import { noServer } from '#machines/cluster/tables/full-volume.ts';
 import { beingMade } from '#machines/cluster/tables/warnings.ts';
 import { timeWords } from './time.ts';
@@ -51,6 +52,12 @@ function isDiverged(pod: PodEvidence): boolean {
 /** Of a Ready replica on an earlier timeline than the leader's: who follows is on the leader's within seconds. */
 function isLeftBehind(pod: PodEvidence): boolean {
   return pod.detail.ready && timelinesAhead(pod) < 0;
+}
+
+/** Of a Ready replica whose PostgreSQL runs, and which says itself that it follows nobody although somebody leads. */
+function followsNobody({ detail, leader, object }: PodEvidence): boolean {
+  const mayFollow = detail.ready && leader !== null && leader.name !== object.name;
+  return mayFollow && detail.patroni !== null && isCutLoose(detail.patroni);
 }
 
 const trouble = ({ detail }: PodEvidence): string => detail.trouble ?? '';
@@ -106,6 +113,12 @@ const podRules: readonly PodRule[] = [
       `it is on timeline ${detail.patroni?.timeline ?? 0}, while ${leader?.name ?? ''} leads on ${leader?.timeline ?? 0}`,
     step: ({ object }, { cluster, where }) =>
       `nothing in the first minute: it follows by itself. If it lasts, the leader has no longer the WAL that it lacks, as after a long time away (pgc logs ${cluster.name} ${where} --member ${object.name} --postgres says so); then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
+  },
+  {
+    when: followsNobody,
+    because: ({ leader }) => `its PostgreSQL runs and does not stream from ${leader?.name ?? ''}`,
+    step: ({ object }, { cluster, where }) =>
+      `nothing in the first minute: it connects by itself. If it lasts, see why PostgreSQL cannot: pgc logs ${cluster.name} ${where} --member ${object.name} --postgres. It may start with a password that is not in force, not reach the leader, or lack WAL that the leader no longer has; then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
     when: ({ detail }) => !detail.ready && detail.node !== null && detail.patroni !== null,

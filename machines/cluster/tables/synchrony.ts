@@ -16,7 +16,17 @@ import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { configObject, ordinalOf, syncObject } from '../../shared/names.ts';
 import type { Facts } from '../facts.ts';
 import { clusterName } from '../knowledge.ts';
-import { dcsOf, leaderOf, memberCalled, membersOf, podOf, runs, troubledMembers, type Member } from '../members.ts';
+import {
+  dcsOf,
+  isCutLoose,
+  leaderOf,
+  memberCalled,
+  membersOf,
+  podOf,
+  runs,
+  troubledMembers,
+  type Member,
+} from '../members.ts';
 import type { JsonRecord } from '../plan.ts';
 import { objectsOf, recalled } from '../recall.ts';
 import type { Scene } from './step.ts';
@@ -96,11 +106,12 @@ export function roleOf(facts: Facts, { name, role }: Member): 'leader' | 'sync_s
 
 /**
  * Its last words are not enough: who is killed says nothing any more. Nor is that it runs: on an older timeline than the leader's
- * it has not followed it yet.
+ * it has not followed it yet, and where its Patroni has a word for that it streams, it says so.
  */
 function streams(facts: Facts, member: Member): boolean {
   const { name, role, timeline } = member;
-  const isUp = podOf(facts, name)?.detail.ready === true && podOf(facts, name)?.detail.trouble === null;
+  const { ready = false, trouble = null, patroni = null } = podOf(facts, name)?.detail ?? {};
+  const isUp = ready && trouble === null && patroni !== null && !isCutLoose(patroni);
   const { timeline: leaders } = leaderOf(facts);
   const follows = timeline === null || leaders === null || timeline === leaders;
   return isUp && role === 'replica' && runs(member) && follows;

@@ -1,6 +1,6 @@
 /**
  * G9: a status never claims more than the API server's own objects support: Running is only written when, not long before,
- * all members of the spec that is held were ready, and one of them held the leader key.
+ * all members of the spec that is held were ready, one of them held the leader key, and the others streamed by their own word.
  */
 import { annotations } from '#machines/shared/names.ts';
 import { at, number, parsed, text, type Json } from '../json.ts';
@@ -22,6 +22,13 @@ function membersWanted({ user }: World, cluster: Json): number {
   return accepted === '' ? newest : number(parsed(accepted), 1, 'replicas');
 }
 
+/** It leads, or streams; its own report says so, where its Patroni has a word for that. */
+function follows(pod: Json | null, leader: string): boolean {
+  const report = parsed(text(pod, 'metadata', 'annotations', 'status'));
+  const isMute = text(report, 'version').startsWith('3.0.');
+  return nameOf(pod) === leader || isMute || text(report, 'replication_state') === 'streaming';
+}
+
 /** Whether the objects say that a cluster runs. */
 function runs(world: World, cluster: Json): boolean {
   const { user } = world;
@@ -31,7 +38,8 @@ function runs(world: World, cluster: Json): boolean {
   const leaders = ['Endpoints', 'ConfigMap'].map((kind) =>
     user.get(kind, namespace, kind === 'ConfigMap' ? `${name}-leader` : name),
   );
-  return pods.every(isReady) && leaders.some((each) => text(each, 'metadata', 'annotations', 'leader') !== '');
+  const leader = leaders.map((each) => text(each, 'metadata', 'annotations', 'leader')).find((each) => each !== '');
+  return leader !== undefined && pods.every((pod) => isReady(pod) && follows(pod, leader));
 }
 
 export const g9: Invariant = {

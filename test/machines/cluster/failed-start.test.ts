@@ -33,13 +33,13 @@ function story(...states: readonly string[]): readonly string[] {
 const inVain = 'start failed: Patroni says start failed';
 
 it('is one that could not be started, through all further tries, until it runs', () => {
-  expect(story('starting', 'start failed', 'starting', 'start failed', 'starting', 'running', 'starting')).toEqual([
+  expect(story('starting', 'start failed', 'starting', 'start failed', 'starting', 'streaming', 'starting')).toEqual([
     'starting: Patroni says starting',
     inVain,
     inVain,
     inVain,
     inVain,
-    'running: ready',
+    'streaming: ready',
     'starting: Patroni says starting',
   ]);
 });

@@ -167,7 +167,7 @@ describe('who leads', () => {
 const replica: Member = {
   name: 'shop-1',
   role: 'replica',
-  state: 'running',
+  state: 'streaming',
   timeline: 1,
   lagBytes: 0,
   pendingRestart: false,
@@ -194,10 +194,16 @@ describe('a replica', () => {
   it.each<readonly [string, Change, Partial<Choice>, Member]>([
     ['streams', asIs, {}, replica],
     [
-      'streams, in the word of Patroni since 4.0',
-      patroni('shop-1', { state: 'streaming' }),
+      'runs, and its Patroni has no word for that it streams',
+      patroni('shop-1', { state: 'running', version: '3.0.3' }),
       {},
-      { ...replica, state: 'streaming' },
+      { ...replica, state: 'running' },
+    ],
+    [
+      'reads from an archive',
+      patroni('shop-1', { state: 'in archive recovery' }),
+      {},
+      lame('Patroni says in archive recovery', { state: 'in archive recovery' }),
     ],
     ['confirms commits', patroni('shop-1', { role: 'sync_standby' }), {}, replica],
     ['confirms commits with others', patroni('shop-1', { role: 'quorum_standby' }), {}, replica],
@@ -305,8 +311,31 @@ describe('a replica', () => {
   ])('%s', (_, change, choice, member) => expect(memberCalled(facts(change, choice), 'shop-1')).toEqual(member));
 });
 
+/** Hazard: a replica that cannot connect runs, on the timeline of a leader that nobody writes to: it counted as ready for ever. */
+describe('a replica that runs', () => {
+  it.each<readonly [string | null, string | null]>([
+    ['3.0.4', 'it does not stream from the leader'],
+    ['3.0.10', 'it does not stream from the leader'],
+    ['3.1', 'it does not stream from the leader'],
+    ['4.0.4', 'it does not stream from the leader'],
+    ['10.0.0', 'it does not stream from the leader'],
+    ['3.0.3', null],
+    ['3.0', null],
+    ['2.1.7', null],
+    ['none of its releases', null],
+    [null, null],
+  ])('says nothing of streaming, under Patroni %s', (version, trouble) =>
+    expect(memberCalled(facts(patroni('shop-1', { state: 'running', version })), 'shop-1').trouble).toBe(trouble),
+  );
+
+  it('on another timeline says on which', () =>
+    expect(memberCalled(facts(patroni('shop-1', { state: 'running', timeline: 2 })), 'shop-1').trouble).toBe(
+      'it is on timeline 2, the leader on 1',
+    ));
+});
+
 describe('a leader', () => {
-  const leader: Member = { ...replica, name: 'shop-0', role: 'leader' };
+  const leader: Member = { ...replica, name: 'shop-0', role: 'leader', state: 'running' };
 
   it.each<readonly [string, Change, Partial<Choice>, Member]>([
     ['is ready', asIs, {}, leader],
@@ -335,7 +364,7 @@ describe('members', () => {
   it('are those that the spec asks for, by ordinal, the missing ones too', () => {
     expect(membersOf(facts(replicas(3))).map(({ name, state }) => `${name} ${state}`)).toEqual([
       'shop-0 running',
-      'shop-1 running',
+      'shop-1 streaming',
       'shop-2 missing',
     ]);
     expect(membersOf(facts(remembering({ accepted: null })))).toEqual([]);

@@ -42,6 +42,13 @@ function withMemory(facts: Facts, memory: Partial<Memory>): Facts {
   return { ...facts, memory: { ...facts.memory, ...memory } };
 }
 
+/** shop-1 leads, and shop-0 follows it. */
+function ledByOther(facts: Facts): Facts {
+  const follows = withPod(facts, 'shop-0', {}, { role: 'replica', state: 'streaming' });
+  const leads = withPod(follows, 'shop-1', {}, { role: 'primary', state: 'running' });
+  return withDcs(leads, 'shop', { leader: 'shop-1' });
+}
+
 /** The calm world with a third member like shop-1. */
 function three(facts: Facts): Facts {
   const fact = facts.world.objects['Pod/shop-1'];
@@ -93,7 +100,9 @@ describe('who leads', () => {
   it('is read from Patroni’s own key, though two pods bear the leader’s label (8)', () => {
     const two = withPod(withPod(facts(), 'shop-0', { role: 'master' }), 'shop-1', { role: 'master' });
     expect(leaderOf(two)).toMatchObject({ name: 'shop-0', writable: true });
-    const moved = withDcs(withPod(two, 'shop-1', {}, { role: 'primary' }), 'shop', { leader: 'shop-1' });
+    const moved = withDcs(withPod(two, 'shop-1', {}, { role: 'primary', state: 'running' }), 'shop', {
+      leader: 'shop-1',
+    });
     expect(leaderOf(moved)).toMatchObject({ name: 'shop-1', writable: true });
   });
 
@@ -255,8 +264,7 @@ describe('a switchover', () => {
 
 describe('members that go', () => {
   it('are never the leader: it hands over first, to one that stays (17)', () => {
-    const leads = withPod(withPod(facts(), 'shop-0', {}, { role: 'replica' }), 'shop-1', {}, { role: 'primary' });
-    const last = withDcs(leads, 'shop', { leader: 'shop-1' });
+    const last = ledByOther(facts());
     const { accepted } = last.memory;
     if (accepted === null) throw new Error('nothing is accepted');
     const fewer = withMemory(last, { accepted: { ...accepted, spec: { ...accepted.spec, replicas: 1 } } });
@@ -314,8 +322,7 @@ describe('while Patroni is paused by hand', () => {
     const replica = withMemory(facts(), fewer);
     expect(nextMembers(replica)).toBe(1);
     expect(nextMembers(paused(replica))).toBe(2);
-    const leads = withPod(withPod(replica, 'shop-0', {}, { role: 'replica' }), 'shop-1', {}, { role: 'primary' });
-    const leader = withDcs(leads, 'shop', { leader: 'shop-1' });
+    const leader = ledByOther(replica);
     expect(scalingStep(leader).handOver).not.toBeNull();
     expect(scalingStep(paused(leader)).handOver).toBeNull();
   });

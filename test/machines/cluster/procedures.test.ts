@@ -76,7 +76,7 @@ function rolling(choice: Partial<Choice>, change: Partial<Memory> = {}): View {
 }
 
 /** A member's pod, or Patroni in it, says more. */
-function saying(view: View, name: string, trouble: string | null, patroni: string = 'running'): View {
+function saying(view: View, name: string, trouble: string | null, patroni: string = 'streaming'): View {
   const { facts } = view;
   const fact = facts.world.objects[`Pod/${name}`];
   if (fact?.object.detail.type !== 'Pod' || fact.object.detail.patroni === null) throw new Error('no pod');

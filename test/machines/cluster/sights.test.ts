@@ -157,7 +157,7 @@ describe('a member’s pod', () => {
     ],
     [
       'that streams has said what it runs with',
-      asIs,
+      reporting({ state: 'running' }),
       reporting({ state: 'streaming' }),
       rest('await/Pod/shop-1', 'await/Restart/shop-1'),
       true,

@@ -28,6 +28,8 @@ interface Scene {
   /** Ordinals that confirm; null when Patroni says nothing of it. */
   readonly standbys: readonly number[] | null;
   readonly down: readonly number[];
+  /** Ordinals of replicas that run and do not stream. */
+  readonly cut: readonly number[];
   /** Timelines that members tell where it is not the leader's, by ordinal; null when they tell none. */
   readonly timelines: Readonly<Record<number, number | null>>;
 }
@@ -41,6 +43,7 @@ const three: Scene = {
   count: 1,
   standbys: [1],
   down: [],
+  cut: [],
   timelines: {},
 };
 
@@ -66,7 +69,8 @@ function facts(change: Partial<Scene>): Facts {
     const isDown = scene.down.includes(ordinal);
     const own = detail.patroni?.timeline ?? null;
     const { [ordinal]: timeline = own } = scene.timelines;
-    const state = isDown ? 'stopped' : 'running';
+    const isCut = scene.cut.includes(ordinal) || ordinal === scene.leader;
+    const state = isDown ? 'stopped' : isCut ? 'running' : 'streaming';
     const patroni = detail.patroni === null ? null : { ...detail.patroni, role, state, timeline };
     return like('Pod/shop-1', name(ordinal), { ...detail, patroni, ready: !isDown });
   });
@@ -264,6 +268,13 @@ describe('status', () => {
     expect(blocked({ ...behind, standbys: [] }).message).toContain('no replica streams');
     expect(blocked({ ...behind, timelines: { 1: null } }).status).toBe('False');
     expect(blocked({ ...behind, timelines: { 0: null, 1: 0 } }).status).toBe('False');
+  });
+
+  // Hazard: a replica that runs and cannot connect counted as streaming, while every commit waited for it.
+  it('says that writes wait for a replica that runs and does not stream', () => {
+    const alone = { members: 2, wanted: 2, cut: [1] } as const;
+    expect(blocked(alone)).toMatchObject({ status: 'True', reason: 'NoSyncStandby' });
+    expect(blocked(alone).message).toContain('shop-1 (it does not stream from the leader)');
   });
 
   it('names who confirms, in Patroni’s word', () => {

@@ -133,7 +133,8 @@ function object(kind: ObjectProjection['kind'], called: string, detail: ObjectPr
 function pod(index: number, choice: Choice): ObjectProjection {
   const leads = index === 0;
   const ready = index < choice.ready;
-  const state = leads && choice.leader === 'starting' ? 'starting' : 'running';
+  const running = leads ? 'running' : 'streaming';
+  const state = leads && choice.leader === 'starting' ? 'starting' : running;
   const detail: PodDetail = {
     type: 'Pod',
     phase: 'Running',

@@ -51,7 +51,7 @@ const capacity =
   };
 const unknown = remembering({ systemIdentifier: null, rolledOutGeneration: null, dcs: null, image: null });
 const leader = { name: 'shop-0', role: 'leader', state: 'running', timeline: 1, lagBytes: 0, pendingRestart: false };
-const replica = { ...leader, name: 'shop-1', role: 'replica' };
+const replica = { ...leader, name: 'shop-1', role: 'replica', state: 'streaming' };
 
 describe('a status', () => {
   it('says all that is known of a cluster', () => {
@@ -149,7 +149,7 @@ describe('a status', () => {
       'of no timeline or position',
       patroni({ timeline: null, positionBytes: null }),
       {},
-      { name: 'shop-1', role: 'replica', state: 'running', pendingRestart: false },
+      { name: 'shop-1', role: 'replica', state: 'streaming', pendingRestart: false },
     ],
     ['that has to start anew', patroni({ pendingRestart: true }), {}, { ...replica, pendingRestart: true }],
     ['that confirms commits', asIs, { synchrony: 'confirmed' }, { ...replica, role: 'sync_standby' }],

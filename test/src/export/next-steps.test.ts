@@ -81,3 +81,22 @@ describe('a container', () => {
   it('that does not come to run does', () =>
     expect(containerSays('CrashLoopBackOff')).toEqual(['its container does not run: CrashLoopBackOff']));
 });
+
+/** shop-1 runs under this Patroni on the leader's timeline, Ready, and says nothing of streaming. */
+function runsUnder(version: string): readonly string[] {
+  const evidence = seen('primary', 'Degraded', 'Endpoints');
+  const objects = new Map(evidence.objects);
+  const pod = objects.get('Pod/shop-1');
+  if (pod?.detail.type !== 'Pod' || pod.detail.patroni === null) throw new Error('not the calm world');
+  const patroni = { ...pod.detail.patroni, state: 'running', version };
+  objects.set('Pod/shop-1', { ...pod, detail: { ...pod.detail, patroni } });
+  return nextSteps({ ...evidence, objects }).flatMap(({ object, because }) => (object === key ? [] : [because ?? '']));
+}
+
+describe('a replica that runs', () => {
+  it('and says nothing of streaming has to be looked at', () =>
+    expect(runsUnder('4.0.4')).toContain('its PostgreSQL runs and does not stream from shop-0'));
+
+  it('under a Patroni that has no word for it has not', () =>
+    expect(runsUnder('3.0.2')).not.toContainEqual(expect.stringContaining('stream')));
+});
