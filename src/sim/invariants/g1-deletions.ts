@@ -1,10 +1,10 @@
 /**
  * G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. But for pods made from
- * another template than the StatefulSet's: those are made anew, one at a time. And but for claim and pod of a member that
- * somebody gave up as lost (G3 says when), and for a leader that cannot lead for want of room while another member could.
+ * another template than the StatefulSet's: those are made anew, one at a time of those that stay. And but for claim and pod of a
+ * member that somebody gave up as lost (G3 says when), and for a leader that cannot lead for want of room while another could.
  */
-import { annotations, labels } from '#machines/shared/names.ts';
-import { at, text } from '../json.ts';
+import { annotations, labels, ordinalOf } from '#machines/shared/names.ts';
+import { at, isJson, number, parsed, text } from '../json.ts';
 import { isDeleting } from '../controllers/client.ts';
 import { addressed } from '../api/places.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
@@ -30,6 +30,17 @@ function keepsOthersFromLeading(world: World, pod: unknown, cluster: string): bo
   return isUp && holder.includes(nameOf(pod)) && member?.directory.room !== 'enough' && member?.isWritable() !== true;
 }
 
+/**
+ * Members with this ordinal and above are on their way out, by the spec or by the one that is held: nobody counts on them any more.
+ * One that never becomes ready goes as well, and who waited for it would wait for ever.
+ */
+function membersThatStay(world: World, namespace: string, cluster: string): number {
+  const set = world.user.get('StatefulSet', namespace, cluster);
+  const held = parsed(text(set, 'metadata', 'annotations', annotations.acceptedSpec));
+  const written = at(world.user.get('PostgresCluster', namespace, cluster), 'spec');
+  return Math.min(...[held, written].filter(isJson).map((spec) => number(spec, 1, 'replicas')));
+}
+
 /** A pod may go when it runs another template, and nobody else is missing unless it is missing itself. */
 function rolled(world: World, pod: unknown, tell: (because: string) => void): void {
   const cluster = text(pod, 'metadata', 'labels', labels.cluster);
@@ -38,9 +49,11 @@ function rolled(world: World, pod: unknown, tell: (because: string) => void): vo
   const set = world.user.get('StatefulSet', namespaceOf(pod), cluster);
   if (templateOf(pod) === templateOf(at(set, 'spec', 'template')))
     tell(`Pod ${nameOf(pod)} was deleted though it runs the template of its StatefulSet`);
+  const staying = membersThatStay(world, namespaceOf(pod), cluster);
   const others = world.user
     .list('Pod', namespaceOf(pod))
     .filter((other) => text(other, 'metadata', 'labels', labels.cluster) === cluster && nameOf(other) !== nameOf(pod))
+    .filter((other) => ordinalOf(cluster, nameOf(other)) < staying)
     .filter((other) => templateOf(other) === templateOf(at(set, 'spec', 'template')) && !isReady(other));
   if (isReady(pod) && others.length > 0)
     tell(`Pod ${nameOf(pod)} was deleted while ${others.map(nameOf).join(', ')} is not ready`);
