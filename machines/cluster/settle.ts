@@ -114,14 +114,16 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const was = memory.rolledOut?.spec ?? specOn(facts, annotations.rolledOutSpec, judge) ?? before.spec;
   const isSame = !judge.needsRollout(before.spec, seen.spec) && !judge.needsRollout(was, seen.spec);
   // What failed may still be on its way back: members that were made for it have to be put right, as for any edit.
-  // Of one that the lost journal was still at, only the members themselves say whether it is true of them.
-  const isKnown = memory.accepted !== null && memory.rolledOutGeneration !== null;
-  const atOnce = isKnown && isSame && failed === null;
+  // Of one that is still under way, or that the lost journal was at, only the members say whether it is true of them.
+  const isTrue = memory.accepted !== null && memory.accepted.generation <= (memory.rolledOutGeneration ?? -1);
+  const atOnce = isTrue && isSame && failed === null;
   // What is still being made for the first time disturbs nobody.
   const isFree = isSame || memory.rolledOutGeneration === null;
   const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
   if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
-  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest } };
+  // What Patroni was told on behalf of specs in between is not known either, nor who follows that: members are asked.
+  const configuring = memory.configuring || memory.accepted === null;
+  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest, configuring } };
   return {
     ...facts,
     memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },

@@ -118,6 +118,12 @@ describe('the spec that is held', () => {
       { needsRollout: () => false },
       [2, 2],
     ],
+    [
+      'is the newest, not true yet, where it takes no procedure and the one before is still under way',
+      all(written(3, { deletionProtection: true }), remembering({ accepted: { generation: 2, spec } })),
+      { needsRollout: () => false },
+      [3, 1],
+    ],
     ['is the one before where the newest may not follow it', written(2), { edit: () => [problem] }, [1, 1]],
     ['is the one before where the newest cannot be read', written(2, {}, { misfits: [problem] }), {}, [1, 1]],
     ['is the one before while the cluster goes', written(2, {}, { deleting: true }), {}, [1, 1]],
@@ -171,7 +177,10 @@ describe('the spec that is held', () => {
 
   it('is not taken for true where the journal that was at it is lost', () => {
     const marks = { [annotations.acceptedSpec]: JSON.stringify(spec) };
-    expect(accepts(memoryAfter(all(lostJournal, written(2), onSet(marks))))).toEqual([2, 1]);
+    const memory = memoryAfter(all(lostJournal, written(2), onSet(marks)));
+    expect(accepts(memory)).toEqual([2, 1]);
+    // Specs in between may have told Patroni what has to start anew, though this one asks for nothing of the kind.
+    expect([memory.configuring, memoryAfter(written(2, { image: 'other' })).configuring]).toEqual([true, false]);
   });
 
   it('that failed is known by its token where the journal is lost', () => {
