@@ -248,12 +248,14 @@ function sawObjectOf(facts: Facts, object: ObjectProjection, changed: readonly s
   const dcs = object.annotations[annotations.dcs];
   const mode = dcs === 'Endpoints' || dcs === 'ConfigMaps' ? dcs : null;
   const { memory } = next;
+  // Status is written after it, and may not have been: until a spec is held again the StatefulSet's word is the newer one.
+  const image = object.annotations[annotations.image] ?? null;
   return {
     ...next,
     memory: {
       ...memory,
       dcs: memory.dcs ?? mode,
-      image: memory.image ?? object.annotations[annotations.image] ?? null,
+      image: memory.accepted === null ? (image ?? memory.image) : (memory.image ?? image),
     },
   };
 }

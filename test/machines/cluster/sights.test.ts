@@ -214,6 +214,18 @@ describe('an object that is seen', () => {
     ['the other mode', forgotten, bears('Endpoints'), ['Endpoints', 'other']],
     ['no mode that there is not', forgotten, bears('Etcd'), [null, 'other']],
     ['nothing where it bears nothing', forgotten, { annotations: {} }, [null, null]],
+    [
+      'a newer image than status, which was not written any more',
+      remembering({ accepted: null, image: 'older' }),
+      bears('Endpoints'),
+      ['Endpoints', 'other'],
+    ],
+    [
+      'no newer image where it bears nothing',
+      remembering({ accepted: null, image: 'older' }),
+      { annotations: {} },
+      ['Endpoints', 'older'],
+    ],
     ['nothing that is known', asIs, bears('ConfigMaps'), ['Endpoints', 'i']],
   ])('tells, as a StatefulSet, %s', (_, change, what, known) => {
     const { dcs, image } = sees(change, 'StatefulSet/shop', what);
