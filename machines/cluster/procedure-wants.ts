@@ -138,10 +138,12 @@ function stepWants({ facts, plan }: View, step: RolloutStep): readonly Intent[] 
   }
 }
 
-/** Parameters of the spec that was true of every member, by name in lower case; null where none has been. */
+/** Parameters of the spec that was true of every member, or of the one that they were made from, by name in lower case. */
 function parametersBefore({ facts: { memory }, plan }: View): Readonly<Record<string, string>> | null {
-  if (memory.rolledOut === null) return null;
-  const named = Object.entries(memory.rolledOut.spec.postgresqlParams ?? {});
+  const before =
+    memory.rolledOut === null ? memory.bootstrapParameters : (memory.rolledOut.spec.postgresqlParams ?? {});
+  if (before === null) return null;
+  const named = Object.entries(before);
   const removed = Object.entries(plan.removed).map(([name, { value }]): [string, string] => [name, value]);
   return Object.fromEntries([
     ...removed,

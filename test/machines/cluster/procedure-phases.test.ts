@@ -60,7 +60,11 @@ const otherTtl = dcs('shop-config', { config: { ...config, ttl: 20 } });
 const higher = dcs('shop-config', {
   config: { ...config, postgresql: { parameters: { max_connections: '300' } } },
 });
+/** No spec was ever true of all its members. */
+const madeWith = (bootstrapParameters: Readonly<Record<string, string>> | null): Change =>
+  remembering({ rolledOut: null, bootstrapParameters });
 const nobody = { leader: 'none' } as const;
+const unasked = 'nobody writes, and Patroni states what no spec asks for any more';
 const growing = 'nobody writes, and the spec asks for a larger volume';
 
 describe('a phase', () => {
@@ -99,6 +103,26 @@ describe('a phase', () => {
       () => wished(electing, all(higher, failed), wider, nobody),
       [{ ...takenBack, diff: { fields: ['postgresql.parameters.max_connections'], by: [] } }],
     ],
+    [
+      'Recovering takes from Patroni what no spec asks for, also of a cluster that was never complete',
+      () => wished(electing, all(higher, madeWith(parameters)), plan, nobody),
+      [
+        {
+          ...writes,
+          config: { [markKey]: { parameters: '' }, postgresql: { parameters: {} }, ttl: 30 },
+          because: unasked,
+          diff: { fields: ['postgres-operator.parameters', 'postgresql.parameters.max_connections'], by: [] },
+        },
+      ],
+    ],
+    ...([{ max_connections: '300' }, null] as const).map(
+      (made) =>
+        [
+          'Recovering takes from it nothing that its members were made with, or may have been',
+          () => wished(electing, all(higher, madeWith(made)), plan, nobody),
+          [],
+        ] as const,
+    ),
     ...([gone('Endpoints/shop-config'), dcs('shop-config', { config: null })] as const).map(
       (change) =>
         [
