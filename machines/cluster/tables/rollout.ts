@@ -14,7 +14,8 @@
  *   3      restarting   members whose PostgreSQL must start anew, one at a time: replicas first, the first of them is the
  *                       canary; the primary first where a value shrinks that no replica may have lower
  *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
- *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas
+ *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas; sooner
+ *                       where the primary is to go and replicas have to have less than it
  *   6      any          what was asked for once (`requests.ts`); at once where it mends the one member that a step waits for
  *   7      done         nothing is left to do
  *
@@ -22,6 +23,7 @@
  *     or Patroni is paused by hand.
  * I2. The primary's pod is never replaced while somebody else could take over.
  */
+import type { Answer } from '../../shared/answer.ts';
 import { annotations, configObject, failoverObject, ordinalOf } from '../../shared/names.ts';
 import { oncePer } from '../../shared/once.ts';
 import { settlingTimer } from '../backoff.ts';
@@ -171,6 +173,11 @@ function mustHearFirst({ facts, leader }: Scene, { name }: Member): boolean {
   );
 }
 
+/** No step asks who is to go to start anew: where others need that first, one of them has to lead. */
+function isLeaderLeaving({ members, leader }: Scene): boolean {
+  return !members.some(({ name }) => name === leader);
+}
+
 function restarting(scene: Scene): RolloutStep | null {
   const { facts, members, leader } = scene;
   if (!mustVerify(facts)) return null;
@@ -181,6 +188,8 @@ function restarting(scene: Scene): RolloutStep | null {
   const other = hindrance(scene, next.name);
   if (other !== null) return wait('restarting', `${next.name} waits for ${other.because}`, other.awaited);
   if (mustHearFirst(scene, next)) {
+    if (isLeaderLeaving(scene))
+      return beingAsked(scene) ?? handingOver(scene, successor(facts, anyone), `${leader} is to go with what it has`);
     const because = `${next.name} has to hear of the lower values from ${leader} first`;
     return act('restarting', { type: 'verify', members: [next.name] }, because, next.name);
   }
@@ -258,25 +267,36 @@ function replacing(scene: Scene): RolloutStep | null {
   return act('replacing', { type: 'replace', member: next.name }, `${next.name} runs another template`, next.name);
 }
 
+/** Whoever may take over. */
+const anyone = { template: null, below: Infinity, member: null } as const;
+
+/** The primary is asked to hand over already; null when it is not. */
+function beingAsked({ facts, leader }: Scene): RolloutStep | null {
+  const asked = dcsOf(facts, failoverObject(clusterName(facts)))?.failover ?? null;
+  return asked === null
+    ? null
+    : wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
+}
+
+/** The primary is asked to hand over to whom the answer names. */
+function handingOver({ leader }: Scene, answer: Answer, why: string): RolloutStep {
+  const candidate = answer.values['candidate'];
+  if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
+  return act('switching', { type: 'switchover', leader, candidate }, `${why}; ${answer.because}`, candidate);
+}
+
 function switching(scene: Scene): RolloutStep {
   const { facts, plan, members, leader } = scene;
-  const asked = dcsOf(facts, failoverObject(clusterName(facts)))?.failover ?? null;
-  if (asked !== null) return wait('switching', `${leader} is asked to hand over to ${asked.candidate ?? 'anybody'}`);
+  const asked = beingAsked(scene);
+  if (asked !== null) return asked;
   // Who is alone by the spec need not be yet: a member that is to go leads until the one that stays is made anew.
   const isAlone = members.length === 1;
   const answer = isAlone
-    ? successor(facts, { template: null, below: Infinity, member: null }, leavingMembers(facts))
-    : successor(facts, { template: plan.template, below: Infinity, member: null });
-  const candidate = answer.values['candidate'];
+    ? successor(facts, anyone, leavingMembers(facts))
+    : successor(facts, { ...anyone, template: plan.template });
   if (isAlone && answer.answer !== 'yes')
     return act('replacing', { type: 'replace', member: leader }, `${leader} runs another template, alone`, leader);
-  if (answer.answer !== 'yes' || typeof candidate !== 'string') return wait('switching', answer.because);
-  return act(
-    'switching',
-    { type: 'switchover', leader, candidate },
-    `${leader} runs another template; ${answer.because}`,
-    candidate,
-  );
+  return handingOver(scene, answer, `${leader} runs another template`);
 }
 
 const stepOf = recalled(nextStep);
