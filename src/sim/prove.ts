@@ -83,7 +83,7 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
     doublesEvery: 40,
     seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 50 },
     twice: 5,
-    // Of random edits one in a hundred and thirty still finds something (docs/roadmap.md): they explore, and hold nobody up.
+    // Of random edits one in a hundred and sixty still finds something (docs/roadmap.md): they explore, and hold nobody up.
     edits: false,
   };
 }
