@@ -4,7 +4,7 @@
  * Does not own: what follows from the facts (`guards.ts`, `wants.ts`), nor how outcomes change memory (`outcomes.ts`).
  */
 import { assertNever } from '../shared/exhaustive.ts';
-import { annotations, objectNames } from '../shared/names.ts';
+import { annotations, finalizer, objectNames } from '../shared/names.ts';
 import { clusterName } from './knowledge.ts';
 import { initialConditions } from './published.ts';
 import type { Facts, Memory, World } from './facts.ts';
@@ -15,8 +15,8 @@ import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
 import { sightMs, strangerMs, windowTimer } from './backoff.ts';
 import { turnTold } from './tables/turns.ts';
-import { takenAway } from './undone.ts';
-import { armed, isUnseen, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
+import { finalizerTaken, takenAway } from './undone.ts';
+import { armed, isUnseen, keptKeys, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
 
 /** Facts before anything is known. */
 export function initialFacts(at: number): Facts {
@@ -73,7 +73,25 @@ function withWorld(facts: Facts, change: Partial<World>): Facts {
   return { ...facts, world: { ...facts.world, ...change } };
 }
 
+/**
+ * That our finalizer was added is remembered until the watch shows it, and no longer: whoever writes the whole object, as
+ * `kubectl replace` does, takes it off, and without it a deletion is ordered by nobody.
+ */
+function withFinalizer(facts: Facts, before: ClusterProjection | null, at: number): Facts {
+  const seen = facts.world.cluster?.seen;
+  if (seen === undefined) return facts;
+  const { memory } = facts;
+  if (seen.finalizers.includes(finalizer))
+    return { ...facts, memory: { ...memory, expected: without(memory.expected, `PostgresCluster/${seen.name}`) } };
+  const had = before !== null && before.uid === seen.uid && before.finalizers.includes(finalizer);
+  return had && !seen.deleting ? finalizerTaken(facts, seen.name, at) : facts;
+}
+
 function sawCluster(facts: Facts, seen: ClusterProjection, at: number): Facts {
+  return withFinalizer(sawSpec(facts, seen, at), facts.world.cluster?.seen ?? null, at);
+}
+
+function sawSpec(facts: Facts, seen: ClusterProjection, at: number): Facts {
   const before = facts.world.cluster;
   const newSpec = before !== null && before.seen.generation !== seen.generation;
   const same = before !== null && JSON.stringify(before.seen) === JSON.stringify(seen);
@@ -149,7 +167,10 @@ function timerFired(facts: Facts, id: string, at: number): Facts {
   if (id === 'sight') {
     // Of a cluster on its way out all that is not seen is read anyway.
     const isLeaving = facts.world.cluster?.seen.deleting === true;
-    return { ...facts, memory: isLeaving ? memory : doubted(facts, memory, at) };
+    if (isLeaving) return { ...facts, memory };
+    // The finalizer that was added and that no watch has shown may have been taken off meanwhile: it is added once more.
+    const expected = keptKeys(memory.expected, (key) => !key.startsWith('PostgresCluster/'));
+    return { ...facts, memory: doubted(facts, { ...memory, expected }, at) };
   }
   const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
   return { ...facts, memory: { ...memory, expired } };

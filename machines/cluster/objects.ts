@@ -23,7 +23,7 @@ export type Ownership =
       readonly major: string | null;
     }
   /** Somebody else's. */
-  | { readonly type: 'foreign'; readonly because: string };
+  | { readonly type: 'foreign'; readonly because: string; readonly wayOut?: string };
 
 function uidOf(facts: Facts): string {
   return facts.world.cluster?.seen.uid ?? '';
@@ -63,7 +63,8 @@ export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
       major: object.annotations[annotations.major] ?? null,
     };
   }
-  return { type: 'foreign', because: `it belongs to PostgresCluster uid ${mark}` };
+  const wayOut = `if there is no such PostgresCluster any more, take its label ${labels.clusterUid} off to have it taken over, or delete it`;
+  return { type: 'foreign', because: `it belongs to PostgresCluster uid ${mark}`, wayOut };
 }
 
 /** Desired objects that are neither seen nor known to have been created by us. */
@@ -158,8 +159,10 @@ export const obstacles: (facts: Facts, plan: Plan) => readonly Obstacle[] = reca
     const object = objectAt(facts, key)?.object;
     if (object === undefined) continue;
     const ownership = ownershipOf(facts, object);
-    if (ownership.type === 'foreign') found.push({ key, because: ownership.because });
-    else if (object.deleting && ownership.type !== 'ours') found.push({ key, because: 'it is still being deleted' });
+    if (ownership.type === 'foreign') {
+      const { because, wayOut } = ownership;
+      found.push({ key, because: wayOut === undefined ? because : `${because}; ${wayOut}` });
+    } else if (object.deleting && ownership.type !== 'ours') found.push({ key, because: 'it is still being deleted' });
   }
   return found;
 });

@@ -145,7 +145,8 @@ function awaitingSight(
   at: number,
 ): Memory['timers'] {
   const { timers } = facts.memory;
-  if (intent.target.kind === 'PostgresCluster') return timers;
+  if (intent.target.kind === 'PostgresCluster')
+    return armed(timers, 'sight', at + sightMs, `${key} was written, the watch has not shown it`);
   const seen = facts.world.objects[objectKey(intent.target)]?.object;
   if (seen === undefined || seen.uid !== outcome.uid)
     return armed(timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
@@ -181,6 +182,7 @@ function applied(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type:
   if (intent.type === 'EmitEvent') return facts;
   if (intent.type === 'ReleaseFinalizer') return released(facts);
   if (intent.type === 'PatchPatroniConfig' || intent.type === 'RequestSwitchover') return asked(facts, closed, at);
+  if (intent.type === 'AddFinalizer' && facts.world.cluster?.seen.finalizers.includes(finalizer) === true) return facts;
   const key = objectKey(intent.target);
   if (intent.type === 'LabelPod' || intent.type === 'GrowVolume')
     return { ...facts, memory: { ...memory, timers: shownSoon(memory.timers, closed.key, at) } };

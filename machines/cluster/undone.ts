@@ -86,6 +86,18 @@ export function onGuard(
   return counted(before, after, { key, diff, isMissing: false, inARow, message }, at);
 }
 
+/** Field that whoever writes the whole PostgresCluster takes our finalizer out of. */
+const finalizersField = 'metadata.finalizers';
+
+/** Our finalizer was taken off. It is added again at once; whoever takes it off again is answered later each time. */
+export function finalizerTaken(facts: Facts, name: string, at: number): Facts {
+  const key = objectKey({ kind: 'PostgresCluster', name });
+  const inARow = (loopsOf(facts.memory)[key]?.times[finalizersField] ?? 0) + 1;
+  const message = `its finalizer was taken off ${inARow === 1 ? 'once' : `${inARow} times`}; whoever takes it off is answered later each time`;
+  const diff = { fields: [finalizersField], by: [] };
+  return counted(facts, facts, { key, diff, isMissing: true, inARow, message }, at);
+}
+
 /** An object of ours is gone. It is made again at once; who takes it away again is answered later each time. */
 export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number): Facts {
   const key = objectKey(ref);

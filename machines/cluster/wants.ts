@@ -10,7 +10,7 @@ import { leaderWritable } from './guards.ts';
 import { clusterName, knownFacts } from './knowledge.ts';
 import { effectClasses, objectKey, targetKey, type Intent } from './intents.ts';
 import { leaderOf, podOf } from './members.ts';
-import { driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
+import { anythingCreated, driftOf, existsOrCreated, missingObjects, objectAt, ownershipOf } from './objects.ts';
 import type { ObjectProjection, ObjectRef } from './observations.ts';
 import type { DesiredObject, Plan } from './plan.ts';
 import { recalled } from './recall.ts';
@@ -174,29 +174,28 @@ function passwords({ facts, plan }: View): readonly Intent[] {
   return [{ type: 'SetPasswords', target, uid: pod.object.uid, owner: plan.database.owner, because }];
 }
 
+function addFinalizer(facts: Facts, uid: string): Intent {
+  const because = 'nothing may be created before its deletion can be ordered';
+  return { type: 'AddFinalizer', target: clusterRef(facts), uid, because };
+}
+
 function alive(view: View): readonly Intent[] {
   const { facts, plan } = view;
   const cluster = facts.world.cluster?.seen;
   if (cluster === undefined || facts.memory.accepted === null || plan.problems.length > 0) return [];
   if (creationAllowed(facts, plan).answer !== 'yes') return reads(facts);
-  if (!holdsFinalizer(facts)) {
-    if (cluster.deleting) return [];
-    return [
-      {
-        type: 'AddFinalizer',
-        target: clusterRef(facts),
-        uid: cluster.uid,
-        because: 'nothing may be created before its deletion can be ordered',
-      },
-    ];
-  }
+  const held = holdsFinalizer(facts);
+  const finalizers = held ? [] : [addFinalizer(facts, cluster.uid)];
+  if (!held && cluster.deleting) return [];
+  // What is there already is cared for, however often somebody takes the finalizer off.
+  if (!held && !anythingCreated(facts)) return finalizers;
   const paused = isPaused(facts);
   return [
+    ...finalizers,
     ...reads(facts),
     ...warningReads(facts),
     ...roomReads(facts),
-    ...adoptions(facts, plan),
-    ...creations(view),
+    ...(held ? [...adoptions(facts, plan), ...creations(view)] : []),
     ...(paused ? [] : repairs(facts, plan)),
     ...database(view),
     ...(paused ? [] : [...passwords(view), ...procedureWants(view)]),

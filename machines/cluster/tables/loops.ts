@@ -37,7 +37,7 @@ export const editWarOver = 'EditWarOver';
  * what was ours is gone, counted when it goes. Null: not had for what others do to an object, or had once for each asking.
  */
 export const loopRules: Readonly<Record<IntentType, 'repair' | 'rolled-out' | 'made-again' | null>> = {
-  AddFinalizer: null,
+  AddFinalizer: 'made-again',
   ReleaseFinalizer: null,
   CreateObject: 'made-again',
   CreateSecret: 'made-again',

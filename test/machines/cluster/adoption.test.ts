@@ -86,7 +86,12 @@ describe('an object at one of our names', () => {
       'is of a namesake',
       { labels: named('shop', { [labels.clusterUid]: 'u-0' }) },
       asIs,
-      { type: 'foreign', because: 'it belongs to PostgresCluster uid u-0' },
+      {
+        type: 'foreign',
+        because: 'it belongs to PostgresCluster uid u-0',
+        wayOut:
+          'if there is no such PostgresCluster any more, take its label postgres.example.com/cluster-uid off to have it taken over, or delete it',
+      },
     ],
     [
       'is what a namesake left',

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { withLoops } from '#machines/cluster/breaker.ts';
 import { conditionsOf } from '#machines/cluster/conditions.ts';
-import type { Facts, Loop } from '#machines/cluster/facts.ts';
+import type { Facts, Loop, Memory } from '#machines/cluster/facts.ts';
 import { learn } from '#machines/cluster/learn.ts';
 import {
   closed,
@@ -16,7 +16,10 @@ import {
   wholeObject,
 } from '#machines/cluster/tables/loops.ts';
 import { takenAway } from '#machines/cluster/undone.ts';
+import type { View } from '#machines/cluster/view.ts';
 import { wants } from '#machines/cluster/wants.ts';
+import { finalizer } from '#machines/shared/names.ts';
+import { desired, objectOf, withObject } from './changes.ts';
 import { calm, factsOf, plan } from './worlds.ts';
 
 const pdb = { kind: 'PodDisruptionBudget', name: 'shop-pdb' } as const;
@@ -141,6 +144,62 @@ describe('an object that is deleted again and again', () => {
     const leaving = factsOf({ ...calm, deleting: 'background' });
     expect(deletedOnce(leaving, 0).memory.loops).toBeUndefined();
     expect(takenAway(factsOf(calm), pdb, 'x', 0).memory.loops).toBeUndefined();
+  });
+});
+
+describe('our finalizer that somebody takes off', () => {
+  const shown = (facts: Facts, finalizers: readonly string[]): Facts => {
+    const seen = facts.world.cluster?.seen;
+    if (seen === undefined) throw new Error('no cluster');
+    return learn(facts, { type: 'ClusterSeen', cluster: { ...seen, finalizers } }, 0);
+  };
+  const added: Memory['expected'][string] = { uid: 'u-1', ownedHash: null, renderHash: null };
+  const remembered = (facts: Facts): Facts => ({
+    ...facts,
+    memory: { ...facts.memory, expected: { 'PostgresCluster/shop': added } },
+  });
+  const view = (facts: Facts): View => ({ state: 'Alive.Running', facts, plan });
+  const adds = (facts: Facts): boolean => wants(view(facts)).some(({ type }) => type === 'AddFinalizer');
+  const strips = (times: number): Facts => {
+    let facts = factsOf(calm);
+    for (let count = 0; count < times; count += 1) facts = shown(shown(facts, [finalizer]), []);
+    return facts;
+  };
+
+  it('was added until the watch shows it, and not any longer', () => {
+    const bare = shown(factsOf(calm), []);
+    expect(adds(bare)).toBe(true);
+    expect(adds(remembered(bare))).toBe(false);
+    const held = shown(remembered(bare), [finalizer, 'another']);
+    expect(held.memory.expected).toEqual({});
+    expect(adds(shown(held, ['another']))).toBe(true);
+  });
+
+  it('is added once more when no watch has shown it for long', () => {
+    const facts = remembered(shown(factsOf(calm), []));
+    expect(adds(learn(facts, { type: 'TimerFired', id: 'sight', dueAt: 0 }, 0))).toBe(true);
+  });
+
+  it('is added at once twice, waits then, and is an edit war at the fifth time', () => {
+    expect([1, 2, 3].map((times) => adds(strips(times)))).toEqual([true, true, false]);
+    expect(failing(strips(loopAfter - 1))).toMatchObject({ reason: 'Failing' });
+    expect(failing(strips(loopAfter))).toMatchObject({
+      reason: 'EditWar',
+      message: expect.stringContaining('PostgresCluster/shop: somebody changes metadata.finalizers') as string,
+    });
+  });
+
+  it('keeps nothing from being put right that is there, but from being made', () => {
+    const service = desired('Service', 'shop');
+    const account = desired('ServiceAccount', 'shop');
+    const wanting = { ...plan, objects: [service, account] };
+    const there = withObject({
+      ...objectOf(factsOf(calm), 'StatefulSet/shop'),
+      kind: 'Service',
+      detail: { type: 'Service' } as never,
+    })(strips(1));
+    const types = wants({ ...view(there), plan: wanting }).map(({ type, target }) => `${type} ${target.kind}`);
+    expect(types).toEqual(['AddFinalizer PostgresCluster', 'CompareObject Service']);
   });
 });
 
