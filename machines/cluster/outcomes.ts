@@ -362,6 +362,16 @@ const again = { permanent: false, needsRead: false, firstDelayMs: retryDelayMsMi
 /** Nobody was asked, so nobody is spared by waiting longer; an outage must not delay what follows it by minutes. */
 const withheld = { ...again, firstDelayMs: conflictDelayMs, mostDelayMs: withheldDelayMsMax } as const;
 
+/**
+ * The PostgresCluster is gone and its watch is silent: what was to be told to it, or done for it, is still wished, and would be
+ * sent again at once. Only the finalizer need not be taken off any more.
+ */
+function isUnheard({ type, target }: OpenIntent): boolean {
+  return target.kind === 'PostgresCluster' && type !== 'ReleaseFinalizer';
+}
+
+const gone = { reason: 'NotFound', message: 'the PostgresCluster is not there, and no watch has told so' } as const;
+
 /** Takes the outcome of an intent into the facts. One that belongs to no open intent changes nothing. */
 export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: number): Facts {
   const closed = findOpen(facts.memory, observation);
@@ -374,6 +384,7 @@ export function learnOutcome(facts: Facts, observation: OutcomeArrived, at: numb
     case 'deleted':
       return accepted(succeeded(next, closed.key), closed, at);
     case 'absent':
+      if (isUnheard(closed.intent)) return failed(next, closed, { ...again, ...gone }, at);
       return lostObject(succeeded(next, closed.key), closed.intent.target, closed.intent.uid);
     case 'read':
       return read(succeeded(next, closed.key), closed, outcome, at);

@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fate } from '#src/sim/fate.ts';
 import type { Plan } from '#src/sim/plan.ts';
-import { namespace, operator, planOf, violated } from './hazard.ts';
+import { judged, namespace, operator, planOf, violated, waitUntil } from './hazard.ts';
 import { counting } from './laws.ts';
 
 const replaced = (status: number, reason: string): Fate => ({ type: 'replaced', status, reason, retryAfterMs: null });
@@ -49,5 +49,26 @@ describe('T7: an effect that fails for ever', () => {
       const steps = [{ type: 'requests', operator, to, atMs: fromMs - 500, ms, fate }] as const;
       expect((await asked(to, steps)).length).toBeLessThanOrEqual(most + 8);
     }
+  });
+
+  it('of telling a cluster that is gone, while no watch says so', async () => {
+    const atMs = 60_000;
+    const path = `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/shop`;
+    const by = { atMs, path, manager: 'kubectl' };
+    let times: readonly number[] = [];
+    const also = [counting(`PATCH ${path}/status`, atMs, atMs + 120_000, (each) => (times = each))];
+    const plan = planOf('create', [
+      { type: 'line', operator, resource: 'postgresclusters', nth: 6, fate: { type: 'frozen' } },
+      { type: 'meddle', ...by, how: 'merge', body: { metadata: { finalizers: null } } },
+      { type: 'meddle', ...by, atMs: atMs + 1_000, how: 'delete', body: {} },
+      { type: 'kill-member', atMs: atMs + 2_000, pod: `${namespace}/shop-0`, ms: 5_000 },
+      { type: 'kill-member', atMs: atMs + 2_000, pod: `${namespace}/shop-1`, ms: 5_000 },
+      waitUntil(atMs + 110_000),
+    ]);
+    // The plan itself takes away what the scenario is for.
+    const violations = await judged(plan, { also, sameEnd: false });
+    expect(violations.map(({ because }) => because)).toEqual(['create: the goal was reached and left again']);
+    expect(times.length).toBeGreaterThan(1);
+    expect(times.length).toBeLessThan(20);
   });
 });

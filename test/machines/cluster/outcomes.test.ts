@@ -273,9 +273,17 @@ describe('an intent that was carried out', () => {
     const remove: Sent = { type: 'DeleteObject', target: pod };
     expect(answered(remove, { type: 'deleted' }).world.objects['Pod/shop-1']?.object.deleting).toBe(true);
     expect(answered(remove, { type: 'absent' }).world.objects['Pod/shop-1']).toBeUndefined();
+    const finalizer: Sent = { type: 'ReleaseFinalizer', target: cluster };
+    expect(answered(finalizer, { type: 'absent' }).memory.failures).toEqual({});
     const unseen: Sent = { type: 'DeleteObject', target: service };
     expect(answered(unseen, { type: 'deleted' }).world.objects).toEqual(factsOf(calm).world.objects);
   });
+});
+
+it('what is told to a cluster that is gone waits before it is told again', () => {
+  const after = answered({ type: 'PublishStatus', target: cluster }, { type: 'absent' });
+  expect(after.memory.failures['Status']).toMatchObject({ reason: 'NotFound', waiting: true, permanent: false });
+  expect(waits(after)).toEqual({ 'retry/Status': 5_000 });
 });
 
 describe('an object that was read', () => {
