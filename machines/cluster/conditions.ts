@@ -26,6 +26,7 @@ import { objectsOf, recalled } from './recall.ts';
 import { fullVolumesWords } from './room.ts';
 import type { View } from './view.ts';
 import { creationAllowed } from './tables/adoption.ts';
+import { noKeyWords } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { withReliefWords } from './tables/full-volume.ts';
 import { standingRefusals } from './tables/requests.ts';
@@ -239,7 +240,12 @@ function inTheWay({ facts, plan }: View): readonly string[] {
 function reconcileFailing(view: View): VerdictOf<'ReconcileFailing'> {
   const { facts, state } = view;
   const isAlive = phaseOf(state) !== 'Deleting';
-  const failing = [...standing(facts.memory), ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : [])];
+  const noKey = isAlive ? noKeyWords(facts) : null;
+  const failing = [
+    ...standing(facts.memory),
+    ...(isAlive ? [...inTheWay(view), ...heldServices(facts)] : []),
+    ...(noKey === null ? [] : [noKey]),
+  ];
   const loops = openLoops(facts);
   const words = [...failing, ...loops].join('; ');
   if (failing.length > 0) return verdict('True', 'Failing', words);

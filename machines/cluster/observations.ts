@@ -282,6 +282,8 @@ export interface OperatorConfig {
   readonly createDeadlineSeconds: number;
   /** So many clusters may be disrupted at a time on purpose; absent where there is no limit. */
   readonly maxDisruptions?: number;
+  /** Why there is no key for digests of Secrets; absent while there is one. */
+  readonly noDigestKey?: string;
 }
 
 export type ClusterObservation =

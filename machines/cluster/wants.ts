@@ -18,7 +18,7 @@ import { changedAgain } from './undone.ts';
 import type { View } from './view.ts';
 import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
-import { untoldLeader } from './tables/credentials.ts';
+import { untoldLeader, waitsForKey } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { isAskingTurn } from './tables/turns.ts';
 import { roomReads } from './tables/full-volume.ts';
@@ -62,6 +62,7 @@ const adoptions = recalled((facts, plan: Plan): readonly Intent[] =>
 function creations({ facts, plan }: View): readonly Intent[] {
   return missingObjects(facts, plan)
     .filter((desired) => desired.after.every((key) => existsOrCreated(facts, key)))
+    .filter(({ ref, creation }) => creation !== 'C' || !waitsForKey(facts, ref.name))
     .map((desired): Intent => ({
       type: desired.creation === 'C' ? 'CreateSecret' : 'CreateObject',
       target: desired.ref,

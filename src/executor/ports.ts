@@ -20,8 +20,8 @@ export interface ExecutorPorts {
   readonly mayAct: () => boolean;
   /** The term in force. */
   readonly epoch: () => number;
-  /** Digests of Secrets under this install's key; null when there is none. */
-  readonly digest: Digest | null;
+  /** Digests of Secrets under this install's key; null while there is none. */
+  readonly digest: () => Digest | null;
   /** Durable head of a cluster's chain, for the anchor in status. */
   readonly head: (clusterUid: string) => { readonly epoch: number; readonly seq: number; readonly head: string } | null;
   readonly chance: Chance;

@@ -4,16 +4,17 @@
  * The key is one Secret per install, in the operator's namespace, made once and never written over. Making it is the one
  * change of a Secret without an intent: it belongs to no cluster, so no cluster's journal can hold one (field manager
  * `postgres-operator-journal-key`). Lost, it is made anew with another id; digests of two keys are never compared.
- * Called by: term, before anything is watched; a term has one key, or none.
+ * Called by: term, before anything is watched, and again while there is none; a term has one key, or none yet.
  */
 import { createHash, createHmac } from 'node:crypto';
+import { BehaviorSubject } from 'rxjs';
 import { fieldManagers, journalKeySecret, objectNames } from '#machines/shared/names.ts';
 import { applicationKey, memberKeys, uriPassword } from '#machines/cluster/tables/credentials.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
 import type { WireRequest } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
-import type { Chance } from '#src/ports.ts';
+import type { Chance, Ticks } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
 import { recordOf } from '#src/stream/door/reading.ts';
 
@@ -31,7 +32,7 @@ export interface DigestKeyPorts {
   readonly namespace: string;
   /** Told when a key was made: by a first start, or because the last one was lost. */
   readonly made: (keyId: string) => void;
-  /** Told when there is no key; Secrets bear no digests in this term. */
+  /** Told when there is no key; Secrets bear no digests until it is asked for again. */
   readonly trouble: (because: string) => void;
 }
 
@@ -123,37 +124,78 @@ function settled(answer: Answer, path: string): Answer {
 
 /**
  * Reads the key of this install; makes it when there is none and this process may act.
- * @returns null when there is no key to be had, which is told: the operator works without digests
+ * @returns why, when there is no key to be had, which is told too: the operator works without digests meanwhile
  * @throws Transient when the API server did not answer; ask again
  */
-export async function readDigestKey(ports: DigestKeyPorts): Promise<Digest | null> {
+export async function readDigestKey(ports: DigestKeyPorts): Promise<DigestKey> {
   const { namespace } = ports;
   const path = resourcePath('Secret', namespace, journalKeySecret);
 
-  function taken(answer: Answer): Uint8Array | null {
-    if (answer.type !== 'ok') {
-      const words = answer.type === 'refused' ? `${answer.status} ${answer.reason}` : answer.because;
-      ports.trouble(`Secret ${namespace}/${journalKeySecret}: ${words}`);
-      return null;
-    }
-    const key = keyIn(answer.body);
-    if (key === null)
-      ports.trouble(
-        `Secret ${namespace}/${journalKeySecret} has no key '${dataKey}' of ${keyBytes} bytes; delete it, and the next start makes a new one`,
+  // People read the clause, and exports that bear no names of the install.
+  function none(because: string): DigestKey {
+    ports.trouble(`Secret ${namespace}/${journalKeySecret} ${because}`);
+    return { type: 'none', because: `Secret ${journalKeySecret} of the operator's namespace ${because}` };
+  }
+
+  function taken(answer: Answer, isMade: boolean): DigestKey {
+    if (answer.type !== 'ok')
+      return none(
+        `cannot be read: ${answer.type === 'refused' ? `${answer.status} ${answer.reason}` : answer.because}`,
       );
-    return key;
+    const key = keyIn(answer.body);
+    if (key === null) return none(`has no key '${dataKey}' of ${keyBytes} bytes; delete it, and a new one is made`);
+    if (isMade) ports.made(idOf(key));
+    return { type: 'key', digest: digestWith(key) };
   }
 
   const found = settled(await ports.get(path), path);
-  if (found.type !== 'refused' || found.status !== 404 || !ports.mayAct()) {
-    const key = taken(found);
-    return key === null ? null : digestWith(key);
-  }
+  if (found.type !== 'refused' || found.status !== 404 || !ports.mayAct()) return taken(found, false);
   const made = settled(await ports.send(creation(namespace, path, ports.chance.bytes(keyBytes))), path);
   // Somebody was first: theirs it is.
   const isTheirs = made.type === 'refused' && made.status === 409;
-  const key = taken(isTheirs ? settled(await ports.get(path), path) : made);
-  if (key === null) return null;
-  if (!isTheirs) ports.made(idOf(key));
-  return digestWith(key);
+  return isTheirs ? taken(settled(await ports.get(path), path), false) : taken(made, true);
+}
+
+/** Digests under the key of this install, or why there are none yet. */
+export type DigestKey =
+  | { readonly type: 'key'; readonly digest: Digest }
+  | { readonly type: 'none'; readonly because: string };
+
+const askAgainMsMin = 5_000;
+const askAgainMsMax = 60_000;
+
+export interface HeldKey {
+  readonly now: BehaviorSubject<DigestKey>;
+  readonly stop: () => void;
+}
+
+/**
+ * Asks for the key again as long as there is none: who may not read it now may be allowed to in a moment.
+ * @param ask throws when nobody answered
+ */
+export function holdDigestKey(first: DigestKey, ask: () => Promise<DigestKey>, ticks: Ticks): HeldKey {
+  const now = new BehaviorSubject(first);
+  let [delayMs, isStopped] = [askAgainMsMin, false];
+  let tick: ReturnType<Ticks['after']> | null = null;
+
+  async function again(): Promise<void> {
+    const next = await ask().catch(() => now.value);
+    if (isStopped) return;
+    if (JSON.stringify(next) !== JSON.stringify(now.value) || next.type === 'key') now.next(next);
+    if (next.type === 'none') later();
+  }
+
+  function later(): void {
+    tick = ticks.after(delayMs, () => void again());
+    delayMs = Math.min(askAgainMsMax, delayMs * 2);
+  }
+
+  if (first.type === 'none') later();
+  return {
+    now,
+    stop: () => {
+      isStopped = true;
+      tick?.cancel();
+    },
+  };
 }

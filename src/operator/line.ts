@@ -1,10 +1,10 @@
 /** Owns: which of the process's things each stage of the line is given. No behaviour of its own. */
 import { isObject } from '#machines/shared/json.ts';
-import { merge, of, type Observable } from 'rxjs';
+import { filter, map, merge, NEVER, skip, type BehaviorSubject, type Observable } from 'rxjs';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import type { Decision } from '#src/decision/record.ts';
 import { isOpen, loopsOf, loopTimer } from '#machines/cluster/tables/loops.ts';
-import type { DcsMode } from '#machines/cluster/observations.ts';
+import type { DcsMode, OperatorConfig } from '#machines/cluster/observations.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import { resourcePath } from '#src/decision/paths.ts';
 import { Transient } from '#src/errors.ts';
@@ -18,9 +18,10 @@ import type { Metrics } from '#src/status/metrics.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
 import { maskVersion, ownershipSeen, projectObject } from '#src/stream/door/project.ts';
 import type { Addressed, StreamInput } from '#src/stream/items.ts';
-import { isLiveObject } from '#src/watch/item.ts';
+import { isLiveObject, type WatchTrouble } from '#src/watch/item.ts';
 import { sourcesOf } from '#src/watch/sources.ts';
 import { watchSource } from '#src/watch/watch.ts';
+import type { DigestKey } from './digest-key.ts';
 import type { OperatorOptions } from './options.ts';
 import { startPipeline, type Pipeline, type PipelinePorts } from './pipeline.ts';
 
@@ -33,21 +34,36 @@ export interface Opened {
   readonly metrics: Metrics;
   readonly lease: Pick<LeaseHandle, 'mayAct' | 'epoch'>;
   readonly writable: Observable<boolean>;
-  /** Digests of Secrets under the key of this term; null when there is none. */
-  readonly digest: Digest | null;
+  /** The key of digests of Secrets, or why there is none yet. */
+  readonly digestKey: BehaviorSubject<DigestKey>;
 }
 
-function sourceItems({ options, kube, metrics }: Opened): Observable<StreamInput> {
+function settingsWith(operator: OperatorConfig, key: DigestKey): StreamInput {
+  const config = key.type === 'key' ? operator : { ...operator, noDigestKey: key.because };
+  return { type: 'config', hash: sha256(JSON.stringify(config)), config };
+}
+
+function sourceItems({ options, kube, metrics, digestKey }: Opened): Observable<StreamInput> {
   const { config, ports, log } = options;
-  const hash = sha256(JSON.stringify(config.operator));
-  const settings = of({ type: 'config', hash, config: config.operator } as const);
-  const watches = sourcesOf(config.namespaces).map((source) =>
-    watchSource(kube, source, ports, ({ source: name, because, retryInMs }) => {
+  const settings = digestKey.pipe(map((key) => settingsWith(config.operator, key)));
+  // Secrets that were seen without digests have to be read once more.
+  const keyCame = digestKey.pipe(
+    skip(1),
+    filter(({ type }) => type === 'key'),
+  );
+  const watches = sourcesOf(config.namespaces).map((source) => {
+    const again = source.kind === 'Secret' ? keyCame : NEVER;
+    const onTrouble = ({ source: name, because, retryInMs }: WatchTrouble): void => {
       metrics.watchTroubles.inc({ source: name });
       log.warn({ source: name, because, ms: retryInMs }, 'watch is opened again');
-    }),
-  );
+    };
+    return watchSource(kube, source, ports, onTrouble, again);
+  });
   return merge(settings, ...watches) as Observable<StreamInput>;
+}
+
+function digestOf({ digestKey: { value } }: Opened): Digest | null {
+  return value.type === 'key' ? value.digest : null;
 }
 
 /** resourceVersion of a leader object as it is now; null when there is none. */
@@ -74,7 +90,7 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
     ticks,
     writable,
     readVersion: (object) => readVersion(opened.kube, object),
-    digest: opened.digest,
+    digest: () => digestOf(opened),
     sources: sourcesOf(options.config.namespaces).map((source) => source.name),
     expected: expectedOf(journal, options.config.namespaces),
     reports: {
@@ -141,20 +157,21 @@ function actorPorts(opened: Opened, epoch: number): PipelinePorts['actor'] {
   };
 }
 
-function executorPorts({ options, kube, runInPod, journal, lease, digest }: Opened): PipelinePorts['executor'] {
+function executorPorts(opened: Opened): PipelinePorts['executor'] {
+  const { options, kube, runInPod, journal, lease } = opened;
   const { chance, crash } = options.ports;
   return {
     send: kube.send,
     get: (path, query) => kube.get(path, query),
     runInPod: runInPod,
     project: (kind, object) => {
-      const projected = projectObject(kind, object, digest);
+      const projected = projectObject(kind, object, digestOf(opened));
       return projected.type === 'decoded' ? projected.value : null;
     },
     ownership: (kind, object) => (isObject(object) ? ownershipSeen(kind, object) : { ownedHash: null, foreign: [] }),
     mayAct: lease.mayAct,
     epoch: lease.epoch,
-    digest,
+    digest: () => digestOf(opened),
     head: journal.writer.head,
     chance,
     crash,

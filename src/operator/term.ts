@@ -13,13 +13,13 @@ import type { TermBegun } from '#src/kube/lease.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
 import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
 import { makeJournalNotice, type JournalNotice } from './journal-notice.ts';
-import { readDigestKey, type DigestKeyPorts } from './digest-key.ts';
+import { holdDigestKey, readDigestKey, type DigestKey, type DigestKeyPorts } from './digest-key.ts';
 import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
 import { startLine, type Opened } from './line.ts';
 import type { Pipeline } from './pipeline.ts';
 import { startRetention } from './retention.ts';
 
-export interface TermPorts extends Omit<Opened, 'journal' | 'digest' | 'writable'> {
+export interface TermPorts extends Omit<Opened, 'journal' | 'digestKey' | 'writable'> {
   readonly writable: BehaviorSubject<boolean>;
   /** True once this term cannot be begun any more: another one has, or the process stops. */
   readonly isOver: () => boolean;
@@ -139,12 +139,13 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     (because) => log.warn({ because }, 'waiting for the API server'),
   );
   if (known === null || ports.isOver()) return null;
-  const digest = await untilAnswered(
-    async () => (ports.isOver() ? null : readDigestKey(digestKeyPorts(ports, begun))),
+  const askForKey = (): Promise<DigestKey> => readDigestKey(digestKeyPorts(ports, begun));
+  const key = await untilAnswered(
+    async () => (ports.isOver() ? null : askForKey()),
     pause,
     (because) => log.warn({ because }, 'waiting for the API server'),
   );
-  if (ports.isOver()) return null;
+  if (key === null || ports.isOver()) return null;
   const notice = makeJournalNotice({
     kube,
     namespaces: config.namespaces,
@@ -167,7 +168,9 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   if (writable.value && known.clusters.some(({ journalIntact }) => !journalIntact)) notice.tell(true, 'a new term');
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
-  const pipeline = startLine({ options, kube, runInPod, journal, metrics, lease, writable, digest }, begun.epoch);
+  const held = holdDigestKey(key, askForKey, options.ports.ticks);
+  const opened = { options, kube, runInPod, journal, metrics, lease, writable, digestKey: held.now };
+  const pipeline = startLine(opened, begun.epoch);
   const stopRetention = startRetention({
     journal,
     actors: pipeline.actors,
@@ -181,6 +184,7 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     journal,
     pipeline,
     quiet: async () => {
+      held.stop();
       stopRetention();
       notice.stop();
       pipeline.subscription.unsubscribe();

@@ -19,8 +19,8 @@ export interface ObserverPorts {
   readonly reports: StreamReports;
   /** Reads a leader object anew, before its silence is believed. */
   readonly readVersion: ReadVersion;
-  /** Digests of Secrets under this install's key; null when there is none. */
-  readonly digest: Digest | null;
+  /** Digests of Secrets under this install's key; null while there is none. */
+  readonly digest: () => Digest | null;
   readonly emit: (letter: Letter) => void;
 }
 

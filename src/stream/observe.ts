@@ -127,7 +127,7 @@ function objectSeen(desk: Desk, item: ObjectItem, address: Address & { readonly 
   const held = entryOf(desk, item, address);
   if (held === null) return;
   held.resourceVersion = address.resourceVersion;
-  const sight = sightOf(address.kind, item.object, held.sight, desk.ports.digest);
+  const sight = sightOf(address.kind, item.object, held.sight, desk.ports.digest());
   if (sight.type === 'undecodable') return reportUnreadable(desk, item, { address, problems: sight.problems });
   const before = held.sight;
   held.sight = sight.value;

@@ -15,6 +15,8 @@ export interface Known {
   readonly deleted: (object: LiveObject) => Promise<void>;
   /** A complete list: what it lacks is gone, what differs is seen. @throws as `deleted` */
   readonly replaced: (found: ReadonlyMap<string, LiveObject>) => Promise<void>;
+  /** All that is known is told again: whoever reads it reads it otherwise from now on. */
+  readonly retold: () => void;
 }
 
 /** @param tell takes what is news, in order */
@@ -68,5 +70,9 @@ export function makeKnown(kube: Kube, source: Source, tell: (item: WatchItem) =>
     }
   }
 
-  return { seen, deleted, replaced };
+  function retold(): void {
+    for (const object of [...known.values()]) tell({ type: 'seen', source: source.name, kind: source.kind, object });
+  }
+
+  return { seen, deleted, replaced, retold };
 }

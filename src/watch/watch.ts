@@ -9,7 +9,7 @@
  * I5. Nothing is asked for in a tight loop, whatever the server does.
  * I6. A cache of the server that stands still is found within ten minutes: a list from the store comes that often.
  */
-import { Observable } from 'rxjs';
+import { NEVER, Observable } from 'rxjs';
 import type { Chance, Clock, CrashPoints, Ticks } from '#src/ports.ts';
 import type { Kube } from '#src/kube/api.ts';
 import { makeBackoff, type Backoff } from './backoff.ts';
@@ -116,12 +116,16 @@ async function run(watch: Watch): Promise<void> {
   }
 }
 
-/** A cold stream of one source; unsubscribing stops it for good. */
+/**
+ * A cold stream of one source; unsubscribing stops it for good.
+ * @param again each time all that is there is told once more, without being listed
+ */
 export function watchSource(
   kube: Kube,
   source: Source,
   ports: WatchPorts,
   onTrouble: (trouble: WatchTrouble) => void,
+  again: Observable<unknown> = NEVER,
 ): Observable<WatchItem> {
   return new Observable((subscriber) => {
     const stopping = new AbortController();
@@ -143,8 +147,10 @@ export function watchSource(
       listedAt: 0,
       listedAtOnceAt: null,
     };
+    const retelling = again.subscribe(() => watch.known.retold());
     run(watch).catch((error: unknown) => subscriber.error(error));
     return () => {
+      retelling.unsubscribe();
       pulse.stop();
       stopping.abort();
     };

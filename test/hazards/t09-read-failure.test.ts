@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Fate } from '#src/sim/fate.ts';
-import { namespace, operator, planOf, slice, violated } from './hazard.ts';
+import { namespace, operator, planOf, slice, violated, waitUntil } from './hazard.ts';
 import { noPodGoes, nothingFollows, secretsMadeOnce } from './laws.ts';
 
 const collections = [
@@ -54,3 +54,13 @@ describe('T9: what could not be read', () => {
     ).toEqual([]);
   });
 });
+
+it.each(['rotate', 'rotate-by-hand', 'lose-secrets'])(
+  'T9: the key of digests is refused at the start of a term, and asked for again: %s',
+  async (scenario) => {
+    const to = 'GET /api/v1/namespaces/operators/secrets/postgres-operator-journal-key';
+    const fate = { type: 'replaced', status: 403, reason: 'Forbidden', retryAfterMs: null } as const;
+    const plan = planOf(scenario, [{ type: 'requests', operator, to, atMs: 0, ms: 5_000, fate }, waitUntil(3_600_000)]);
+    expect(await violated([plan], { sameEnd: false })).toEqual([]);
+  },
+);

@@ -12,7 +12,8 @@
  *
  * I1. The Secret in force never says what no role was told.
  * I2. New values are made once for a token: it is left on the Secret that bears them, with their write.
- * I3. Nothing is compared but digests under one key; without such a key nothing is rotated.
+ * I3. Nothing is compared but digests under one key; without such a key nothing is rotated, and a Secret in force that was lost
+ *     is not made again with new passwords: nobody could see that roles have to be told.
  */
 import { annotations, objectNames } from '../../shared/names.ts';
 import type { ActiveRequest, Facts } from '../facts.ts';
@@ -56,6 +57,24 @@ function digestOf(facts: Facts, secret: string): SecretDigest | string {
     return `Secret ${secret} is not ours${ownership.type === 'foreign' ? `: ${ownership.because}` : ''}`;
   const digest = object.detail.type === 'Secret' ? object.detail.digest : undefined;
   return digest ?? 'there is no key for digests of Secrets, so their values cannot be compared';
+}
+
+/** Why there is no key for digests of Secrets, and what follows; null while there is one. */
+export function noKeyWords({ world }: Facts): string | null {
+  const because = world.config?.noDigestKey;
+  return because === undefined
+    ? null
+    : `there is no key for digests of Secrets (${because}): passwords are not rotated, edits of Secrets are not followed, and lost passwords are not made anew; it is asked for again every minute`;
+}
+
+/** Whether the Secret called `name` has to wait for the key: its values would be new ones, which roles were not told. */
+export function waitsForKey(facts: Facts, name: string): boolean {
+  const { credentials, credentialsInForce } = namesOf(facts);
+  if (name !== credentialsInForce || noKeyWords(facts) === null || facts.memory.systemIdentifier === null) return false;
+  const detail = objectAt(facts, `Secret/${credentials}`)?.object.detail;
+  const keys = detail?.type === 'Secret' ? detail.keys : [];
+  // What is there for people is copied.
+  return !memberKeys.every((key) => keys.includes(key));
 }
 
 /** What the three Secrets say; a clause when that is not known. */

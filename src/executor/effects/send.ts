@@ -101,7 +101,7 @@ function areCopies(effect: Effect, ports: ExecutorPorts, values: ReadonlyMap<str
   if (copies === undefined) return true;
   const data = [...values].map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]);
   const { namespace, intent } = effect;
-  const made = ports.digest?.({ namespace, name: intent.target.name }, Object.fromEntries(data));
+  const made = ports.digest()?.({ namespace, name: intent.target.name }, Object.fromEntries(data));
   if (made?.keyId !== copies.keyId) return false;
   return Object.entries(made.values).every(([key, digest]) => {
     const seen = copies.values[key === 'password' ? applicationKey : key];
@@ -181,7 +181,8 @@ const passwords: Send = async (effect, ports) => {
   ]);
   if (people.type !== 'read') return failedOutcome(people, true);
   if (apps.type !== 'read') return failedOutcome(apps, true);
-  const { runInPod, chance, digest } = ports;
+  const { runInPod, chance } = ports;
+  const digest = ports.digest();
   if (digest === null) return { type: 'withheld', reason: 'there is no key for digests of Secrets' };
   return setPasswords(request, { runInPod, chance, digest, credentials: people.data, application: apps.data });
 };

@@ -1,7 +1,7 @@
 /** Passwords: what Secrets ask for without a token, what keeps a rotation waiting, and what is noted when all agree. */
 import { describe, expect, it } from 'vitest';
 import type { CredentialsMemory, Facts } from '#machines/cluster/facts.ts';
-import type { ObjectProjection, SecretDigest } from '#machines/cluster/observations.ts';
+import type { ObjectProjection, OperatorConfig, SecretDigest } from '#machines/cluster/observations.ts';
 import {
   oldPods,
   rolesOf,
@@ -11,6 +11,8 @@ import {
   withSettled,
   type Due,
 } from '#machines/cluster/tables/credentials.ts';
+import { conditionsOf } from '#machines/cluster/conditions.ts';
+import { wants } from '#machines/cluster/wants.ts';
 import { labels } from '#machines/shared/names.ts';
 import {
   application,
@@ -29,7 +31,8 @@ import {
   told,
   type Edit,
 } from './secrets.ts';
-import { gone, objectOf, remembering, withObject } from './changes.ts';
+import { gone, objectOf, desired, remembering, withObject } from './changes.ts';
+import { plan } from './worlds.ts';
 
 const newStandby = { [people]: { REPLICATION_PASSWORD: 'eeeeeeee' } };
 const mark = 'aaaaaa-bbbbbb-cccccc-dddddd';
@@ -215,5 +218,53 @@ describe('what all Secrets agree on', () => {
   it('is noted beside what else is known of passwords', () => {
     const { revision, set } = withSettled(told(knowing(holding(), { revision: '3' }))).memory.credentials;
     expect({ revision, leader: set?.leader }).toEqual({ revision: '3', leader: 'shop-0' });
+  });
+});
+
+describe('without a key of digests', () => {
+  const settings: OperatorConfig = {
+    images: {},
+    imagePullPolicy: 'IfNotPresent',
+    defaultDcs: 'Endpoints',
+    createDeadlineSeconds: 600,
+  };
+  const configured =
+    (config: Partial<OperatorConfig>) =>
+    (facts: Facts): Facts => ({ ...facts, world: { ...facts.world, config: { ...settings, ...config } } });
+  const without = configured({ noDigestKey: '403 Forbidden' });
+  const wanted = {
+    ...plan,
+    objects: [inForce, people].map((name) => ({ ...desired('Secret', name), creation: 'C' as const })),
+  };
+  const made = (facts: Facts): readonly string[] =>
+    wants({ state: 'Alive.Running', facts, plan: wanted }).flatMap(({ type, target }) =>
+      type === 'CreateSecret' ? [target.name] : [],
+    );
+  const lost = gone(`Secret/${inForce}`, `Secret/${people}`)(holding());
+
+  it('lost passwords in force are not made anew where roles have others, and everything else is', () => {
+    expect(made(lost)).toEqual([inForce, people]);
+    expect(made(configured({})(lost))).toEqual([inForce, people]);
+    expect(made(without(lost))).toEqual([people]);
+    expect(made(without(gone(`Secret/${inForce}`)(holding())))).toEqual([inForce]);
+    const partly = holding({ [people]: { RESTAPI_PASSWORD: undefined } });
+    expect(made(without(gone(`Secret/${inForce}`)(partly)))).toEqual([]);
+    expect(made(without(remembering({ systemIdentifier: null })(lost)))).toEqual([inForce, people]);
+  });
+
+  it('people are told, and why', () => {
+    const failing = (facts: Facts): string => {
+      const { status, message } = conditionsOf({
+        state: 'Alive.Running',
+        facts,
+        plan,
+        specProblems: [],
+      }).ReconcileFailing;
+      return `${status} ${message}`;
+    };
+    expect(failing(without(holding()))).toBe(
+      'True there is no key for digests of Secrets (403 Forbidden): passwords are not rotated, edits of Secrets are not followed, and lost passwords are not made anew; it is asked for again every minute',
+    );
+    expect(failing(configured({})(holding()))).toMatch(/^False /);
   });
 });

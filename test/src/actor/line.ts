@@ -74,7 +74,7 @@ function streamIn(time: VirtualTime): Stream {
     expected: [],
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),
-    digest: null,
+    digest: () => null,
     reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
   });
 }

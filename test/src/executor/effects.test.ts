@@ -220,7 +220,7 @@ describe('the executor', () => {
         ownership: () => ({ ownedHash: null, foreign: [] }),
         mayAct: () => true,
         epoch: () => 2,
-        digest: null,
+        digest: () => null,
         head: () => null,
         chance,
         crash: { hit: () => undefined },

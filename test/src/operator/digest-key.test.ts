@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { WireRequest } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
-import { digestWith, readDigestKey, type DigestKeyPorts } from '#src/operator/digest-key.ts';
+import {
+  digestWith,
+  holdDigestKey,
+  readDigestKey,
+  type DigestKey,
+  type DigestKeyPorts,
+} from '#src/operator/digest-key.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
 
 const path = '/api/v1/namespaces/home/secrets/postgres-operator-journal-key';
@@ -30,8 +36,8 @@ function server(): {
     put: (next) => {
       secret = next;
     },
-    start: (seed, over = {}) =>
-      readDigestKey({
+    start: async (seed, over = {}) => {
+      const key = await readDigestKey({
         get: async (asked) => {
           expect(asked).toBe(path);
           return secret === null ? refused(404, 'NotFound') : { type: 'ok', body: secret };
@@ -51,7 +57,9 @@ function server(): {
         made: (keyId) => made.push(keyId),
         trouble: (because) => troubles.push(because),
         ...over,
-      }),
+      });
+      return key.type === 'key' ? key.digest : null;
+    },
   };
 }
 
@@ -151,14 +159,14 @@ describe('digests of Secrets', () => {
     expect(await start(1)).toBeNull();
     expect(sent).toEqual([]);
     expect(troubles).toEqual([
-      "Secret home/postgres-operator-journal-key has no key 'key' of 32 bytes; delete it, and the next start makes a new one",
+      "Secret home/postgres-operator-journal-key has no key 'key' of 32 bytes; delete it, and a new one is made",
     ]);
   });
 
   it('a refusal is told, and there are no digests; what may pass is thrown, to be asked again', async () => {
     const { start, troubles, sent } = server();
     expect(await start(1, { get: async () => refused(403, 'Forbidden') })).toBeNull();
-    expect(troubles).toEqual(['Secret home/postgres-operator-journal-key: 403 Forbidden']);
+    expect(troubles).toEqual(['Secret home/postgres-operator-journal-key cannot be read: 403 Forbidden']);
     const away: Answer = { type: 'unknown', because: 'reset' };
     await expect(start(1, { get: async () => away })).rejects.toThrow('reset');
     await expect(start(1, { send: async () => refused(503, 'ServiceUnavailable') })).rejects.toThrow('503');
@@ -169,5 +177,52 @@ describe('digests of Secrets', () => {
     const { start, sent } = server();
     expect(await start(1, { mayAct: () => false })).toBeNull();
     expect(sent).toEqual([]);
+  });
+});
+
+describe('a key that there is not', () => {
+  const none: DigestKey = { type: 'none', because: '403' };
+  const key: DigestKey = { type: 'key', digest: digestWith(Buffer.alloc(32, 7)) };
+
+  /** Holds what there is; `pass` lets the next wait go by, and tells how long it was. */
+  function holding(first: DigestKey, answers: (DigestKey | Error)[]) {
+    const waits: { readonly ms: number; readonly run: () => void }[] = [];
+    const ask = async (): Promise<DigestKey> => {
+      const next = answers.shift();
+      if (next === undefined || next instanceof Error) throw next ?? new Error('not to be asked');
+      return next;
+    };
+    const after = (ms: number, run: () => void): { cancel: () => void } => {
+      const wait = { ms, run };
+      waits.push(wait);
+      return { cancel: () => void waits.splice(waits.indexOf(wait), 1) };
+    };
+    const held = holdDigestKey(first, ask, { after, soon: (run) => after(0, run) });
+    const told: DigestKey[] = [];
+    held.now.subscribe((each) => told.push(each));
+    const pass = async (): Promise<number | null> => {
+      const wait = waits.shift();
+      wait?.run();
+      await new Promise(setImmediate);
+      return wait?.ms ?? null;
+    };
+    return { told, pass, stop: held.stop };
+  }
+
+  it('is asked for again, after 5 s at first and each minute then, until it is there', async () => {
+    const other: DigestKey = { type: 'none', because: '404' };
+    const { told, pass } = holding(none, [none, other, new Error('reset'), other, other, key]);
+    const waits: (number | null)[] = [];
+    for (let count = 0; count < 7; count += 1) waits.push(await pass());
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000, null]);
+    expect(told).toEqual([none, other, key]);
+  });
+
+  it('is not asked for when it is there, nor once the term is over', async () => {
+    expect(await holding(key, []).pass()).toBeNull();
+    const { told, pass, stop } = holding(none, [key]);
+    stop();
+    expect(await pass()).toBeNull();
+    expect(told).toEqual([none]);
   });
 });

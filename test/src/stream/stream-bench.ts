@@ -57,7 +57,7 @@ export function bench(expected: readonly ClusterName[] = []): Bench {
     expected,
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),
-    digest: null,
+    digest: () => null,
     reports: {
       undecodable: (object) => bench.undecodable.push(object),
       decodable: (uid) => bench.decodable.push(uid),

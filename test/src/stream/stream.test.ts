@@ -251,7 +251,7 @@ describe('the leader of a cluster', () => {
         asked.push(object);
         return Promise.resolve('1000');
       },
-      digest: null,
+      digest: () => null,
       reports: { undecodable: () => undefined, decodable: () => undefined, repeated: () => undefined },
     });
     inputs.pipe(stream.observations).subscribe(({ observation }) => taken.push(observation));
