@@ -1,12 +1,15 @@
 /**
  * Owns: the decision table for what a cluster finds under its own names before it creates anything.
  *
- *   retained?  identifiers agree?  major = version?  all Secrets there?  → verdict
- *   no         –                   –                 –                     create afresh
- *   yes        yes                 yes               yes                   adopt
- *   yes        no                  –                 –                     refuse: volumes of different databases
- *   yes        –                   no                –                     refuse: another major version
- *   yes        –                   –                 no                    refuse: passwords are gone
+ *   retained?  identifiers                major = version?  all Secrets there?  → verdict
+ *   no         –                          –                 –                     create afresh
+ *   yes        one                        yes               yes                   adopt, whichever clusters kept it
+ *   yes        none, kept by one cluster  yes               yes                   adopt: Patroni takes what is there, or makes it
+ *   yes        several                    –                 –                     refuse: volumes of different databases
+ *   yes        one and none               –                 –                     refuse: nobody knows whose some are
+ *   yes        none, kept by several      –                 –                     refuse: nobody knows whose they are
+ *   yes        –                          no                –                     refuse: another major version
+ *   yes        –                          –                 no                    refuse: passwords are gone
  */
 import { objectsOf, recalled } from '../recall.ts';
 import { objectNames } from '../../shared/names.ts';
@@ -53,19 +56,31 @@ export const creationAllowed: (facts: Facts, plan: Plan) => Answer = recalled((f
   return retainedAgree(facts, retained);
 });
 
+/** Not known: kept by a deletion that came before the database was seen. */
+const noIdentifier = 'none';
+
+/** Why what is left is not known to be of one database; null when it is. */
+function discord(identifiers: readonly string[], uids: readonly string[]): string | null {
+  const known = identifiers.filter((each) => each !== noIdentifier);
+  const [one] = known;
+  if (known.length > 1)
+    return `retained volumes and Secrets are of different databases (system identifiers ${identifiers.join(', ')})`;
+  if (one !== undefined && identifiers.length > 1)
+    return `some of the retained volumes and Secrets are of the database with system identifier ${one}, and of the others nobody knows the database`;
+  if (one === undefined && uids.length > 1)
+    return `${uids.length} clusters of this name left volumes and Secrets, and nobody knows their databases`;
+  return null;
+}
+
 function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
   const version = facts.world.cluster?.seen.spec.version ?? null;
-  const identifiers = [...new Set(retained.map((each) => each.ownership.systemIdentifier ?? 'none'))].sort();
+  const identifiers = [...new Set(retained.map((each) => each.ownership.systemIdentifier ?? noIdentifier))].sort();
   const majors = [...new Set(retained.map((each) => each.ownership.major ?? 'none'))].sort();
   const uids = [...new Set(retained.map((each) => each.ownership.uid))].sort();
   const objects = retained.map((each) => `${each.object.kind}/${each.object.name}`).join(', ');
   const values = { objects, identifiers: identifiers.join(', '), majors: majors.join(', '), version };
-  if (identifiers.length > 1 || identifiers[0] === 'none' || uids.length > 1) {
-    return no(
-      `retained volumes and Secrets are of different databases (system identifiers ${identifiers.join(', ')}); ${wayOut}`,
-      values,
-    );
-  }
+  const differ = discord(identifiers, uids);
+  if (differ !== null) return no(`${differ}; ${wayOut}`, values);
   if (majors.length > 1 || majors[0] !== version) {
     return no(
       `retained volumes hold PostgreSQL ${majors.join(', ')}, spec.version is ${version ?? 'unset'}; ${wayOut}`,
@@ -82,5 +97,7 @@ function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
       values,
     );
   }
-  return yes(`retained volumes and Secrets agree on system identifier ${identifiers[0] ?? ''}`, values);
+  return identifiers[0] === noIdentifier
+    ? yes('retained volumes and Secrets are of one cluster, which was deleted before its database was seen', values)
+    : yes(`retained volumes and Secrets agree on system identifier ${identifiers[0] ?? ''}`, values);
 }

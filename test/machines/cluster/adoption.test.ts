@@ -172,6 +172,8 @@ const left = (
 const secrets = all(left('shop-credentials'), left('shop-credentials-inforce'), left('shop-app'));
 const claim = (change: Partial<ObjectProjection> = {}, marks: Readonly<Record<string, string>> = {}): Change =>
   left('data-shop-0', { kind: 'PersistentVolumeClaim', ...change }, marks);
+const another: Partial<ObjectProjection> = { labels: { ...retained, [labels.clusterUid]: 'u-2' } };
+const unseen = { [annotations.systemIdentifier]: 'none' };
 const wayOut = 'delete them, or move them away by changing their label postgres.example.com/cluster';
 const differ = (identifiers: string): string =>
   `no: retained volumes and Secrets are of different databases (system identifiers ${identifiers}); ${wayOut}`;
@@ -195,15 +197,22 @@ describe('a cluster', () => {
       {},
     ],
     [
-      'is not made over volumes of which nobody knows the database',
-      differ('none'),
-      claim({ annotations: { [annotations.major]: '17' } }),
+      'is not made over volumes of which some are of a database that nobody knows',
+      `no: some of the retained volumes and Secrets are of the database with system identifier 7, and of the others nobody knows the database; ${wayOut}`,
+      all(secrets, claim({ annotations: { [annotations.major]: '17' } })),
+      {},
+    ],
+    ['takes over what two clusters left of one database', agree, all(secrets, claim(another)), {}],
+    [
+      'takes over what one cluster left before its database was seen',
+      'yes: retained volumes and Secrets are of one cluster, which was deleted before its database was seen',
+      all(left('shop-credentials-inforce', {}, unseen), claim({}, unseen)),
       {},
     ],
     [
-      'is not made over what two clusters left',
-      differ('7'),
-      all(secrets, claim({ labels: { ...retained, [labels.clusterUid]: 'u-2' } })),
+      'is not made over what two clusters left before their databases were seen',
+      `no: 2 clusters of this name left volumes and Secrets, and nobody knows their databases; ${wayOut}`,
+      all(left('shop-credentials-inforce', {}, unseen), claim(another, unseen)),
       {},
     ],
     [
