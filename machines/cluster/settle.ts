@@ -7,7 +7,7 @@ import { annotations, failoverObject } from '../shared/names.ts';
 import { windowTimer } from './backoff.ts';
 import { clusterName, knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
-import { anythingCreated } from './objects.ts';
+import { anythingCreated, objectAt, ownershipOf } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
@@ -85,6 +85,30 @@ function failedGeneration({ memory }: Facts): number | null {
   return memory.failedRollout?.generation ?? toldByToken(memory)?.generation ?? null;
 }
 
+/** What an orphaned StatefulSet says it was made for; null when there is none to take over. */
+function orphanedSpec(facts: Facts, judge: SpecJudge): PostgresClusterSpec | null {
+  const object = objectAt(facts, `StatefulSet/${clusterName(facts)}`)?.object;
+  const isOrphaned = object !== undefined && ownershipOf(facts, object).type === 'unclaimed';
+  return isOrphaned ? specOn(facts, annotations.acceptedSpec, judge) : null;
+}
+
+/**
+ * Faults of a spec for a cluster of which nothing is made yet: of creating it, or of going there from what an orphaned
+ * StatefulSet was made for, which is taken over as it is.
+ */
+export function firstProblems(
+  facts: Facts,
+  spec: PostgresClusterSpec,
+  config: OperatorConfig,
+  judge: SpecJudge,
+): readonly Problem[] {
+  const problems = judge.creation(spec, config);
+  const orphaned = problems.length > 0 ? null : orphanedSpec(facts, judge);
+  if (orphaned === null) return problems;
+  const left = `StatefulSet/${clusterName(facts)} is left of it, and is taken over by a PostgresCluster that can follow from there`;
+  return judge.edit(orphaned, spec, config, null).map((each) => ({ ...each, rule: `${each.rule}; ${left}` }));
+}
+
 /** The spec to hold from now on, or the one held so far when the newest is not valid or not permitted. */
 function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const seen = facts.world.cluster?.seen;
@@ -102,7 +126,7 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const newest = { generation: seen.generation, spec: seen.spec };
   const isReadable = seen.misfits === undefined;
   if (before === null || !created) {
-    const valid = isReadable && judge.creation(seen.spec, config).length === 0;
+    const valid = isReadable && firstProblems(facts, seen.spec, config, judge).length === 0;
     return { ...facts, memory: { ...memory, accepted: valid ? newest : null } };
   }
   if (!isReadable || judge.edit(before.spec, seen.spec, config, memory.rolledOut?.spec ?? null).length > 0)

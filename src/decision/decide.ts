@@ -18,7 +18,7 @@ import type { ClusterObservation } from '#machines/cluster/observations.ts';
 import type { Plan, Problem } from '#machines/cluster/plan.ts';
 import { isObserving } from '#machines/cluster/tables/permission.ts';
 import { isLossPlanned } from '#machines/cluster/tables/planned-loss.ts';
-import { settle, type SpecJudge } from '#machines/cluster/settle.ts';
+import { firstProblems, settle, type SpecJudge } from '#machines/cluster/settle.ts';
 import { startingState } from '#machines/cluster/start.ts';
 import { armed, eventsMax } from '#machines/cluster/world.ts';
 import { finalizer } from '#machines/shared/names.ts';
@@ -60,7 +60,7 @@ function specProblems(facts: Facts, builders: Builders): readonly Problem[] {
   const { config } = facts.world;
   if (seen === undefined || config === null) return none;
   if (seen.misfits !== undefined) return seen.misfits;
-  if (accepted === null) return builders.creation(seen.spec, config);
+  if (accepted === null) return firstProblems(facts, seen.spec, config, builders);
   const failed = facts.memory.failedRollout;
   if (failed !== null && failed.generation === seen.generation) return [failed.problem];
   return accepted.generation === seen.generation

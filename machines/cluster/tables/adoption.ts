@@ -10,12 +10,15 @@
  *   yes        none, kept by several      –                 –                     refuse: nobody knows whose they are
  *   yes        –                          no                –                     refuse: another major version
  *   yes        –                          –                 no                    refuse: passwords are gone
+ *   orphaned   –                          –                 no                    refuse: the same
+ *
+ * Whether the spec fits an orphaned StatefulSet is judged with the spec (`settle.ts`).
  */
 import { objectsOf, recalled } from '../recall.ts';
 import { objectNames } from '../../shared/names.ts';
 import { unknown, yes, no, type Answer } from '../../shared/answer.ts';
 import { clusterName, knownFacts } from '../knowledge.ts';
-import { objectAt, obstacles, ownershipOf, type Ownership } from '../objects.ts';
+import { anythingCreated, objectAt, obstacles, ownershipOf, type Ownership } from '../objects.ts';
 import type { Facts } from '../facts.ts';
 import type { ObjectProjection } from '../observations.ts';
 import type { Plan } from '../plan.ts';
@@ -52,9 +55,33 @@ export const creationAllowed: (facts: Facts, plan: Plan) => Answer = recalled((f
     });
   }
   const retained = retainedObjects(facts);
-  if (retained.length === 0) return yes('nothing of an earlier cluster of this name is left');
-  return retainedAgree(facts, retained);
+  if (retained.length > 0) return retainedAgree(facts, retained);
+  const orphaned = orphanedVolumes(facts);
+  const lost = lostPasswords(facts);
+  if (orphaned.length === 0 || lost === null) return yes('nothing of an earlier cluster of this name is left');
+  return no(`orphaned volumes are there but their Secrets ${lost} are not; restore one, or ${wayOut}`, {
+    objects: orphaned.join(', '),
+  });
 });
+
+/**
+ * Volumes with a database that a deletion with --cascade=orphan left. Once anything of this cluster is made, one that bears
+ * nobody's uid is its own: made by the StatefulSet's controller.
+ */
+function orphanedVolumes(facts: Facts): readonly string[] {
+  if (anythingCreated(facts)) return [];
+  return objectsOf(facts)
+    .filter(({ object }) => object.kind === 'PersistentVolumeClaim' && ownershipOf(facts, object).type === 'unclaimed')
+    .map(({ object }) => `${object.kind}/${object.name}`);
+}
+
+/** Names of the Secrets that are not there, when none of those is that holds the passwords of members. */
+function lostPasswords(facts: Facts): string | null {
+  const { credentialsInForce, credentials, applicationSecret } = objectNames(clusterName(facts));
+  const isThere = (name: string): boolean => objectAt(facts, `Secret/${name}`) !== null;
+  if (isThere(credentialsInForce) || isThere(credentials)) return null;
+  return [credentialsInForce, credentials, applicationSecret].filter((name) => !isThere(name)).join(', ');
+}
 
 /** Not known: kept by a deletion that came before the database was seen. */
 const noIdentifier = 'none';
@@ -87,15 +114,9 @@ function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
       values,
     );
   }
-  const names = objectNames(clusterName(facts));
-  const lost = [names.credentialsInForce, names.credentials, names.applicationSecret].filter(
-    (name) => objectAt(facts, `Secret/${name}`) === null,
-  );
-  if (lost.includes(names.credentialsInForce) && lost.includes(names.credentials)) {
-    return no(
-      `retained volumes are there but their Secrets ${lost.join(', ')} are not; restore one, or ${wayOut}`,
-      values,
-    );
+  const lost = lostPasswords(facts);
+  if (lost !== null) {
+    return no(`retained volumes are there but their Secrets ${lost} are not; restore one, or ${wayOut}`, values);
   }
   return identifiers[0] === noIdentifier
     ? yes('retained volumes and Secrets are of one cluster, which was deleted before its database was seen', values)

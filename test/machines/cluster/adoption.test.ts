@@ -173,6 +173,8 @@ const secrets = all(left('shop-credentials'), left('shop-credentials-inforce'), 
 const claim = (change: Partial<ObjectProjection> = {}, marks: Readonly<Record<string, string>> = {}): Change =>
   left('data-shop-0', { kind: 'PersistentVolumeClaim', ...change }, marks);
 const another: Partial<ObjectProjection> = { labels: { ...retained, [labels.clusterUid]: 'u-2' } };
+const orphaned: Partial<ObjectProjection> = { labels: named('shop'), annotations: {} };
+const nothingLeft = 'yes: nothing of an earlier cluster of this name is left';
 const unseen = { [annotations.systemIdentifier]: 'none' };
 const wayOut = 'delete them, or move them away by changing their label postgres.example.com/cluster';
 const differ = (identifiers: string): string =>
@@ -235,6 +237,30 @@ describe('a cluster', () => {
     ],
     ['takes over volumes with the Secret in force', agree, all(claim(), left('shop-credentials-inforce')), {}],
     ['takes over volumes with the Secret that people read', agree, all(claim(), left('shop-credentials')), {}],
+    [
+      'is not made over orphaned volumes without passwords',
+      `no: orphaned volumes are there but their Secrets shop-credentials-inforce, shop-credentials, shop-app are not; restore one, or ${wayOut}`,
+      claim(orphaned),
+      {},
+    ],
+    [
+      'is not made over orphaned volumes with the password of the application alone',
+      `no: orphaned volumes are there but their Secrets shop-credentials-inforce, shop-credentials are not; restore one, or ${wayOut}`,
+      all(claim(orphaned), left('shop-app', orphaned)),
+      {},
+    ],
+    [
+      'takes over orphaned volumes with their passwords',
+      nothingLeft,
+      all(claim(orphaned), left('shop-credentials', orphaned)),
+      {},
+    ],
+    [
+      'goes on with a volume that its StatefulSet made',
+      nothingLeft,
+      all(claim(orphaned), withObject({ ...ours, kind: 'ConfigMap', name: 'shop-patroni' })),
+      {},
+    ],
     [
       'does not ask other kinds of objects',
       'yes: nothing of an earlier cluster of this name is left',

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Facts, HeldEdit, Memory } from '#machines/cluster/facts.ts';
 import type { Problem } from '#machines/cluster/plan.ts';
-import { settle, withImageOf, type SpecJudge } from '#machines/cluster/settle.ts';
+import { firstProblems, settle, withImageOf, type SpecJudge } from '#machines/cluster/settle.ts';
 import { waitingRotation } from '#machines/cluster/tables/rotation.ts';
-import { annotations } from '#machines/shared/names.ts';
+import { annotations, labels } from '#machines/shared/names.ts';
 import { all, asIs, changed, dcs, gone, remembering, type Change } from './changes.ts';
 import { asked, holding, newApplication, newSuperuser, people } from './secrets.ts';
 import { calm, factsOf, type Choice } from './worlds.ts';
@@ -101,6 +101,43 @@ describe('who leads', () => {
   it('changes nothing once it is settled', () => {
     const once = settled(asIs);
     expect(settle(once, judge, at + 1)).toBe(once);
+  });
+});
+
+describe('a StatefulSet that was orphaned', () => {
+  const left = (labelled: Readonly<Record<string, string>>, made = { ...spec, version: '16' }): Change =>
+    all(
+      gone('Endpoints/shop', 'Endpoints/shop-config'),
+      remembering({ accepted: null, rolledOut: null, rolledOutGeneration: null }),
+      changed('StatefulSet/shop', {
+        labels: labelled,
+        annotations: { [annotations.acceptedSpec]: JSON.stringify(made) },
+      }),
+    );
+  const nobodys = { [labels.cluster]: 'shop' };
+  const sameVersion: Partial<SpecJudge> = {
+    edit: (before, wanted) => (before.version === wanted.version ? [] : [problem]),
+  };
+
+  it('is not taken over by a spec that it cannot follow', () => {
+    expect(memoryAfter(left(nobodys), {}, sameVersion).accepted).toBeNull();
+    expect(memoryAfter(left(nobodys, spec), {}, sameVersion).accepted?.spec).toEqual(spec);
+    expect(memoryAfter(left({ ...nobodys, [labels.clusterUid]: 'u-0' }), {}, sameVersion).accepted?.spec).toEqual(spec);
+  });
+
+  it('is named with the field that is wrong', () => {
+    const facts = left(nobodys)(factsOf(calm));
+    const { config } = facts.world;
+    if (config === null) throw new Error('no settings');
+    const by = { ...judge, ...sameVersion };
+    expect(firstProblems(facts, spec, config, by)).toEqual([
+      {
+        ...problem,
+        rule: 'is not supported; StatefulSet/shop is left of it, and is taken over by a PostgresCluster that can follow from there',
+      },
+    ]);
+    const invalid = { ...problem, field: 'spec.replicas' };
+    expect(firstProblems(facts, spec, config, { ...by, creation: () => [invalid] })).toEqual([invalid]);
   });
 });
 
