@@ -18,6 +18,7 @@ import {
   onceMore,
   wholeObject,
 } from './tables/loops.ts';
+import { isSpareClaim } from './tables/spare-volumes.ts';
 import { armed, withEvent, withOccasional, without } from './world.ts';
 
 /** Reason of an object that is put right again and again. */
@@ -103,6 +104,8 @@ export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number)
   const key = objectKey(ref);
   const { cluster } = facts.world;
   const isOurs = facts.memory.expected[key]?.uid === uid && ref.kind !== 'PostgresCluster';
+  // What nobody wants any more is not made again.
+  if (isSpareClaim(facts, ref)) return facts;
   if (!isOurs || facts.memory.request?.lost?.claim === uid || cluster === null || cluster.seen.deleting) return facts;
   const inARow = (loopsOf(facts.memory)[key]?.times[wholeObject] ?? 0) + 1;
   const message = `it was deleted ${inARow === 1 ? 'once' : `${inARow} times`}; whoever deletes it is answered later each time`;

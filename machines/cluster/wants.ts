@@ -22,6 +22,7 @@ import { untoldLeader, waitsForKey } from './tables/credentials.ts';
 import { isObserving, isPaused } from './tables/permission.ts';
 import { isAskingTurn } from './tables/turns.ts';
 import { roomReads } from './tables/full-volume.ts';
+import { sparesToDelete } from './tables/spare-volumes.ts';
 import { warningReads } from './tables/warnings.ts';
 import { deletionStep, objectsToMark, objectsToStrip, unseenObjects } from './tables/deletion.ts';
 
@@ -180,6 +181,15 @@ function addFinalizer(facts: Facts, uid: string): Intent {
   return { type: 'AddFinalizer', target: clusterRef(facts), uid, because };
 }
 
+function spareVolumes(view: View): readonly Intent[] {
+  return sparesToDelete(view).map((object): Intent => ({
+    type: 'DeleteObject',
+    target: refOf(object),
+    uid: object.uid,
+    because: `volumePolicy is Delete, and the member of ${objectKey(object)} was scaled away`,
+  }));
+}
+
 function alive(view: View): readonly Intent[] {
   const { facts, plan } = view;
   const cluster = facts.world.cluster?.seen;
@@ -200,6 +210,7 @@ function alive(view: View): readonly Intent[] {
     ...(paused ? [] : repairs(facts, plan)),
     ...database(view),
     ...(paused ? [] : [...passwords(view), ...procedureWants(view)]),
+    ...spareVolumes(view),
   ];
 }
 

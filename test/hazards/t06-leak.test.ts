@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { labels, labelValues } from '#machines/shared/names.ts';
+import { nameOf } from '#src/sim/api/store.ts';
 import type { Invariant } from '#src/sim/invariants/invariant.ts';
 import type { PlanStep } from '#src/sim/plan.ts';
 import { singleCrashes } from '#src/sim/exploration.ts';
@@ -119,5 +120,45 @@ describe('T6: somebody else’s object at one of our names, that goes again', ()
   ])('%s is let be, and followed by ours within minutes', async (_, steps) => {
     const plan = planOf('create', [...steps, waitUntil(700_000)]);
     expect(await violated([plan], { also: [oursInTheEnd], sameEnd: false })).toEqual([]);
+  });
+});
+
+describe('T6: volumes of members that were scaled away', () => {
+  const at = (volumePolicy: string): PlanStep => ({
+    type: 'meddle',
+    atMs: 5_000,
+    path: `/apis/postgres.example.com/v1alpha1/namespaces/${namespace}/postgresclusters/shop`,
+    manager: 'somebody',
+    how: 'merge',
+    body: { spec: { volumePolicy } },
+  });
+
+  /** The claims that are there in the end. */
+  const claims = (tell: (names: readonly string[]) => void): Invariant => ({
+    name: 'claims',
+    says: 'nothing',
+    watch: (world) => ({ atEnd: () => tell(world.user.list('PersistentVolumeClaim', namespace).map(nameOf)) }),
+  });
+
+  it.each([
+    ['Delete', ['data-shop-0']],
+    ['Retain', ['data-shop-0', 'data-shop-1', 'data-shop-2']],
+  ])('under %s these are left: %j', async (policy, names) => {
+    let left: readonly string[] = [];
+    const plan = planOf('scale', [at(policy), waitUntil(900_000)]);
+    const also = [claims((each) => (left = each))];
+    expect(await violated([plan], { also, sameEnd: false })).toEqual([]);
+    expect([...left].sort()).toEqual(names);
+  });
+
+  it('an operator that dies anywhere takes none that is wanted, and all others', async () => {
+    const crashes = singleCrashes((await calm('scale')).run, 'kill').slice(-60);
+    const plans = slice(crashes, 4).map((plan) => ({
+      ...plan,
+      steps: [at('Delete'), ...plan.steps, waitUntil(900_000)],
+    }));
+    const left: (readonly string[])[] = [];
+    expect(await violated(plans, { also: [claims((each) => left.push(each))], sameEnd: false })).toEqual([]);
+    expect(left).toEqual(plans.map(() => ['data-shop-0']));
   });
 });

@@ -1,7 +1,8 @@
 /**
  * G1: nothing owned is deleted by an operator unless its cluster, the very same, is on its way out. But for pods made from
  * another template than the StatefulSet's: those are made anew, one at a time of those that stay. And but for claim and pod of a
- * member that somebody gave up as lost (G3 says when), and for a leader that cannot lead for want of room while another could.
+ * member that somebody gave up as lost (G3 says when), for the claim of one that was scaled away under volumePolicy Delete, and for
+ * a leader that cannot lead for want of room while another could.
  */
 import { annotations, labels, ordinalOf } from '#machines/shared/names.ts';
 import { at, isJson, number, parsed, text } from '../json.ts';
@@ -9,7 +10,7 @@ import { isDeleting } from '../controllers/client.ts';
 import { addressed } from '../api/places.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { isReady } from '../patroni/report.ts';
-import { isGivenUp, memberOfClaim } from './lost.ts';
+import { isGivenUp, isScaledAway, memberOfClaim } from './lost.ts';
 import type { World } from '../world.ts';
 import type { Invariant } from './invariant.ts';
 
@@ -73,7 +74,7 @@ export const g1: Invariant = {
       if (place?.kind.kind === 'Pod') return rolled(world, reply.body, tell);
       const isLost =
         place?.kind.kind === 'PersistentVolumeClaim' &&
-        isGivenUp(world, namespace, memberOfClaim(name, nameOf(reply.body)));
+        [isGivenUp, isScaledAway].some((may) => may(world, namespace, memberOfClaim(name, nameOf(reply.body))));
       if (isLost || cluster === null || isDeleting(cluster) || (uid !== '' && uid !== uidOf(cluster))) return;
       tell(`${request.path} was deleted while PostgresCluster ${namespace}/${name} is wanted`);
     },

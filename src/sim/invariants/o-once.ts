@@ -7,6 +7,7 @@ import { number, text } from '../json.ts';
 import { nameOf, namespaceOf, uidOf } from '../api/store.ts';
 import { isDeleting } from '../controllers/client.ts';
 import type { Invariant } from './invariant.ts';
+import { isScaledAway, memberOfClaim } from './lost.ts';
 
 const kinds: readonly OneShot[] = ['restart', 'reinit', 'replace', 'switchover'];
 
@@ -55,6 +56,7 @@ export const once: Invariant = {
         const isGone = object === null || isDeleting(object) || claims.has(uidOf(reply.body));
         if (request.method !== 'DELETE' || reply.status !== 200 || claim === '' || isGone) return;
         claims.add(uidOf(reply.body));
+        if (isScaledAway(world, namespace, memberOfClaim(cluster, claim))) return;
         done(`${namespace}/${claim} replace`, `${namespace}/${cluster}`, 'replace');
       },
     };
