@@ -250,5 +250,6 @@ export function rolloutFailed(view: View): Answer {
   if (awaited === null) return no('no member is waited for', values);
   const trouble = membersOf(view.facts).find(({ name }) => name === awaited)?.trouble ?? null;
   const words = trouble === null ? `this took too long: ${because}` : `${awaited} does not become ready: ${trouble}`;
-  return yes(words, { ...values, timer: late, member: awaited, trouble });
+  // That it is not there speaks of its node as well as of the spec: only what keeps it from starting speaks against the spec.
+  return yes(words, { ...values, timer: late, member: awaited, trouble: stalledNow?.trouble ?? null });
 }

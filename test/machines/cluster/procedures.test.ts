@@ -162,6 +162,29 @@ describe('a rollout', () => {
     expect(`${answer}: ${because}`).toBe(words);
   });
 
+  // Hazard: a member on a node that died was late, and the words for that counted as a trouble of the edit, which was never tried again.
+  it.each<readonly [string, View, string | null]>([
+    ['one that is silent', rolling({ template: 'replica-old', ready: 1 }, late), null],
+    ['one that does not stream', saying(rolling({ template: 'replica-old' }, late), 'shop-1', null, 'running'), null],
+    [
+      'one for which there is no room',
+      saying(rolling({ template: 'replica-old', ready: 1 }, late), 'shop-1', 'Unschedulable: no node'),
+      null,
+    ],
+    [
+      'one that has no image',
+      saying(rolling({ template: 'replica-old', ready: 1 }, late), 'shop-1', 'ErrImagePull'),
+      'ErrImagePull',
+    ],
+    [
+      'one that cannot start',
+      saying(rolling({ template: 'replica-old', ready: 1 }, late), 'shop-1', null, 'start failed'),
+      'Patroni says start failed',
+    ],
+  ])('late at %s: what speaks against the spec', (_, view, trouble) =>
+    expect(rolloutFailed(view)).toMatchObject({ answer: 'yes', values: { member: 'shop-1', trouble } }),
+  );
+
   it('is one only of a spec that is newer than the one before', () => {
     expect(isRollingOut(rolling({}))).toBe(true);
     expect(isRollingOut({ ...rolling({}), facts: factsOf(calm) })).toBe(false);
