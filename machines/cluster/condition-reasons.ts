@@ -31,7 +31,10 @@ export const conditionReasons = {
   Progressing: phasesOfWork,
   Degraded: {
     AsExpected: ['False', 'no member is missing that should be there'],
-    Degraded: ['True', 'somebody takes writes, and members are missing'],
+    Degraded: [
+      'True',
+      'somebody takes writes, and members are missing; while something is rolled out, those that it did not take down itself, or not in time brought back',
+    ],
     Recovering: ['True', 'nobody takes writes, or somebody does for too short a time to be trusted'],
     Failed: ['True', 'nobody takes writes, and the operator cannot mend it now'],
   },

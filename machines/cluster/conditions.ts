@@ -19,6 +19,7 @@ import {
 import { clusterName, knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
 import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
+import { isAnyMissed } from './missed.ts';
 import { missingObjects, obstacles } from './objects.ts';
 import { noAnswer, notShown } from './outcomes.ts';
 import type { Plan, Problem } from './plan.ts';
@@ -91,7 +92,7 @@ function progressing(view: View): VerdictOf<'Progressing'> {
 }
 
 function degraded(view: View): VerdictOf<'Degraded'> {
-  const phase = phaseOf(view.state);
+  const phase = isAnyMissed(view.facts, view.state) ? 'Degraded' : phaseOf(view.state);
   const is = phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed';
   return verdict(
     is ? 'True' : 'False',

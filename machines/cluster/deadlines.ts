@@ -24,6 +24,7 @@ import type { AcceptedSpec, Facts, Memory } from './facts.ts';
 import type { Step } from './fixpoint.ts';
 import { leaderWritable } from './guards.ts';
 import { isPatroniPaused, membersOf } from './members.ts';
+import { missedFrom } from './missed.ts';
 import type { Plan } from './plan.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { recalled } from './recall.ts';
@@ -204,7 +205,7 @@ function takenBack(memory: Memory, step: Step): Memory {
 export function entered(view: View, step: Step, at: number): View {
   const from = phaseOf(step.from);
   const to = phaseOf(step.to);
-  let memory: Memory = { ...view.facts.memory, stateSince: at };
+  let memory: Memory = { ...missedFrom(view.facts, step), stateSince: at };
   if (step.from !== step.to)
     memory = cleared(memory, (id) => (id === 'hold' ? false : from === to || isQuestion(id) || !isStateTimer(id)));
   if (to === 'Failed') {

@@ -282,6 +282,8 @@ export interface Memory {
   readonly rooms?: Readonly<Record<string, Room>>;
   /** By member, uid of a pod whose PostgreSQL could not be started and has not run since; absent while there is none. */
   readonly failedStarts?: Readonly<Record<string, string>>;
+  /** Members that are away and that nobody expects to be, sorted; absent while there are none (`missed.ts`). */
+  readonly missed?: readonly string[];
   /** Until somebody leads; absent while it is not called for (`tables/full-volume.ts`). */
   readonly relief?: Relief;
   readonly retryCount: number;

@@ -40,6 +40,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   warnings: true,
   rooms: true,
   failedStarts: true,
+  missed: true,
   relief: true,
   retryCount: true,
   lastError: true,

@@ -7,6 +7,7 @@ import { annotations, failoverObject } from '../shared/names.ts';
 import { windowTimer } from './backoff.ts';
 import { clusterName, knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
+import { withoutReturned } from './missed.ts';
 import { anythingCreated, objectAt, ownershipOf } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
@@ -226,5 +227,7 @@ export function settle(facts: Facts, judge: SpecJudge, at: number): Facts {
   const taken = knownFacts(facts).answer === 'yes' ? withAccepted(free, judge, at) : facts;
   const chosen = withImage(withMode(withRolledOut(taken, taken.memory.accepted, judge)));
   const accepted = withBootstrap(chosen, judge);
-  return withWindow(withTurn(withRotation(withRequests(withVolumesSeen(withLeader(accepted, at))), judge, at)));
+  return withWindow(
+    withTurn(withRotation(withRequests(withVolumesSeen(withoutReturned(withLeader(accepted, at)))), judge, at)),
+  );
 }
