@@ -3,9 +3,10 @@
  * but lag, times and journal; and, at once, any change of phase or of a condition.
  */
 import { isObject, sortedKeys } from '#machines/shared/json.ts';
-import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
+import { claimName, fieldManagers, labels, oneShots, ordinalOf } from '#machines/shared/names.ts';
 import { phaseOf, type Phase } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
+import { clusterName } from '#machines/cluster/knowledge.ts';
 import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
 import { nextAction } from '#machines/cluster/next-action.ts';
 import type { ConditionMemory, Facts } from '#machines/cluster/facts.ts';
@@ -111,12 +112,20 @@ function members(facts: Facts): Json {
   }));
 }
 
-/** The smallest real volume, but never more than was asked for, or the schema's rule would block status for ever. */
+/**
+ * The smallest real volume of the members there are to be, but never more than was asked for, or the schema's rule would block status
+ * for ever. The volume that a member left behind is not theirs, however small: by it they would seem to be smaller than they are.
+ */
 function volumeSize(facts: Facts): string | null {
   const asked = facts.world.cluster?.seen.spec.storage.size ?? null;
-  const real = objectsOf(facts).flatMap(({ object }) =>
-    object.detail.type === 'PersistentVolumeClaim' && object.detail.capacity !== null ? [object.detail.capacity] : [],
-  );
+  const cluster = clusterName(facts);
+  const { accepted } = facts.memory;
+  const names = new Set(membersOf(facts).map(({ name }) => claimName(cluster, ordinalOf(cluster, name))));
+  const real = objectsOf(facts).flatMap(({ object }) => {
+    const isTheirs = accepted === null || names.has(object.name);
+    const { detail } = object;
+    return detail.type === 'PersistentVolumeClaim' && isTheirs && detail.capacity !== null ? [detail.capacity] : [];
+  });
   if (asked === null || real.length === 0) return null;
   const least = real.reduce((left, right) => (quantityBytes(right) < quantityBytes(left) ? right : left));
   return quantityBytes(least) < quantityBytes(asked) ? least : asked;
