@@ -134,18 +134,29 @@ async function makeRoom(options: ClusterOptions, log: (line: string) => void): P
   recordCluster(options);
 }
 
+/** What a node's kubelet said last, one line; empty when it has said nothing. */
+function lastWordsOf({ dir }: NodeOptions): string {
+  const log = join(dir, 'log/kubelet.log');
+  return existsSync(log) ? (readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) ?? '') : '';
+}
+
+/** Waits until every node has registered and is Ready. A kubelet that ends meanwhile is told of and started again, as a service manager does. */
 async function waitForNodes(
   nodes: readonly NodeOptions[],
   kubectl: (...args: readonly string[]) => Promise<string>,
+  again: (node: NodeOptions, because: string) => Promise<void>,
 ): Promise<void> {
-  await waitFor(
-    'the nodes being known',
-    async () => {
-      const known = await kubectl('get', 'nodes', '--output', 'name');
-      return nodes.every(({ name }) => known.split('\n').includes(`node/${name}`));
-    },
-    90_000,
-  );
+  let unknown = nodes;
+  const areKnown = async (): Promise<boolean> => {
+    for (const node of nodes) if (!isNodeUp(node)) await again(node, lastWordsOf(node));
+    const known = (await kubectl('get', 'nodes', '--output', 'name')).split('\n');
+    unknown = nodes.filter(({ name }) => !known.includes(`node/${name}`));
+    return unknown.length === 0;
+  };
+  await waitFor('the nodes being known', areKnown, 90_000).catch((error: unknown) => {
+    const words = unknown.map((node) => `${node.name} is not; its kubelet said last: ${lastWordsOf(node)}`);
+    throw new Error([String(error), ...words].join('\n'), { cause: error });
+  });
   await kubectl('wait', '--for=condition=Ready', ...nodes.map(({ name }) => `node/${name}`), '--timeout=90s');
 }
 
@@ -176,13 +187,17 @@ export async function clusterUp(
   await startControlPlane(options, programs.bed);
   const seed = await ensureSeed([...(await ownImages(programs)), ...archives], log);
   log(`starting ${nodes.map(({ name }) => name).join(', ')}: containerd, kubelet, kube-proxy`);
-  await Promise.all(nodes.map((node) => startNode(node, programs.bed, () => Promise.resolve(seed))));
+  const start = (node: NodeOptions): Promise<void> => startNode(node, programs.bed, () => Promise.resolve(seed));
+  await Promise.all(nodes.map(start));
   startServices(options, programs.bed);
   log('starting volumes and DNS');
   await applyAddons(options, cluster);
   const kubectl = (...args: readonly string[]): Promise<string> =>
     run(programs.bed, ['kubectl', '--kubeconfig', cluster.kubeconfig, ...args]);
-  await waitForNodes(nodes, kubectl);
+  await waitForNodes(nodes, kubectl, async (node, because) => {
+    log(`${node.name} has ended, and is started again; its kubelet said last: ${because}`);
+    await start(node);
+  });
   await kubectl('--namespace', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=120s');
   log(`cluster ${options.name} is up: kubectl --kubeconfig ${cluster.kubeconfig}`);
   return cluster;
