@@ -60,6 +60,7 @@ export interface LeaseHandle {
 }
 
 interface Seen {
+  readonly uid: string;
   readonly resourceVersion: string;
   readonly holder: string;
   readonly epoch: number;
@@ -82,6 +83,7 @@ function seenLease(body: unknown): Seen {
   const marks = isObject(metadata['annotations']) ? metadata['annotations'] : {};
   const duration = spec['leaseDurationSeconds'];
   return {
+    uid: String(metadata['uid'] ?? ''),
     resourceVersion: String(metadata['resourceVersion'] ?? ''),
     holder: typeof spec['holderIdentity'] === 'string' ? spec['holderIdentity'] : '',
     epoch: Number(marks[epochAnnotation] ?? 0) || 0,
@@ -119,7 +121,8 @@ function writing(
     metadata: {
       name,
       namespace,
-      ...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),
+      // A Lease that is updated and gone is made anew by Kubernetes, unless it had to be the very same one.
+      ...(seen === null ? {} : { uid: seen.uid, resourceVersion: seen.resourceVersion }),
       annotations: { [epochAnnotation]: String(by.epoch), [headAnnotation]: `${by.head.seq}/${by.head.head}` },
     },
     spec: {

@@ -1,5 +1,6 @@
 /** An orderly stop in the midst of work: the Lease is given back at once, nothing is sent afterwards, the next start goes on. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Answer } from '#src/kube/request.ts';
 import type { Operator } from '#src/operator/operator.ts';
 import { waitFor } from '#test/cluster/shell.ts';
 import { describeChange, orphans } from '#test/support/audit-join.ts';
@@ -53,5 +54,33 @@ describe('an operator that is stopped with effects under way', () => {
     expect(orphans(joinWorld(world.api))).toEqual([]);
     expect(verify().damage).toEqual([]);
     expect(reader.clusters().flatMap(({ uid }) => reader.gaps(uid))).toEqual([]);
+  });
+});
+
+describe('a Lease that is deleted', () => {
+  it('is made anew by a renewal that is under way, unless that names the uid of the one that is gone', async () => {
+    const collection = '/apis/coordination.k8s.io/v1/namespaces/postgres-operator-system/leases';
+    const write = (method: 'POST' | 'PUT', path: string, metadata: object): Promise<Answer> =>
+      world.api.kube.send({
+        ...{ method, path, query: {}, contentType: 'application/json', auditId: null },
+        body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} }),
+      });
+    const one = `${collection}/one`;
+    const { metadata } = accepted(await write('POST', collection, { name: 'one' })) as {
+      readonly metadata: { readonly uid: string; readonly resourceVersion: string };
+    };
+    accepted(
+      await world.api.kube.send({
+        method: 'DELETE',
+        path: one,
+        query: {},
+        contentType: null,
+        body: null,
+        auditId: null,
+      }),
+    );
+    const { uid, resourceVersion } = metadata;
+    expect(await write('PUT', one, { name: 'one', uid, resourceVersion })).toMatchObject({ status: 409 });
+    accepted(await write('PUT', one, { name: 'one', resourceVersion }));
   });
 });

@@ -7,7 +7,11 @@ import type { Answer } from '#src/kube/request.ts';
 import { virtualTime, type VirtualTime } from '../stream/virtual-time.ts';
 
 interface LeaseBody {
-  readonly metadata: { readonly resourceVersion?: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+    readonly annotations: Readonly<Record<string, string>>;
+  };
   readonly spec: { readonly holderIdentity: string; readonly renewTime: string; readonly leaseTransitions: number };
 }
 
@@ -28,15 +32,20 @@ const conflict: Extract<Answer, { type: 'refused' }> = {
 const absent: Answer = { ...conflict, status: 404, reason: 'NotFound', message: 'not found' };
 const lost: Answer = { type: 'unknown', because: 'no answer' };
 
-/** As an API server keeps one Lease: creation once, replacement only of the version that was read. */
+/**
+ * As an API server keeps one Lease: creation once, replacement only of the version that was read. One that is gone is made anew
+ * by a replacement, unless it names a uid (`stop.test.ts` asks a real one).
+ */
 function written(store: Store, request: WireRequest): Answer {
   store.writes.push(request);
   const body = JSON.parse(request.body ?? '') as LeaseBody;
   if (request.method === 'POST' && store.lease !== null) return { ...conflict, reason: 'AlreadyExists' };
-  if (request.method === 'PUT' && store.lease === null) return absent;
-  if (request.method === 'PUT' && body.metadata.resourceVersion !== String(store.version)) return conflict;
+  const { uid, resourceVersion } = body.metadata;
+  if (request.method === 'PUT' && uid !== undefined && uid !== store.lease?.metadata.uid) return conflict;
+  if (request.method === 'PUT' && store.lease !== null && resourceVersion !== String(store.version)) return conflict;
   store.version += 1;
-  store.lease = { ...body, metadata: { ...body.metadata, resourceVersion: String(store.version) } };
+  const made = { uid: store.lease?.metadata.uid ?? `uid-${store.version}`, resourceVersion: String(store.version) };
+  store.lease = { ...body, metadata: { annotations: body.metadata.annotations, ...made } };
   return { type: 'ok', body: store.lease };
 }
 
@@ -322,6 +331,19 @@ describe('the epoch only rises', () => {
     await pass(0);
     store.lease = null;
     await pass(2000);
+    expect([a.epoch(), a.mayAct(), epochOf(store)]).toEqual([2, true, 2]);
+    expect(a.terms).toEqual(['1', '2']);
+  });
+
+  it('when the Lease is deleted between the look at it and its renewal', async () => {
+    const store = freshStore();
+    const a = holder(store, 'a');
+    await pass(0);
+    a.beforeWrite = () => {
+      a.beforeWrite = () => undefined;
+      store.lease = null;
+    };
+    await pass(4000);
     expect([a.epoch(), a.mayAct(), epochOf(store)]).toEqual([2, true, 2]);
     expect(a.terms).toEqual(['1', '2']);
   });
