@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { ensurePrograms } from './binary.ts';
 import { ensurePki, kubeconfigPath } from './pki.ts';
 import { reservePorts } from './ports.ts';
-import { startChild, waitFor } from './shell.ts';
+import { lastLines, startChild, waitFor } from './shell.ts';
 
 export interface Ports {
   readonly api: number;
@@ -194,17 +194,9 @@ export function isApiReady(dir: string, address: string, port: number): Promise<
   });
 }
 
-/** The last lines of what each program in `dir` wrote. */
+/** What each program in `dir` said last. */
 function lastWords(dir: string, names: readonly string[]): string {
-  return names
-    .map(
-      (name) =>
-        `${name}:\n${readFileSync(join(dir, 'log', `${name}.log`), 'utf8')
-          .split('\n')
-          .slice(-8)
-          .join('\n')}`,
-    )
-    .join('\n');
+  return names.map((name) => `${name}:\n${lastLines(dir, name, 8)}`).join('\n');
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {

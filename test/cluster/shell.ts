@@ -83,6 +83,12 @@ export function startChild(dir: string, name: string, command: readonly string[]
   return child;
 }
 
+/** The last lines that a program started under this name wrote; empty when it has written nothing. */
+export function lastLines(dir: string, name: string, count: number): string {
+  const log = join(dir, 'log', `${name}.log`);
+  return existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-count).join('\n') : '';
+}
+
 /** True while the program started under this name is the one that runs. */
 export function isRunning(dir: string, name: string): boolean {
   if (!existsSync(pidFile(dir, name))) return false;

@@ -18,7 +18,7 @@ import {
 import { ensurePki, kubeconfigPath } from './pki.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { ensureSeed } from './seed.ts';
-import { isRunning, killDaemon, run, startDaemon, waitFor } from './shell.ts';
+import { isRunning, killDaemon, lastLines, run, startDaemon, waitFor } from './shell.ts';
 
 const ports: Ports = { api: 6443, etcd: 2379, etcdPeer: 2380, controllers: 10_257, scheduler: 10_259 };
 const daemons = ['etcd', 'apiserver', 'controllers', 'scheduler', 'proxy', 'volumes'];
@@ -134,10 +134,9 @@ async function makeRoom(options: ClusterOptions, log: (line: string) => void): P
   recordCluster(options);
 }
 
-/** What a node's kubelet said last, one line; empty when it has said nothing. */
+/** What a node's kubelet said last, one line. */
 function lastWordsOf({ dir }: NodeOptions): string {
-  const log = join(dir, 'log/kubelet.log');
-  return existsSync(log) ? (readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) ?? '') : '';
+  return lastLines(dir, 'kubelet', 1);
 }
 
 /** Waits until every node has registered and is Ready. A kubelet that ends meanwhile is told of and started again, as a service manager does. */
