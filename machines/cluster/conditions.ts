@@ -2,7 +2,7 @@
  * Owns: what the user reads: phase, conditions, and the one sentence that says what is being done or awaited. Pure
  * functions of a View; status, `pgc why`, log and page all take their words from here.
  */
-import { claimName, dcsFinalizer } from '../shared/names.ts';
+import { dcsFinalizer } from '../shared/names.ts';
 import { quantityBytes } from '../shared/quantity.ts';
 import { phaseOf } from './chart.ts';
 import type { Verdict, VerdictOf } from './condition-reasons.ts';
@@ -16,9 +16,9 @@ import {
   objectsCleared,
   podsGone,
 } from './guards.ts';
-import { clusterName, knownFacts } from './knowledge.ts';
+import { knownFacts } from './knowledge.ts';
 import { allReplicasReady } from './procedures.ts';
-import { isPatroniPaused, membersOf, troubledMembers } from './members.ts';
+import { claimNames, isPatroniPaused, membersOf, troubledMembers } from './members.ts';
 import { isAnyMissed } from './missed.ts';
 import { missingObjects, obstacles } from './objects.ts';
 import { noAnswer, notShown } from './outcomes.ts';
@@ -172,8 +172,7 @@ function requestRefused({ facts }: View): Verdict {
 
 function storageReady({ facts }: View): VerdictOf<'StorageReady'> {
   const asked = facts.memory.accepted?.spec.storage.size ?? null;
-  const cluster = clusterName(facts);
-  const names = new Set(membersOf(facts).map((_, ordinal) => claimName(cluster, ordinal)));
+  const names = claimNames(facts);
   const claims = objectsOf(facts).flatMap(({ object }) =>
     object.detail.type === 'PersistentVolumeClaim' && (asked === null || names.has(object.name))
       ? [{ name: object.name, detail: object.detail }]

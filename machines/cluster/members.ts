@@ -2,7 +2,7 @@
  * Owns: the derived picture of a cluster's members: who leads, who streams, who is missing and why. Pure functions of
  * facts. The leader is read from Patroni's leader object, never from labels: after a crash two pods carry `master`.
  */
-import { leaderObject, podName, configObject } from '../shared/names.ts';
+import { claimName, leaderObject, podName, configObject } from '../shared/names.ts';
 import type { Facts, Warning } from './facts.ts';
 import { clusterName } from './knowledge.ts';
 import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from './observations.ts';
@@ -45,6 +45,12 @@ export function desiredMembers(facts: Facts): number {
 function memberNames(facts: Facts): readonly string[] {
   const cluster = clusterName(facts);
   return Array.from({ length: desiredMembers(facts) }, (_, ordinal) => podName(cluster, ordinal));
+}
+
+/** Names of the claims of the members the accepted spec asks for; no others are theirs, whoever left them. */
+export function claimNames(facts: Facts): ReadonlySet<string> {
+  const cluster = clusterName(facts);
+  return new Set(Array.from({ length: desiredMembers(facts) }, (_, ordinal) => claimName(cluster, ordinal)));
 }
 
 /** Members the StatefulSet has now; null before it is seen. */

@@ -33,6 +33,17 @@ interface Undone {
   readonly message: string;
 }
 
+interface Words {
+  readonly was: string;
+  readonly who: string;
+  readonly inARow: number;
+}
+
+/** What was done how often, and what comes of it for who does it. */
+function often({ was, who, inARow }: Words): string {
+  return `${was} ${inARow === 1 ? 'once' : `${inARow} times`}; whoever ${who} is answered later each time`;
+}
+
 function counted(before: Facts, after: Facts, undone: Undone, at: number): Facts {
   const { key, diff, isMissing, inARow, message } = undone;
   const last = before.memory.failures[key];
@@ -82,7 +93,7 @@ export function onGuard(
   if (!isRepair(before, key, intent)) return after;
   const last = before.memory.failures[key];
   const inARow = last?.reason === changedAgain ? last.count + 1 : 1;
-  const message = `it was put right ${inARow === 1 ? 'once' : `${inARow} times`}; whoever changes it back is answered later each time`;
+  const message = often({ was: 'it was put right', who: 'changes it back', inARow });
   const diff = intent.diff ?? { fields: [], by: [] };
   return counted(before, after, { key, diff, isMissing: false, inARow, message }, at);
 }
@@ -90,16 +101,20 @@ export function onGuard(
 /** Field that whoever writes the whole PostgresCluster takes our finalizer out of. */
 const finalizersField = 'metadata.finalizers';
 
-/** Our finalizer was taken off. It is added again at once; whoever takes it off again is answered later each time. */
-export function finalizerTaken(facts: Facts, name: string, at: number): Facts {
-  const key = objectKey({ kind: 'PostgresCluster', name });
-  const inARow = (loopsOf(facts.memory)[key]?.times[finalizersField] ?? 0) + 1;
-  const message = `its finalizer was taken off ${inARow === 1 ? 'once' : `${inARow} times`}; whoever takes it off is answered later each time`;
-  const diff = { fields: [finalizersField], by: [] };
-  return counted(facts, facts, { key, diff, isMissing: true, inARow, message }, at);
+/** Something of ours that is gone is counted; it is made again at once, and whoever takes it away again is answered later each time. */
+function taken(facts: Facts, key: string, field: string, words: Pick<Words, 'was' | 'who'>, at: number): Facts {
+  const inARow = (loopsOf(facts.memory)[key]?.times[field] ?? 0) + 1;
+  const diff = { fields: [field], by: [] };
+  return counted(facts, facts, { key, diff, isMissing: true, inARow, message: often({ ...words, inARow }) }, at);
 }
 
-/** An object of ours is gone. It is made again at once; who takes it away again is answered later each time. */
+/** Our finalizer was taken off. */
+export function finalizerTaken(facts: Facts, name: string, at: number): Facts {
+  const words = { was: 'its finalizer was taken off', who: 'takes it off' };
+  return taken(facts, objectKey({ kind: 'PostgresCluster', name }), finalizersField, words, at);
+}
+
+/** An object of ours is gone. */
 export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number): Facts {
   const key = objectKey(ref);
   const { cluster } = facts.world;
@@ -107,7 +122,5 @@ export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number)
   // What nobody wants any more is not made again.
   if (isSpareClaim(facts, ref)) return facts;
   if (!isOurs || facts.memory.request?.lost?.claim === uid || cluster === null || cluster.seen.deleting) return facts;
-  const inARow = (loopsOf(facts.memory)[key]?.times[wholeObject] ?? 0) + 1;
-  const message = `it was deleted ${inARow === 1 ? 'once' : `${inARow} times`}; whoever deletes it is answered later each time`;
-  return counted(facts, facts, { key, diff: { fields: [wholeObject], by: [] }, isMissing: true, inARow, message }, at);
+  return taken(facts, key, wholeObject, { was: 'it was deleted', who: 'deletes it' }, at);
 }

@@ -119,6 +119,12 @@ export function claimName(cluster: string, ordinal: number): string {
   return `data-${cluster}-${ordinal}`;
 }
 
+/** Ordinal of the member whose claim this is; -1 when it is none of this cluster's. */
+export function claimOrdinal(cluster: string, claim: string): number {
+  const prefix = 'data-';
+  return claim.startsWith(prefix) ? ordinalOf(cluster, claim.slice(prefix.length)) : -1;
+}
+
 /** Name of the pod of member `ordinal`. */
 export function podName(cluster: string, ordinal: number): string {
   return `${cluster}-${ordinal}`;

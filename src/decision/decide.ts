@@ -78,10 +78,8 @@ export function severityOf(phase: Phase): 'Normal' | 'Warning' {
   return phase === 'Degraded' || phase === 'Recovering' || phase === 'Failed' ? 'Warning' : 'Normal';
 }
 
-/** Whether a move that would be a warning is what was asked for: a leader that was told to go, members that are all there again. */
-function isExpected(before: Facts, view: View, step: Step): boolean {
-  if (step.signal === 'PrimaryLost') return isLossPlanned(before, step.from);
-  // Degraded is the way from Recovering to every other phase.
+/** Whether members are all there again, or something else goes on: Degraded is the way from Recovering to every other phase. */
+function isComplete(view: View, step: Step): boolean {
   return step.signal === 'RecoveryCompleted' && (view.state !== step.to || membersReady(view).answer === 'yes');
 }
 
@@ -92,11 +90,11 @@ function withEvents(before: Facts, view: View, steps: readonly Step[]): Memory {
     .filter((step) => phaseOf(step.from) !== phaseOf(step.to))
     .map((step) => {
       const to = phaseOf(step.to);
-      const isAsked = step.signal === 'PrimaryLost' && isLossPlanned(before, step.from);
+      const isPlanned = step.signal === 'PrimaryLost' && isLossPlanned(before, step.from);
       return {
         reason: step.signal,
-        note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}${isAsked ? '; as planned' : ''}`,
-        severity: isExpected(before, view, step) ? 'Normal' : severityOf(to),
+        note: `${phaseOf(step.from)} → ${to}: ${step.answers.at(-1)?.because ?? ''}${isPlanned ? '; as planned' : ''}`,
+        severity: isPlanned || isComplete(view, step) ? 'Normal' : severityOf(to),
       } as const;
     });
   return news.length === 0 ? memory : { ...memory, events: [...memory.events, ...news].slice(-eventsMax) };

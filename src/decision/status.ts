@@ -3,11 +3,10 @@
  * but lag, times and journal; and, at once, any change of phase or of a condition.
  */
 import { isObject, sortedKeys } from '#machines/shared/json.ts';
-import { claimName, fieldManagers, labels, oneShots, ordinalOf } from '#machines/shared/names.ts';
+import { fieldManagers, labels, oneShots } from '#machines/shared/names.ts';
 import { phaseOf, type Phase } from '#machines/cluster/chart.ts';
 import { conditionTypes, sentence, type Assessed, type ConditionType } from '#machines/cluster/conditions.ts';
-import { clusterName } from '#machines/cluster/knowledge.ts';
-import { desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
+import { claimNames, desiredMembers, leaderOf, membersOf } from '#machines/cluster/members.ts';
 import { nextAction } from '#machines/cluster/next-action.ts';
 import type { ConditionMemory, Facts } from '#machines/cluster/facts.ts';
 import type { Json, Plan, Problem } from '#machines/cluster/plan.ts';
@@ -118,9 +117,8 @@ function members(facts: Facts): Json {
  */
 function volumeSize(facts: Facts): string | null {
   const asked = facts.world.cluster?.seen.spec.storage.size ?? null;
-  const cluster = clusterName(facts);
   const { accepted } = facts.memory;
-  const names = new Set(membersOf(facts).map(({ name }) => claimName(cluster, ordinalOf(cluster, name))));
+  const names = claimNames(facts);
   const real = objectsOf(facts).flatMap(({ object }) => {
     const isTheirs = accepted === null || names.has(object.name);
     const { detail } = object;

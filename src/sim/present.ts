@@ -5,9 +5,9 @@
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
-import { leaderOf, membersOf, podOf } from '#machines/cluster/members.ts';
+import { claimNames, leaderOf, membersOf, podOf } from '#machines/cluster/members.ts';
 import type { OperatorConfig } from '#machines/cluster/observations.ts';
-import { apiVersion, claimName, leaderObject, ordinalOf } from '#machines/shared/names.ts';
+import { apiVersion, claimName, leaderObject } from '#machines/shared/names.ts';
 import { Refused } from '#src/errors.ts';
 import { at, text } from './json.ts';
 import { isReady } from './patroni/report.ts';
@@ -68,8 +68,7 @@ export function presentOf(facts: Facts, operation: string): Present {
 
 /** Volumes that stayed when members went. */
 function spareClaims(facts: Facts): readonly string[] {
-  const cluster = facts.world.cluster?.seen.name ?? '';
-  const used = new Set(membersOf(facts).map(({ name }) => claimName(cluster, ordinalOf(cluster, name))));
+  const used = claimNames(facts);
   return Object.values(facts.world.objects)
     .filter(({ object }) => object.kind === 'PersistentVolumeClaim' && !object.deleting && !used.has(object.name))
     .map(({ object }) => object.name);

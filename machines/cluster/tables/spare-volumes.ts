@@ -7,7 +7,7 @@
  *   the data is elsewhere         a leader takes writes, and all other members are ready
  *   nothing else is under way     no request, no pause
  */
-import { claimName, labels, ordinalOf, podName } from '../../shared/names.ts';
+import { claimOrdinal, labels, podName } from '../../shared/names.ts';
 import { phaseOf } from '../chart.ts';
 import type { Facts } from '../facts.ts';
 import { clusterName } from '../knowledge.ts';
@@ -18,12 +18,6 @@ import { objectsOf } from '../recall.ts';
 import type { View } from '../view.ts';
 import { isPaused } from './permission.ts';
 import { scalingStep } from './scaling.ts';
-
-/** Ordinal of the member whose claim this is; -1 when it is none. */
-function ordinalOfClaim(cluster: string, claim: string): number {
-  const prefix = claimName(cluster, 0).slice(0, -podName(cluster, 0).length);
-  return claim.startsWith(prefix) ? ordinalOf(cluster, claim.slice(prefix.length)) : -1;
-}
 
 /** Members from this ordinal on are wanted by nobody; null while that is not known. */
 function membersKept(facts: Facts): number | null {
@@ -36,7 +30,7 @@ function membersKept(facts: Facts): number | null {
 /** Whether this claim is of a member that was scaled away: who takes it away undoes nothing. */
 export function isSpareClaim(facts: Facts, { kind, name }: ObjectRef): boolean {
   const kept = membersKept(facts);
-  return kind === 'PersistentVolumeClaim' && kept !== null && ordinalOfClaim(clusterName(facts), name) >= kept;
+  return kind === 'PersistentVolumeClaim' && kept !== null && claimOrdinal(clusterName(facts), name) >= kept;
 }
 
 function isSetSettled(facts: Facts): boolean {
@@ -62,5 +56,5 @@ export function sparesToDelete({ facts, state }: View): readonly ObjectProjectio
     .map(({ object }) => object)
     .filter((object) => isSpareClaim(facts, object) && !object.deleting)
     .filter((object) => object.labels[labels.clusterUid] === uid && ownershipOf(facts, object).type === 'ours')
-    .filter((object) => podOf(facts, podName(name, ordinalOfClaim(name, object.name))) === null);
+    .filter((object) => podOf(facts, podName(name, claimOrdinal(name, object.name))) === null);
 }

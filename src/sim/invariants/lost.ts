@@ -2,14 +2,13 @@
  * Owns: whether a member, or what is left of one, may be given up: somebody named it as lost, or it was scaled away; it takes no
  * writes, and another one does.
  */
-import { claimName, oneShotAnnotation, ordinalOf } from '#machines/shared/names.ts';
+import { claimOrdinal, oneShotAnnotation, ordinalOf, podName } from '#machines/shared/names.ts';
 import { at, text } from '../json.ts';
 import type { World } from '../world.ts';
 
 /** The member of this cluster that a claim belongs to. */
 export function memberOfClaim(cluster: string, claim: string): string {
-  const prefix = claimName(cluster, 0).replace(/0$/, '');
-  return `${cluster}-${claim.slice(prefix.length)}`;
+  return podName(cluster, claimOrdinal(cluster, claim));
 }
 
 /** Whether this member was asked to be replaced, and nobody would miss it. */

@@ -1,6 +1,12 @@
 /** Owns: changes of facts, to be put one after the other onto a world: another object, another memory, another word of Patroni's. */
 import type { ActiveRequest, Facts, Memory } from '#machines/cluster/facts.ts';
-import type { DcsSeen, ObjectProjection, PatroniMember, PodDetail } from '#machines/cluster/observations.ts';
+import type {
+  DcsSeen,
+  ObjectProjection,
+  PatroniMember,
+  PodDetail,
+  PersistentVolumeClaimDetail,
+} from '#machines/cluster/observations.ts';
 import type { DesiredObject } from '#machines/cluster/plan.ts';
 
 export type Change = (facts: Facts) => Facts;
@@ -65,17 +71,16 @@ export function gone(...keys: readonly string[]): Change {
 export const failoverObject: Change = (facts) =>
   withObject({ ...objectOf(facts, 'Endpoints/shop'), name: 'shop-failover', uid: 'failover' })(facts);
 
+/** A claim of such a size whose volume is there. */
+export function boundClaim(size: string): PersistentVolumeClaimDetail {
+  return { type: 'PersistentVolumeClaim', phase: 'Bound', requested: size, capacity: size, storageClass: null };
+}
+
 /** Each member has a volume of such a size. */
 export function volumes(size: string): Change {
   return (facts) =>
     ['data-shop-0', 'data-shop-1'].reduce((now, name) => {
-      const detail = {
-        type: 'PersistentVolumeClaim',
-        phase: 'Bound',
-        requested: size,
-        capacity: size,
-        storageClass: null,
-      } as const;
+      const detail = boundClaim(size);
       const base = objectOf(facts, 'StatefulSet/shop');
       return withObject({ ...base, kind: 'PersistentVolumeClaim', name, uid: name, detail })(now);
     }, facts);

@@ -9,6 +9,7 @@ import { labels } from '#machines/shared/names.ts';
 import {
   all,
   asIs,
+  boundClaim,
   changed,
   gone,
   objectOf,
@@ -37,13 +38,7 @@ function spec(written: Partial<PostgresClusterSpec>, accepted: Partial<PostgresC
 const claim =
   (name: string, change: object = {}): Change =>
   (facts) => {
-    const detail = {
-      type: 'PersistentVolumeClaim',
-      phase: 'Bound',
-      requested: '1Gi',
-      capacity: '1Gi',
-      storageClass: null,
-    };
+    const detail = boundClaim('1Gi');
     const base = {
       ...objectOf(facts, 'StatefulSet/shop'),
       labels: { [labels.cluster]: 'shop', [labels.clusterUid]: 'u-1' },

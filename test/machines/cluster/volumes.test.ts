@@ -5,6 +5,7 @@ import { growing, hopelessVolume, smallClaims } from '#machines/cluster/tables/v
 import type { PersistentVolumeClaimDetail } from '#machines/cluster/observations.ts';
 import type { DesiredObject } from '#machines/cluster/plan.ts';
 import { wants } from '#machines/cluster/wants.ts';
+import { boundClaim } from './changes.ts';
 import { calm, factsOf, plan } from './worlds.ts';
 
 type Claims = readonly (Partial<PersistentVolumeClaimDetail> | null)[];
@@ -18,20 +19,13 @@ function facts(size: string, claims: Claims, unready: readonly string[] = []): F
   if (pod === undefined || pod.object.detail.type !== 'Pod') throw new Error('there is no shop-1');
   const made = claims.flatMap((claim, ordinal) => {
     if (claim === null) return [];
-    const detail = {
-      type: 'PersistentVolumeClaim',
-      phase: 'Bound',
-      requested: '1Gi',
-      capacity: '1Gi',
-      storageClass: null,
-    } as const;
     const name = `data-shop-${ordinal}`;
     const object = {
       ...pod.object,
       kind: 'PersistentVolumeClaim',
       name,
       uid: name,
-      detail: { ...detail, ...claim },
+      detail: { ...boundClaim('1Gi'), ...claim },
     } as const;
     return [[`PersistentVolumeClaim/${name}`, { object, since: 0, changed: [] }] as const];
   });

@@ -6,6 +6,7 @@ it('are what running clusters bear', () => {
   const {
     objectNames,
     claimName,
+    claimOrdinal,
     podName,
     leaderObject,
     configObject,
@@ -90,4 +91,9 @@ it('are what running clusters bear', () => {
     12,
     ...others.map(() => -1),
   ]);
+  expect(
+    ['data-shop-12', 'data-shop-x', 'data-shop', 'pgdata-shop-1', 'data-shop-2-1'].map((name) =>
+      claimOrdinal('shop', name),
+    ),
+  ).toEqual([12, -1, -1, -1, -1]);
 });
