@@ -159,10 +159,20 @@ export const leaseRows: readonly FaultRow[] = [
     protection: 'the version that was read goes with the write',
     off: {
       file: lease,
-      find: '...(seen === null ? {} : { resourceVersion: seen.resourceVersion }),',
-      replace: '...(seen === null ? {} : { resourceVersion: String(Number(seen.resourceVersion) + 1) }),',
+      find: 'uid: seen.uid, resourceVersion: seen.resourceVersion',
+      replace: 'uid: seen.uid, resourceVersion: String(Number(seen.resourceVersion) + 1)',
     },
     test: [leaseTest, 'a leader paused between reading and writing is refused by the version'],
+  },
+  {
+    fault: 'the Lease is deleted between the look at it and its renewal, which makes it anew in the old term',
+    protection: 'the uid that was read goes with the write',
+    off: {
+      file: lease,
+      find: 'uid: seen.uid, resourceVersion: seen.resourceVersion',
+      replace: 'resourceVersion: seen.resourceVersion',
+    },
+    test: [leaseTest, 'when the Lease is deleted between the look at it and its renewal'],
   },
   {
     fault: 'the Lease is deleted, and a standby begins an old term',
