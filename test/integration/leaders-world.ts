@@ -81,14 +81,14 @@ async function startLeader(world: LineWorld, program: string, pair: string, hold
 /** The shipped policy, bound to one pair's Lease and namespace. */
 async function fence(world: LineWorld, pair: string): Promise<void> {
   const [policy, binding] = parseAllDocuments(readFileSync(`${root}deploy/fence/policy.yaml`, 'utf8')).map(
-    (document) => document.toJS() as { readonly spec: { readonly paramRef: unknown } },
+    (document) => document.toJS() as { readonly spec: { readonly paramRef: object } },
   );
   const own = {
     ...binding,
     metadata: { name: pair },
     spec: {
       ...binding?.spec,
-      paramRef: { name: pair, namespace: home, parameterNotFoundAction: 'Deny' },
+      paramRef: { ...binding?.spec.paramRef, name: pair, namespace: home },
       matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': pair } } },
     },
   };
