@@ -7,7 +7,7 @@ import { quantityBytes } from '#machines/shared/quantity.ts';
 import { startedKey } from '#machines/cluster/tables/requests.ts';
 import type { ExecRequest, RunInPod } from '#src/kube/exec.ts';
 import { text } from '../json.ts';
-import type { Member } from '../patroni/member.ts';
+import type { Member } from '../patroni/member-ports.ts';
 import type { Client } from './client.ts';
 
 type Ended = Awaited<ReturnType<RunInPod>>;

@@ -3,7 +3,7 @@
  * its primary: PostgreSQL would stop there.
  */
 import { replicasFirst } from '#machines/cluster/tables/configuration.ts';
-import type { Member } from '../patroni/member.ts';
+import type { Member } from '../patroni/member-ports.ts';
 import type { Invariant } from './invariant.ts';
 
 const names = [...replicasFirst];

@@ -6,65 +6,20 @@
  */
 import type { ArmedTick } from '#src/ports.ts';
 import { text, type Json } from '../json.ts';
-import type { Client, Habitat } from '../controllers/client.ts';
 import { copy, initialize, type DataDirectory, type Passwords } from './data-directory.ts';
 import { requested } from './failover.ts';
+import type { Member, MemberPorts } from './member-ports.ts';
 import { Postgres } from './postgres.ts';
 import { makeLeaderKey, ttlMs, type KeyHandling } from './leader-key.ts';
-import { readConfig, readLeader, write, type LeaderKey, type ScopeConfig, type ScopeSettings } from './scope.ts';
+import { readConfig, readLeader, write, type LeaderKey, type ScopeConfig } from './scope.ts';
 import { makeShown, type Shown } from './shown.ts';
-import { makeSynchrony, type Standby, type SynchronousReplication } from './synchrony.ts';
+import { makeSynchrony, type SynchronousReplication } from './synchrony.ts';
 
 const loopMs = 10_000;
 /** Two loops without a renewal: below the time to live, as Patroni's retry_timeout sees to. */
 const demoteAfterMs = 20_000;
 /** WAL written between two loops, by the checkpointer if nobody else. */
 const idleWalBytes = 56;
-
-/** What a member does because somebody asked for it. */
-export type Deed = 'restart' | 'pending restart' | 'reinit' | 'switchover';
-
-export interface Member extends Standby, Pick<SynchronousReplication, 'commit' | 'settle' | 'leave'> {
-  /** Whether PostgreSQL answers; readiness follows it. */
-  readonly isUp: () => boolean;
-  /** Whether PostgreSQL takes writes. */
-  readonly isWritable: () => boolean;
-  /** What its container was started with. */
-  readonly passwords: Passwords;
-  /** PostgreSQL ends by itself; Patroni lives and starts it again, if it can. */
-  readonly panic: () => void;
-  /** Something changed: loop now. */
-  readonly wake: () => void;
-  /** PostgreSQL starts anew; if only a pending restart counts, not without one. */
-  readonly restart: (onlyPending: boolean) => void;
-  /** A replica throws its data away and copies the leader's. */
-  readonly reinitialize: () => void;
-  /** Since when PostgreSQL runs; another text after each start. */
-  readonly startedAt: () => string;
-  /** Lines of name, blank, value, as psql prints them. */
-  readonly shownSettings: (names: readonly string[]) => string;
-  /** SIGKILL: nothing is given back. */
-  readonly kill: () => void;
-  /** SIGTERM: a leader gives its key back. */
-  readonly stop: () => void;
-}
-
-export interface MemberPorts {
-  readonly habitat: Habitat;
-  readonly client: Client;
-  readonly settings: ScopeSettings;
-  readonly podName: string;
-  readonly podUid: string;
-  readonly volumeUid: string;
-  readonly directory: DataDirectory;
-  readonly passwords: Passwords;
-  /** Whether the member's node reaches the API server. */
-  readonly reachesApi: () => boolean;
-  /** The other members of the scope that answer on the network. */
-  readonly others: () => readonly Member[];
-  readonly onRole: () => void;
-  readonly onDeed: (deed: Deed) => void;
-}
 
 class PatroniMember implements Member {
   readonly name: string;
@@ -75,6 +30,8 @@ class PatroniMember implements Member {
   readonly #synchrony: SynchronousReplication;
   readonly #leaderKey: KeyHandling;
   readonly #shown: Shown;
+  readonly #elapsedMs: () => number;
+  readonly #isoNow: () => string;
   #isDead = false;
   /** Something takes its time; loops rest meanwhile. */
   #isBusy = false;
@@ -97,6 +54,8 @@ class PatroniMember implements Member {
     this.directory = directory;
     this.passwords = passwords;
     this.#ports = ports;
+    this.#elapsedMs = schedule.elapsedMs;
+    this.#isoNow = () => new Date(nowMs()).toISOString();
     const onRole = (): void => {
       this.#synchrony.settle();
       ports.onRole();
@@ -114,7 +73,10 @@ class PatroniMember implements Member {
       again: (ms) => this.#again(ms),
       tell: () => this.#shown.tell(),
     });
-    const pod = (): Json | null => this.#pod();
+    const pod = (): Json | null => {
+      const object = client.get('Pod', settings.namespace, podName);
+      return object !== null && text(object, 'metadata', 'uid') === ports.podUid ? object : null;
+    };
     this.#shown = makeShown({
       client,
       settings,
@@ -125,7 +87,7 @@ class PatroniMember implements Member {
       isLeaving: this.isLeaving,
       reachesApi: ports.reachesApi,
     });
-    this.#leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow: () => this.#isoNow() });
+    this.#leaderKey = makeLeaderKey({ client, settings, podName, directory, pod, isoNow: this.#isoNow });
     schedule.after(chance.between(50, 250), () => {
       if (!this.#isDead) this.#shown.show('stopped');
     });
@@ -164,9 +126,8 @@ class PatroniMember implements Member {
 
   readonly restart = (onlyPending: boolean): void => {
     const { onDeed } = this.#ports;
-    if (this.#isBusy || this.#postgres.role === null) return;
+    if (this.#isBusy || this.#postgres.role === null || this.#synchrony.isLeaving()) return;
     if (onlyPending && !this.#postgres.isRestartPending) return;
-    if (this.#synchrony.isLeaving()) return;
     if (!onlyPending) onDeed('restart');
     this.#synchrony.leave(() => {
       const { role } = this.#postgres;
@@ -373,12 +334,10 @@ class PatroniMember implements Member {
 
   /** It holds the key and cannot write what a promotion has to: it runs as a replica. */
   #failToPromote(): void {
-    if (this.#shown.isCrashedPrimary()) {
-      this.#shown.show('starting', 'primary');
-      this.#shown.show('start failed', 'primary');
-      return this.#postgres.become('replica');
-    }
-    return this.#runAsReplica();
+    if (!this.#shown.isCrashedPrimary()) return this.#runAsReplica();
+    this.#shown.show('starting', 'primary');
+    this.#shown.show('start failed', 'primary');
+    return this.#postgres.become('replica');
   }
 
   /** Whether another one that may lead has more WAL. */
@@ -419,12 +378,6 @@ class PatroniMember implements Member {
     return this.#ports.others().find((other) => other.name === name);
   }
 
-  #pod(): Json | null {
-    const { client, settings, podUid } = this.#ports;
-    const object = client.get('Pod', settings.namespace, this.name);
-    return object !== null && text(object, 'metadata', 'uid') === podUid ? object : null;
-  }
-
   #readKey(): LeaderKey {
     return readLeader(this.#ports.client, this.#ports.settings);
   }
@@ -437,14 +390,6 @@ class PatroniMember implements Member {
   #writeConfig(live: Json | null, annotations: Json): boolean {
     const { client, settings } = this.#ports;
     return write(client, settings, { name: `${settings.scope}-config`, live, annotations });
-  }
-
-  #elapsedMs(): number {
-    return this.#ports.habitat.schedule.elapsedMs();
-  }
-
-  #isoNow(): string {
-    return new Date(this.#ports.habitat.nowMs()).toISOString();
   }
 }
 
