@@ -29,12 +29,19 @@ export interface Credentials {
 
 /** TLS material and address; credentials are asked for each request, since they are rotated. */
 export interface Connection {
+  /** Its path stands before every path that is asked for: several clusters may be behind one address. */
   readonly server: URL;
+  /** The only way there; null where there is a direct one. */
+  readonly proxy: URL | null;
+  /** As whom the user acts; null as himself. */
+  readonly actsAs: string | null;
   readonly tls: {
     readonly ca?: string;
     readonly cert?: string;
     readonly key?: string;
     readonly rejectUnauthorized: boolean;
+    /** What the server's certificate is to be for, where that is another name than the address has. */
+    readonly servername?: string;
   };
   /** `fresh` reads the token file or asks the credential plugin anew, after a 401. */
   readonly credentials: (fresh: boolean) => Credentials | Promise<Credentials>;
@@ -109,6 +116,7 @@ function loadConfig({ kubeconfig, context }: ConnectionOptions): KubeConfig {
 }
 
 type User = NonNullable<ReturnType<KubeConfig['getCurrentUser']>>;
+type Cluster = NonNullable<ReturnType<KubeConfig['getCurrentCluster']>>;
 
 /** Asks the credential plugin or provider that a kubeconfig names; the library keeps what it says until it ends. */
 async function askProvider(config: KubeConfig, user: User): Promise<Credentials> {
@@ -136,6 +144,20 @@ async function askProvider(config: KubeConfig, user: User): Promise<Credentials>
   );
 }
 
+/** What to expect of the server, and to show it. */
+function tlsOf(cluster: Cluster, user: User): Connection['tls'] {
+  const ca = decoded(cluster.caData, cluster.caFile);
+  const cert = decoded(user.certData, user.certFile);
+  const key = decoded(user.keyData, user.keyFile);
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...((cluster.tlsServerName ?? '') === '' ? {} : { servername: cluster.tlsServerName }),
+    rejectUnauthorized: cluster.skipTLSVerify !== true,
+  };
+}
+
 /** Loads where to connect and as whom. @throws Refused when no cluster or user can be found */
 export function loadConnection(options: ConnectionOptions): Connection {
   const config = loadConfig(options);
@@ -148,9 +170,6 @@ export function loadConnection(options: ConnectionOptions): Connection {
       hint: 'give --kubeconfig and --context, or run inside a cluster',
     });
   }
-  const ca = decoded(cluster.caData, cluster.caFile);
-  const cert = decoded(user.certData, user.certFile);
-  const key = decoded(user.keyData, user.keyFile);
   const inCluster = options.kubeconfig === null && options.context === null;
   const fromFile = inCluster ? tokenFile(serviceAccountToken) : null;
   const isProvided = !inCluster && (user.exec ?? user.authProvider ?? null) !== null;
@@ -163,12 +182,9 @@ export function loadConnection(options: ConnectionOptions): Connection {
   };
   return {
     server: new URL(cluster.server),
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      rejectUnauthorized: cluster.skipTLSVerify !== true,
-    },
+    proxy: (cluster.proxyUrl ?? '') === '' ? null : new URL(cluster.proxyUrl ?? ''),
+    actsAs: (user.impersonateUser ?? '') === '' ? null : (user.impersonateUser ?? null),
+    tls: tlsOf(cluster, user),
     credentials: (fresh) => {
       if (isProvided) return provided(fresh);
       const own = token === undefined || token === '' ? null : `Bearer ${token}`;

@@ -6,7 +6,7 @@
  * I3. Streams have sockets of their own: however many are open, and whatever befalls the others, neither waits for the other.
  */
 import { isObject } from '#machines/shared/json.ts';
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import type { Certificate, Connection } from './connection.ts';
 
 export interface RawRequest {
@@ -48,6 +48,8 @@ export interface Http {
 
 /** After so many timeouts in a row the agent with all its sockets is replaced; what is under way on them ends there. */
 const timeoutsMax = 3;
+/** Longest time until a socket is connected. */
+const connectMs = 5000;
 /** Sockets for requests; more of them wait. */
 const requestsAtOnce = 64;
 const notSentCodes: ReadonlySet<string> = new Set([
@@ -120,25 +122,27 @@ function inTime(response: Promise<Dispatcher.ResponseData>, signal: AbortSignal)
 
 /** Sockets to one server: some that requests share, and one of its own for each stream. */
 class Agents {
+  readonly #proxy: URL | null;
   #tls: Connection['tls'];
-  #streams: Agent;
-  #requests: Agent;
+  #streams: Dispatcher;
+  #requests: Dispatcher;
   /** Replaced, with requests still under way. */
-  readonly #retired = new Set<Agent>();
+  readonly #retired = new Set<Dispatcher>();
   /** Since the last answer. */
   #timeouts = 0;
 
-  constructor(tls: Connection['tls']) {
+  constructor({ tls, proxy }: Connection) {
+    this.#proxy = proxy;
     this.#tls = tls;
     this.#streams = this.#make(null);
     this.#requests = this.#make(requestsAtOnce);
   }
 
-  get requests(): Agent {
+  get requests(): Dispatcher {
     return this.#requests;
   }
 
-  get streams(): Agent {
+  get streams(): Dispatcher {
     return this.#streams;
   }
 
@@ -172,7 +176,7 @@ class Agents {
     this.#requests = this.#make(requestsAtOnce);
   }
 
-  #retire(old: Agent): void {
+  #retire(old: Dispatcher): void {
     this.#retired.add(old);
     old
       .close()
@@ -180,14 +184,10 @@ class Agents {
       .finally(() => this.#retired.delete(old));
   }
 
-  #make(connections: number | null): Agent {
-    return new Agent({
-      allowH2: false,
-      connect: { ...this.#tls, timeout: 5000 },
-      keepAliveTimeout: 30_000,
-      connections,
-      bodyTimeout: 0,
-    });
+  #make(connections: number | null): Dispatcher {
+    const usual = { allowH2: false, keepAliveTimeout: 30_000, connections, bodyTimeout: 0 };
+    if (this.#proxy === null) return new Agent({ ...usual, connect: { ...this.#tls, timeout: connectMs } });
+    return new ProxyAgent({ ...usual, uri: this.#proxy.href, requestTls: this.#tls, connectTimeout: connectMs });
   }
 }
 
@@ -196,14 +196,15 @@ type Lane = 'requests' | 'streams';
 
 /** Makes the HTTP door over a connection. */
 export function makeHttp(connection: Connection, nowMs: () => number): Http {
-  const agents = new Agents(connection.tls);
+  const agents = new Agents(connection);
+  const { server, actsAs } = connection;
 
   async function dispatch(
     raw: RawRequest,
     by: { readonly fresh: boolean; readonly lane: Lane; readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
     const { fresh, lane, signal } = by;
-    const url = new URL(raw.path, connection.server);
+    const url = new URL(`${server.pathname.replace(/\/$/, '')}${raw.path}`, server);
     for (const [key, value] of Object.entries(raw.query)) url.searchParams.set(key, value);
     const { authorization, certificate } = await connection.credentials(fresh);
     agents.become(certificate);
@@ -212,6 +213,7 @@ export function makeHttp(connection: Connection, nowMs: () => number): Http {
       accept: 'application/json',
       ...raw.headers,
       ...(authorization === null ? {} : { authorization }),
+      ...(actsAs === null ? {} : { 'impersonate-user': actsAs }),
     };
     return inTime(request(url, { method: raw.method, headers, body: raw.body, dispatcher, signal }), signal);
   }
