@@ -108,13 +108,15 @@ function compete(
 ): LeaseHandle {
   const { config, log } = options;
   let state = 'waiting';
+  let told = '';
   const lease: LeaseHandle = holdLease(leasePorts(options, at.lane), {
     ...config.lease,
     epochAtLeast: at.epochAtLeast,
     operatorHead: terms.head,
     onChange: (now, because) => {
-      if (now === state && now !== 'held') return;
-      state = now;
+      // Waiting is said once for each reason: the first one too, for it may be a right that is missing.
+      if (now === state && now !== 'held' && because === told) return;
+      [state, told] = [now, because];
       metrics.leaseHeld.set(now === 'held' ? 1 : 0);
       log.info({ state: now, because }, 'lease');
     },

@@ -1,0 +1,55 @@
+/** An operator that does not lead says why: whoever looks at its log must find what keeps it from working. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { readConfig } from '#src/config.ts';
+import type { Answer, Http } from '#src/kube/request.ts';
+import { startOperator } from '#src/operator/operator.ts';
+import { systemPorts } from '#src/system-ports.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'waiting-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function refusal(message: string): Answer {
+  return { type: 'refused', status: 403, reason: 'Forbidden', message, retryAfterMs: null, body: {} };
+}
+
+it('an operator that may not read its Lease, or not any more, says so, and once', async () => {
+  let lease = refusal('leases is forbidden');
+  const lane: Http = {
+    send: async ({ path }) => (path.includes('/leases/') ? lease : { type: 'ok', body: { items: [] } }),
+    open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
+    close: async () => undefined,
+  };
+  const said: string[] = [];
+  const ports = systemPorts();
+  const operator = await startOperator({
+    config: readConfig(
+      [`--journal=${join(folder, 'journal.db')}`, '--http-address=127.0.0.1:0', '--api-address=127.0.0.1:0'],
+      {},
+    ),
+    // Two seconds are a long time for a test.
+    ports: { ...ports, ticks: { ...ports.ticks, after: (ms, run) => ports.ticks.after(ms / 100, run) } },
+    log: pino({ base: null }, { write: (line) => void said.push(line) }),
+    build: 'b',
+    onFatal: (because) => void said.push(because),
+    runInPod: () => Promise.reject(new Error('there are no pods')),
+    openLane: () => lane,
+  });
+  const tellings = (words: string): number => said.filter((line) => line.includes(words)).length;
+  await vi.waitFor(() => expect(tellings('leases is forbidden')).toBe(1));
+  const spec = { holderIdentity: 'another', leaseDurationSeconds: 15, renewTime: 'x' };
+  lease = { type: 'ok', body: { metadata: { uid: 'u', resourceVersion: '1' }, spec } };
+  await vi.waitFor(() => expect(tellings('another holds the Lease')).toBe(1));
+  lease = refusal('forbidden since');
+  await vi.waitFor(() => expect(tellings('forbidden since')).toBe(1));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(tellings('forbidden since')).toBe(1);
+  await operator.stop();
+});
