@@ -193,10 +193,30 @@ function oneOf<T extends string>(name: Name, text: string, allowed: readonly T[]
   return found ?? refuse(name, text, `is none of ${allowed.join(', ')}`);
 }
 
-/** Each once: a namespace that is watched twice is told of twice. */
+function namespaceOf(name: 'namespaces' | 'leaseNamespace', text: string): string {
+  return /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text)
+    ? text
+    : refuse(name, text, 'is no name of a namespace');
+}
+
+/** Each once: a namespace that is watched twice is told of twice. Of one that cannot be, the API server would say that it is empty. */
 function namespacesOf(text: string): readonly string[] {
   const named = text.split(',').map((each) => each.trim());
-  return [...new Set(named.filter((each) => each !== ''))];
+  return [...new Set(named.filter((each) => each !== ''))].map((each) => namespaceOf('namespaces', each));
+}
+
+function leaseName(text: string): string {
+  return /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text) ? text : refuse('leaseName', text, 'is no name of a Lease');
+}
+
+/** SQLite takes an empty path, as an unset variable leaves it, for a file in memory. */
+function journalPath(text: string): string {
+  return ['', ':memory:'].includes(text.trim()) ? refuse('journal', text, 'is no path of a file') : text;
+}
+
+/** NaN for what is none: an empty text is no zero, which would take a bound away. */
+function wholeNumber(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function keepAge(text: string): number {
@@ -206,8 +226,8 @@ function keepAge(text: string): number {
 }
 
 function keepBytes(name: 'journalKeepBytes' | 'journalBytes', text: string): number {
-  const bytes = Number(text);
-  if (!Number.isInteger(bytes) || bytes < 0 || (bytes > 0 && bytes < 1_048_576))
+  const bytes = wholeNumber(text);
+  if (Number.isNaN(bytes) || (bytes > 0 && bytes < 1_048_576))
     refuse(name, text, 'is no whole number of at least 1048576 bytes, nor 0');
   return bytes === 0 ? Infinity : bytes;
 }
@@ -261,19 +281,22 @@ export function readConfig(argv: readonly string[], environment: Readonly<Record
   const text = (name: Name): string =>
     flags.get(settings[name].flag) ?? environment[settings[name].env] ?? settings[name].default;
   const optional = (name: Name): string | null => (text(name) === '' ? null : text(name));
-  const deadline = Number(text('createDeadlineSeconds'));
-  if (!Number.isInteger(deadline) || deadline < 10)
+  const deadline = wholeNumber(text('createDeadlineSeconds'));
+  if (Number.isNaN(deadline) || deadline < 10)
     refuse('createDeadlineSeconds', text('createDeadlineSeconds'), 'is not a whole number of at least 10 seconds');
-  const most = Number(text('maxDisruptions'));
-  if (!Number.isInteger(most) || most < 0 || text('maxDisruptions') === '')
-    refuse('maxDisruptions', text('maxDisruptions'), 'is not a whole number of clusters, nor 0');
+  const most = wholeNumber(text('maxDisruptions'));
+  if (Number.isNaN(most)) refuse('maxDisruptions', text('maxDisruptions'), 'is not a whole number of clusters, nor 0');
   return {
     kubeconfig: optional('kubeconfig'),
     context: optional('context'),
     namespaces: namespacesOf(text('namespaces')),
-    journal: text('journal'),
+    journal: journalPath(text('journal')),
     keep: keepPolicy(text),
-    lease: { namespace: text('leaseNamespace'), name: text('leaseName'), holder: optional('identity') ?? hostname() },
+    lease: {
+      namespace: namespaceOf('leaseNamespace', text('leaseNamespace')),
+      name: leaseName(text('leaseName')),
+      holder: optional('identity') ?? hostname(),
+    },
     http: addressOf('httpAddress', text('httpAddress')),
     api: loopbackOf('apiAddress', text('apiAddress')),
     logLevel: oneOf('logLevel', text('logLevel'), ['error', 'warn', 'info', 'debug']),

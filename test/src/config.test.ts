@@ -22,6 +22,17 @@ describe('settings', () => {
     [['--api-address', '127.0.0.1.example.org:8081'], 'loopback'],
     [['--journal-bytes', '4096'], 'at least 1048576 bytes'],
     [['--create-deadline', '1'], 'at least 10 seconds'],
+    // What a variable that is not set leaves of a manifest: a journal in memory, and no bounds.
+    [['--journal='], 'is no path of a file'],
+    [['--journal=:memory:'], 'is no path of a file'],
+    [['--journal-keep-bytes='], 'at least 1048576 bytes'],
+    [['--journal-bytes', ' '], 'at least 1048576 bytes'],
+    [['--max-disruptions', ' '], 'whole number of clusters'],
+    // A list of a namespace that cannot be is empty, and nothing would be watched without a word.
+    [['--namespaces', 'team-a team-b'], 'is no name of a namespace'],
+    [['--namespaces', 'Team'], 'is no name of a namespace'],
+    [['--lease-namespace='], 'is no name of a namespace'],
+    [['--lease-name='], 'is no name of a Lease'],
   ])('%j is refused', (argv, words) => expect(() => readConfig(argv, {})).toThrow(words));
   it('take an address in brackets as the one that a server listens on', () =>
     expect(readConfig(['--http-address', '[::]:8080'], {}).http).toEqual({ host: '::', port: 8080 }));
