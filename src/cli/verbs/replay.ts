@@ -200,7 +200,7 @@ function classesOf(text: string): readonly DifferenceClass[] {
     });
 }
 
-/** Exit codes: 0 nothing but what is allowed, 1 differences, 3 destructive ones among them. */
+/** Exit codes: 0 nothing but what is allowed, 1 differences, or nothing to compare, 3 destructive ones among them. */
 function tellCompared(flags: Flags, all: readonly Compared[], build: LoadedBuild, allow: unknown): number {
   const differences = all.flatMap((each) => each.differences);
   const counts = countsOf(differences, differenceClasses);
@@ -212,7 +212,7 @@ function tellCompared(flags: Flags, all: readonly Compared[], build: LoadedBuild
   });
   if (counts.destructive !== undefined) return 3;
   const allowed: readonly string[] = Array.isArray(allow) ? allow : classesOf('cosmetic');
-  return differences.every((each) => allowed.includes(each.class)) ? 0 : 1;
+  return all.some(({ rows }) => rows > 0) && differences.every((each) => allowed.includes(each.class)) ? 0 : 1;
 }
 
 /** Adds `replay`. */
@@ -266,13 +266,16 @@ export function addReplay(program: Command): void {
     );
 }
 
-/** Journals that an argument names: itself, or every journal and export in a folder. */
+/** Journals that an argument names: itself, or every journal and export in a folder. @throws Refused when there is none in it */
 function journalsOf(path: string): readonly string[] {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
-  return readdirSync(path)
-    .filter((name) => /\.(db|ndjson)$/.test(name))
-    .sort()
-    .map((name) => join(path, name));
+  const found = readdirSync(path).filter((name) => /\.(db|ndjson)$/.test(name));
+  if (found.length > 0) return found.sort().map((name) => join(path, name));
+  throw new Refused('there is no journal in it', {
+    operation: 'read',
+    subject: path,
+    hint: 'name a folder with files that end in .db or .ndjson, or the files themselves',
+  });
 }
 
 /** Adds `compare-versions`. */

@@ -2,11 +2,13 @@
  * What every verb of pgc ends with, as docs/cli.md says: 64 for a command line that means nothing whatever is read, before
  * anything is asked for; 2 for a source that cannot be used, or that does not hold what is asked for.
  */
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { coreBundle } from '#src/dev/bundle.ts';
+import { openForWriting } from '#src/journal/database.ts';
 import { quiet } from '#src/sim/plan.ts';
 import { runPlan } from '#src/sim/run.ts';
 import { runPgc } from '#test/support/pgc-program.ts';
@@ -213,6 +215,17 @@ it.each(Object.entries(verbs))('%s', async (verb, lines) => {
   changes.length = 0;
   expect(told).toEqual(all.map(([line, code]) => `pgc ${`${verb} ${line}`.trim()}: ${code}`));
   expect(misused.length > 0 && unusable.length > 0).toBe(true);
+});
+
+it('a release is not let through by a folder without journals, nor by a journal without rows', async () => {
+  writeFileSync(join(dir, 'core.cjs'), await coreBundle());
+  mkdirSync(join(dir, 'folder'));
+  openForWriting(join(dir, 'rowless.db')).close();
+  const ended = async (line: string): Promise<unknown> => (await runPgc(line.split(' '), dir)).code;
+  expect(await ended('compare-versions core.cjs folder --api http://127.0.0.1:1')).toBe(2);
+  expect(await ended('compare-versions core.cjs rowless.db')).toBe(1);
+  expect(await ended('replay --with core.cjs --file rowless.db')).toBe(1);
+  expect(await ended('compare-versions core.cjs shop.db')).toBe(0);
 });
 
 it('none of them has made anything', () => {
