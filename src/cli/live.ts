@@ -53,6 +53,8 @@ export interface Live {
   readonly name: string;
   /** @throws Refused when it cannot be read */
   readonly read: () => Promise<Seen>;
+  /** As `read`, for who looks again in a moment: null when there was no answer just now. */
+  readonly look: () => Promise<Seen | null>;
   /** Merge patch. @throws Refused with the API server's words */
   readonly patch: (change: Json) => Promise<Seen>;
   /** A Secret's values, decoded. @throws Refused when it cannot be read */
@@ -61,6 +63,12 @@ export interface Live {
 
 function wordsOf(answer: Exclude<Answer, { readonly type: 'ok' }>): string {
   return answer.type === 'refused' ? answer.message : answer.because;
+}
+
+/** Whether another answer may come in a moment: the API server is away, is being started, or has too much to do. */
+function isPassing(answer: Answer): boolean {
+  if (answer.type === 'refused') return answer.status === 429 || answer.status >= 500;
+  return answer.type !== 'ok';
 }
 
 function bodyOf(answer: Answer, operation: string, subject: string): unknown {
@@ -89,6 +97,10 @@ async function open(flags: LiveFlags, name: string): Promise<Live> {
     name,
     // The schema of the API server vouches for the shape.
     read: async () => bodyOf(await kube.get(path), 'read', subject) as Seen,
+    look: async () => {
+      const answer = await kube.get(path);
+      return isPassing(answer) ? null : (bodyOf(answer, 'read', subject) as Seen);
+    },
     patch: async (change) => {
       const contentType = 'application/merge-patch+json';
       const body = JSON.stringify(change);
@@ -145,7 +157,8 @@ const pollMs = 300;
 export async function waitFor<T>(live: Live, seconds: number, check: (seen: Seen) => T | null): Promise<T | null> {
   const end = performance.now() + seconds * 1000;
   for (;;) {
-    const found = check(await live.read());
+    const seen = await live.look();
+    const found = seen === null ? null : check(seen);
     if (found !== null) return found;
     if (performance.now() > end) return null;
     await new Promise((resolve) => setTimeout(resolve, pollMs));

@@ -1,5 +1,6 @@
 /** Owns: a session in a container at this terminal: keys go there as they are pressed, what is written there appears here. */
 import { Exec, type KubeConfig, type V1Status } from '@kubernetes/client-node';
+import { Refused } from '#src/errors.ts';
 
 export interface Session {
   readonly namespace: string;
@@ -13,7 +14,15 @@ function exitCodeOf({ status, details }: V1Status): number {
   return status === 'Success' ? 0 : Number(code ?? 1);
 }
 
-/** A session at this terminal. @returns the exit code of the command */
+function lost({ namespace, pod }: Session): Refused {
+  return new Refused('the connection was lost', {
+    operation: 'sit before a command in',
+    subject: `Pod ${namespace}/${pod}`,
+    hint: 'what was not committed is rolled back: look, and begin again',
+  });
+}
+
+/** A session at this terminal. @returns the exit code of the command @throws Refused when the connection is lost before its end */
 export async function sitBefore(config: KubeConfig, session: Session): Promise<number> {
   const { namespace, pod, container, command } = session;
   const exec = new Exec(config);
@@ -23,7 +32,8 @@ export async function sitBefore(config: KubeConfig, session: Session): Promise<n
       const end = (status: V1Status): void => resolve(exitCodeOf(status));
       exec
         .exec(namespace, pod, container, [...command], process.stdout, process.stderr, process.stdin, true, end)
-        .then((socket) => socket.on('close', () => resolve(0)))
+        // Who has ended has said with what code before.
+        .then((socket) => socket.on('close', () => reject(lost(session))))
         .catch(reject);
     });
   } finally {

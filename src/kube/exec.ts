@@ -43,8 +43,11 @@ const channel = { input: 0, output: 1, errors: 2, status: 3, close: 255 } as con
 /** The one version of the protocol in which the input can end while the output goes on; Kubernetes 1.30 and later. */
 const protocol = 'v5.channel.k8s.io';
 
-function frame(...parts: readonly (number | string)[]): Buffer {
-  return Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.of(part) : Buffer.from(part))));
+/** Bytes of input in one message: an API server closes the connection over one of more than 32 MiB. */
+const messageBytes = 1024 * 1024;
+
+function frame(stream: number, content: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(stream), content]);
 }
 
 async function open(config: KubeConfig, request: ExecRequest): Promise<WebSocket> {
@@ -79,8 +82,10 @@ function converse(socket: WebSocket, input: string, end: (result: ExecResult | E
   const texts: Record<'output' | 'errors', Buffer[]> = { output: [], errors: [] };
   const textOf = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
   socket.on('open', () => {
-    socket.send(frame(channel.input, input));
-    socket.send(frame(channel.close, channel.input));
+    const bytes = Buffer.from(input);
+    for (let from = 0; from < bytes.length; from += messageBytes)
+      socket.send(frame(channel.input, bytes.subarray(from, from + messageBytes)));
+    socket.send(frame(channel.close, Buffer.of(channel.input)));
   });
   socket.on('message', (data: Buffer) => {
     const content = data.subarray(1);

@@ -91,13 +91,19 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
     query: { container: printing, tailLines: lines, ...(own['follow'] === true ? { follow: 'true' } : {}) },
     signal: stop.signal,
   });
+  if (opened.type !== 'stream' && stop.signal.aborted) return 0;
   if (opened.type !== 'stream')
     throw new Refused(opened.type === 'refused' ? opened.message : opened.because, {
       operation: 'read the log of',
       subject: `${namespace}/${pod}`,
       hint: `the verb get on pods/log is needed there; 'kubectl describe pod ${pod}' says how it is; or name another member with --member`,
     });
-  for await (const chunk of opened.body) process.stdout.write(chunk);
+  try {
+    for await (const chunk of opened.body) process.stdout.write(chunk);
+  } catch (error) {
+    // Whoever ends it knows.
+    if (!stop.signal.aborted) throw error;
+  }
   return 0;
 }
 
