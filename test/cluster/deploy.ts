@@ -84,18 +84,21 @@ export async function deployOperator(
   ]);
 }
 
+/** Names of all clusters that there are; none where their CRD is not installed. @throws when nobody says whether there are any */
+async function clustersIn(target: TargetCluster): Promise<string> {
+  const question = ['get', 'postgresclusters', '--all-namespaces', '--output', 'name', '--ignore-not-found'];
+  try {
+    return (await kubectl(target, question)).trim();
+  } catch (error) {
+    // A failed read is not "none": what is taken away then are the clusters too, with the CRD.
+    if (String(error).includes("doesn't have a resource type")) return '';
+    throw error;
+  }
+}
+
 /** Takes the operator out. @throws while there are clusters: their finalizers need it */
 export async function undeployOperator(target: TargetCluster): Promise<void> {
-  const left = (
-    await kubectl(target, [
-      'get',
-      'postgresclusters',
-      '--all-namespaces',
-      '--output',
-      'name',
-      '--ignore-not-found',
-    ]).catch(() => '')
-  ).trim();
+  const left = await clustersIn(target);
   if (left !== '')
     throw new Error(
       `there are still clusters: ${left.split('\n').join(', ')}; delete them first, their finalizers need the operator`,
