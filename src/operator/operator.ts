@@ -1,7 +1,7 @@
 /**
  * Owns: one operator process: opening everything in order, and closing it in the opposite one.
  *
- *   process: connection → epochs known → HTTP → Lease
+ *   process: connection → journal may be read → HTTP → epochs in statuses → Lease
  *   term:    anchors → journal (verified against them) → watches and actors          (`term.ts`)
  *   close:   watches and actors (snapshots saved) → effects under way → Lease → journal → HTTP
  *
@@ -150,35 +150,51 @@ function waysOf({ config, ports, openLane, runInPod }: OperatorOptions): {
   };
 }
 
+/** What keeps this process from working. @param waiting for the API server, before anything else; null once it has answered */
+function troublesOf(
+  { terms, writable }: Pick<Process, 'terms' | 'writable'>,
+  waiting: string | null,
+  mayAct: boolean,
+): readonly string[] {
+  if (waiting !== null) return [`waiting for the API server: ${waiting}`];
+  return [
+    ...(terms.now() === null ? ['waiting for the Lease'] : []),
+    ...(terms.now() !== null && !mayAct ? ['the Lease is not held'] : []),
+    ...(writable.value ? [] : ['the journal cannot be written']),
+  ];
+}
+
+/** The open journal. @throws Transient while this process does not lead */
+function journalNow(terms: Terms, path: string): Journal {
+  const journal = terms.now()?.journal;
+  if (journal !== undefined) return journal;
+  throw new Transient('no journal is open', {
+    operation: 'read',
+    subject: path,
+    hint: 'wait until this process holds the Lease',
+  });
+}
+
 /**
- * Starts an operator. Resolves once its servers listen; the line begins when the Lease is held.
- * @throws Transient when the API server cannot be asked, Refused when the configuration names none
+ * Starts an operator. Its servers listen at once: whoever asks how it is must not end it for waiting. Resolves once it competes
+ * for the Lease; the line begins when that is held.
+ * @throws JournalRefused when the journal may not be used, Refused when the configuration names no API server
  */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const { config, ports, log, build } = options;
   const { openLane, runInPod } = waysOf(options);
+  const led = journalEpoch(config.journal);
   const kube = kubeOver(openLane());
   const metrics = makeMetrics();
-  const pause = (): Promise<void> => new Promise((resolve) => void ports.ticks.after(1000, resolve));
-  const known = await untilAnswered(
-    () => readAnchors(kube, config.namespaces),
-    pause,
-    (because) => log.warn({ because }, 'waiting for the API server'),
-  );
   const terms = makeTerms((because) => options.onFatal(because));
   const writable = new BehaviorSubject(true);
   let isStopping = false;
   let lease: LeaseHandle | null = null;
+  let waiting: string | null = 'it was not asked yet';
   const http = await (options.serve ?? openHttp)(
     {
       metrics,
-      health: {
-        troubles: () => [
-          ...(terms.now() === null ? ['waiting for the Lease'] : []),
-          ...(terms.now() !== null && lease?.mayAct() !== true ? ['the Lease is not held'] : []),
-          ...(writable.value ? [] : ['the journal cannot be written']),
-        ],
-      },
+      health: { troubles: () => troublesOf({ terms, writable }, waiting, lease?.mayAct() === true) },
       journal: () => terms.now()?.journal ?? null,
       actors: () => terms.now()?.pipeline.actors ?? null,
       build,
@@ -186,27 +202,29 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     },
     { http: config.http, api: config.api },
   );
+  const pause = (): Promise<void> => new Promise((resolve) => void ports.ticks.after(1000, resolve));
+  const known = await untilAnswered(
+    () => readAnchors(kube, config.namespaces),
+    pause,
+    (because) => {
+      waiting = because;
+      log.warn({ because }, 'waiting for the API server');
+    },
+  );
+  waiting = null;
   // A lane of its own: a slow API server must not cost the Lease.
   const lane = openLane();
   const leading = new Promise<void>((resolve) => {
     lease = compete(
       { options, kube, runInPod, metrics, terms, writable, isStopping: () => isStopping },
-      { lane, epochAtLeast: Math.max(known.epoch, journalEpoch(config.journal)), onLeading: resolve },
+      { lane, epochAtLeast: Math.max(known.epoch, led), onLeading: resolve },
     );
   });
   return {
     http,
     metrics,
     leading,
-    journal: () => {
-      const journal = terms.now()?.journal;
-      if (journal !== undefined) return journal;
-      throw new Transient('no journal is open', {
-        operation: 'read',
-        subject: config.journal,
-        hint: 'wait until this process holds the Lease',
-      });
-    },
+    journal: () => journalNow(terms, config.journal),
     stop: async () => {
       isStopping = true;
       await terms.next(async (current) => {

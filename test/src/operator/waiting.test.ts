@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { readConfig } from '#src/config.ts';
+import { openForWriting } from '#src/journal/database.ts';
 import type { Answer, Http } from '#src/kube/request.ts';
 import { startOperator } from '#src/operator/operator.ts';
 import { systemPorts } from '#src/system-ports.ts';
@@ -52,4 +53,61 @@ it('an operator that may not read its Lease, or not any more, says so, and once'
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(tellings('forbidden since')).toBe(1);
   await operator.stop();
+});
+
+it('health is told while the API server is away: whoever asks would end an operator that only waits', async () => {
+  let isAway = true;
+  const away: Answer = { type: 'not-sent', because: 'nobody is there' };
+  const lane: Http = {
+    send: async () => (isAway ? away : { type: 'ok', body: { items: [] } }),
+    open: async () => away,
+    close: async () => undefined,
+  };
+  const ports = systemPorts();
+  let troubles: () => readonly string[] = () => [];
+  const starting = startOperator({
+    config: readConfig([`--journal=${join(folder, 'journal.db')}`], {}),
+    ports: { ...ports, ticks: { ...ports.ticks, after: (ms, run) => ports.ticks.after(ms / 100, run) } },
+    log: pino({ level: 'silent' }),
+    build: 'b',
+    onFatal: () => undefined,
+    runInPod: () => Promise.reject(new Error('there are no pods')),
+    openLane: () => lane,
+    serve: async ({ health }) => {
+      ({ troubles } = health);
+      return { httpPort: 0, apiPort: 0, close: async () => undefined };
+    },
+  });
+  await vi.waitFor(() => expect(troubles().join()).toContain('nobody is there'));
+  isAway = false;
+  const operator = await starting;
+  expect(troubles()).toEqual(['waiting for the Lease']);
+  await operator.stop();
+});
+
+it('a journal of a newer format is refused before anything is served or asked for', async () => {
+  const path = join(folder, 'journal.db');
+  const db = openForWriting(path);
+  db.pragma('user_version = 99');
+  db.close();
+  const asked: string[] = [];
+  const note = (what: string) => async (): Promise<never> => {
+    asked.push(what);
+    throw new Error(what);
+  };
+  const starting = startOperator({
+    config: readConfig([`--journal=${path}`], {}),
+    ports: systemPorts(),
+    log: pino({ level: 'silent' }),
+    build: 'b',
+    onFatal: () => undefined,
+    runInPod: note('a command'),
+    openLane: () => ({ send: note('a request'), open: note('a watch'), close: async () => undefined }),
+    serve: note('a server'),
+  });
+  await expect(starting).rejects.toMatchObject({
+    message: `${path} has journal format 99, this build reads up to 1`,
+    hint: 'run a build at least as new as the one that wrote it',
+  });
+  expect(asked).toEqual([]);
 });
