@@ -226,7 +226,7 @@ function warSteps({ status, repairs }: Evidence, { kubectl }: Place): readonly N
 
 const asksAgain = 'the operator asks again by itself, later each time';
 
-const rights = 'give the operator its rights back: kubectl apply -k deploy/base';
+const rights = 'give the operator its rights back: kubectl apply -n postgres-operator-system -f deploy/base/rbac.yaml';
 const unreachable =
   'see whether the API server answers (kubectl get --raw /readyz) and what the operator says (kubectl -n postgres-operator-system logs deployment/postgres-operator)';
 

@@ -2,7 +2,9 @@
  * Hazard: a sentence is written for people, and somebody reads it by a pattern: with the next edit of its words the answer is
  * gone. What to do next comes from what was seen.
  */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { evidenceOf, type Evidence } from '#src/export/evidence.ts';
 import { nextSteps } from '#src/export/next-steps.ts';
 import { calm, factsOf } from '#test/machines/cluster/worlds.ts';
@@ -99,4 +101,22 @@ describe('a replica that runs', () => {
 
   it('under a Patroni that has no word for it has not', () =>
     expect(runsUnder('3.0.2')).not.toContainEqual(expect.stringContaining('stream')));
+});
+
+describe('an operator that lacks a right', () => {
+  it('is given it back by a file that holds rights alone: the whole of deploy/ has another image, and other settings', () => {
+    const trouble = { seq: 1, at: 1, what: 'ReadObject Pod/shop-0', because: 'refused', reason: 'Forbidden' };
+    const [first] = nextSteps({ ...seen('primary', 'Running', 'Endpoints'), troubles: [trouble] });
+    const [, namespace, file = ''] = /kubectl apply -n (\S+) -f (\S+);/.exec(first?.step ?? '') ?? [];
+    const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+    const all = parseAllDocuments(text).map(
+      (each) => each.toJS() as { kind: string; subjects?: { namespace: string }[] },
+    );
+    expect(new Set(all.map(({ kind }) => kind.replace(/^Cluster/, '')))).toEqual(
+      new Set(['ServiceAccount', 'Role', 'RoleBinding']),
+    );
+    expect(new Set(all.flatMap(({ subjects = [] }) => subjects.map((each) => each.namespace)))).toEqual(
+      new Set([namespace]),
+    );
+  });
 });
