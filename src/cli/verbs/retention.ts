@@ -9,15 +9,22 @@ import { clusterOf, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, print, tell, verb } from '../command.ts';
 import { Misused, wholeOf } from '../misused.ts';
 
+/** As `--journal-keep` of the operator: 0 is for ever. @throws Misused when it is no time */
+function keepAge(text: string): number {
+  const ms = text === '0' ? Infinity : durationMs(text, 'mhd');
+  if (ms !== null && ms > 0) return ms;
+  const hint = 'write 12h or 14d, or 0 to keep them however old they are';
+  throw new Misused(`${text} is no time`, { operation: 'read', subject: '--keep', hint });
+}
+
 /** The policy that the flags name; null where they leave it to the source. @throws Misused when they are wrong */
 function policyOf(own: Readonly<Record<string, unknown>>): KeepPolicy | null {
   const { keep, keepBytes } = own;
   if (keep === undefined && keepBytes === undefined) return null;
-  const ageMs = keep === undefined ? Infinity : durationMs(String(keep), 'mhd');
-  if (ageMs === null)
-    throw new Misused(`${String(keep)} is no time`, { operation: 'read', subject: '--keep', hint: 'write 12h or 14d' });
-  const bytes = keepBytes === undefined ? Infinity : wholeOf('--keep-bytes', keepBytes, '268435456 for 256 MiB');
-  return { ageMs, bytes };
+  const ageMs = keep === undefined ? Infinity : keepAge(String(keep));
+  // As for the operator: 0 is no bound, or a slip would take all that may go.
+  const given = keepBytes === undefined ? 0 : wholeOf('--keep-bytes', keepBytes, '268435456 for 256 MiB');
+  return { ageMs, bytes: given === 0 ? Infinity : given };
 }
 
 function cutWords({ namespace, name, keepFrom, rows, bytes, untilMs }: ClusterCut): string {
@@ -58,8 +65,8 @@ function addPrune(journal: Command): void {
     return 0;
   })
     .option('--dry-run', 'say what would go, and change nothing')
-    .option('--keep <time>', 'how long rows are kept: 12h, 14d')
-    .option('--keep-bytes <n>', 'bytes of rows of one cluster beyond which its oldest go');
+    .option('--keep <time>', 'how long rows are kept: 12h, 14d; 0 is for ever')
+    .option('--keep-bytes <n>', 'bytes of rows of one cluster beyond which its oldest go; 0 is no bound');
 }
 
 function addHold(journal: Command): void {

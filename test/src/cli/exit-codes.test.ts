@@ -108,7 +108,13 @@ const verbs: Readonly<Record<string, Lines>> = {
     unusable: ['absent.ndjson --out new.db', 'shop.yaml --out new.db'],
   },
   'journal prune': {
-    misused: [`shop ${file}`, `--keep long ${file}`, `--keep-bytes 1.5 ${file}`, `--keep-bytes some ${file}`],
+    misused: [
+      `shop ${file}`,
+      `--keep long ${file}`,
+      `--keep 0d ${file}`,
+      `--keep-bytes 1.5 ${file}`,
+      `--keep-bytes some ${file}`,
+    ],
     unusable: [`--dry-run ${absent}`, '--dry-run --file shop.ndjson'],
   },
   'journal hold': {

@@ -250,6 +250,7 @@ describe('pgc', () => {
       ['plan', 'shop', '--compare', '--generation', '9', '--file', 'edited/operator-0.db'],
     ],
     ['prune-dry-run', ['journal', 'prune', '--dry-run', '--keep', '1d', '--file', 'sealed.db']],
+    ['prune-no-bounds', ['journal', 'prune', '--dry-run', '--keep', '0', '--keep-bytes', '0', '--file', 'sealed.db']],
     ['prune', ['journal', 'prune', '--keep', '1d', '--file', 'goes.db']],
     ['hold', ['journal', 'hold', 'shop', '--from', '2026-01-01T00:00:10Z', '--because', 'case 7', '--file', 'held.db']],
     ['hold-then-prune', ['journal', 'prune', '--dry-run', '--keep', '1d', '--file', 'held.db']],
