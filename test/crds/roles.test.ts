@@ -21,13 +21,14 @@ const crd = parse(fileText('crds/postgrescluster.yaml')) as {
   };
 };
 const { group, names, versions } = crd.spec;
-const roles = parseAllDocuments(fileText('deploy/base/rbac.yaml'))
+const all = parseAllDocuments(fileText('deploy/base/rbac.yaml'))
   .map((each) => each.toJS() as ClusterRole)
-  .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name.startsWith(`${names.plural}-`));
+  .filter(({ kind }) => kind === 'ClusterRole');
+const roles = all.filter(({ metadata }) => metadata.name.startsWith(`${names.plural}-`));
 
 /** What a role lets do, as `verb resource`. */
 function allowed(name: string): readonly string[] {
-  const role = roles.find(({ metadata }) => metadata.name === name);
+  const role = all.find(({ metadata }) => metadata.name === name);
   return (role?.rules ?? []).flatMap(({ resources, verbs }) =>
     resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
   );
@@ -61,4 +62,13 @@ it('let who edits make, change, scale and delete clusters; their status is the o
     expect(edit).toContain(`${verb} postgresclusters`);
   expect(edit).toContain('patch postgresclusters/scale');
   expect(edit.filter((each) => each.endsWith('/status') || each.endsWith('/finalizers'))).toEqual([]);
+});
+
+it('the operator’s own lets it write Events and statuses as it does, and no other way', () => {
+  const own = allowed('postgres-operator');
+  const verbsOn = (resource: string): readonly string[] =>
+    own.filter((each) => each.endsWith(` ${resource}`)).map((each) => each.split(' ')[0] ?? '');
+  expect(verbsOn('events')).toEqual(['list', 'create']);
+  expect(verbsOn(`${names.plural}/status`)).toEqual(['patch']);
+  expect(verbsOn(`${names.plural}/finalizers`)).toEqual(['update']);
 });
