@@ -7,6 +7,7 @@ import { buildId } from '#src/build-id.ts';
 import { messageOf } from '#src/errors.ts';
 import { Misused } from './misused.ts';
 import { addControl } from './verbs/control.ts';
+import { addDoctor } from './verbs/doctor.ts';
 import { addIncident, addPostmortem } from './verbs/incident.ts';
 import { addInspect } from './verbs/inspect.ts';
 import { addJournal } from './verbs/journal.ts';
@@ -42,6 +43,7 @@ for (const add of [
   addPlan,
   addControl,
   addPods,
+  addDoctor,
 ])
   add(program);
 

@@ -96,6 +96,8 @@ export async function programBundle(entry: string, out: string, buildName: strin
       BUILD_ID: JSON.stringify(buildName),
       // pgc simulate brings up a world of its own.
       CRD_YAML: JSON.stringify(readFileSync(new URL('crds/postgrescluster.yaml', root), 'utf8')),
+      // pgc doctor asks for what the operator's roles grant.
+      RBAC_YAML: JSON.stringify(readFileSync(new URL('deploy/base/rbac.yaml', root), 'utf8')),
       INSPECT_PAGE: JSON.stringify(await inspectPageTexts()),
       'import.meta.url': '"file:///app/"',
       'import.meta.main': 'false',

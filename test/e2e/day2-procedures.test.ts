@@ -15,6 +15,7 @@ import {
 } from './support/changes.ts';
 import { openDayTwo } from './support/day-two.ts';
 import type { Subject } from './support/database.ts';
+import { pgcHere } from './support/pgc.ts';
 import { total, type Run } from './support/run.ts';
 import { longer, longerSuite } from './support/selection.ts';
 import { allStreaming, placeOf, primaryPod } from './support/shop.ts';
@@ -37,6 +38,26 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await run.close();
+});
+
+describe('pgc doctor', () => {
+  it('finds no fault with a cluster that is well, and the budget of somebody else over its pods', async () => {
+    // Kubernetes counts the members of a budget some time after they are ready.
+    await eventually('nothing being found', async () => {
+      const { code, output } = await pgcHere(world, where, 'doctor', shop.name);
+      return code === 0 && output.endsWith('0 trouble, 0 warning, 0 unknown, 13 ok\n');
+    });
+    const metadata = { name: 'everything', namespace: where };
+    const spec = { maxUnavailable: 1, selector: {} };
+    await world.apply(JSON.stringify({ apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata, spec }));
+    expect(await pgcHere(world, where, 'doctor', shop.name)).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(
+        /^trouble +budget .*PodDisruptionBudget everything counts its members too/m,
+      ) as string,
+    });
+    await world.kubectl('--namespace', where, 'delete', 'poddisruptionbudget', 'everything');
+  });
 });
 
 describe('parameters', () => {

@@ -186,6 +186,7 @@ const verbs: Readonly<Record<string, Lines>> = {
   psql: live('shop more', 'shop -c'),
   logs: live('shop more', 'shop --tail all', 'shop --tail -1'),
   creds: live('shop more', 'shop -o xml', 'shop --key'),
+  doctor: { misused: ['shop more', '-o xml', '--lease-name'], unusable: ['shop', 'shop -n elsewhere'] },
 };
 
 async function verbsOf(...above: readonly string[]): Promise<readonly string[]> {
