@@ -45,7 +45,7 @@ describe('pgc doctor', () => {
     // Kubernetes counts the members of a budget some time after they are ready.
     await eventually('nothing being found', async () => {
       const { code, output } = await pgcHere(world, where, 'doctor', shop.name);
-      return code === 0 && output.endsWith('0 trouble, 0 warning, 0 unknown, 13 ok\n');
+      return code === 0 && output.endsWith('0 trouble, 0 warning, 0 unknown, 14 ok\n');
     });
     const metadata = { name: 'everything', namespace: where };
     const spec = { maxUnavailable: 1, selector: {} };

@@ -28,6 +28,20 @@ function followed({ cluster: { metadata, status } }: ExaminedCluster): Found {
   return fine(`the operator has read generation ${generation}, and calls it ${status.phase ?? 'nothing'}`);
 }
 
+const enforced = 'pod-security.kubernetes.io/enforce';
+
+/** Spilo's cron needs sudo, which the strictest of the standards forbids. */
+function admission({ shared, cluster: { metadata } }: ExaminedCluster): Found {
+  return known(shared.labels, unknown('its namespace is not there'), (labels) =>
+    labels[enforced] === 'restricted'
+      ? trouble(
+          `namespace ${metadata.namespace} enforces the restricted Pod Security Standard, which refuses every member`,
+          `kubectl label namespace ${metadata.namespace} --overwrite ${enforced}=baseline`,
+        )
+      : fine('its namespace lets members in'),
+  );
+}
+
 /** Patroni's state in two places at once is two leaders. */
 function mode({ cluster: { spec }, statefulSet }: ExaminedCluster): Found {
   return known(statefulSet, fine('there is no StatefulSet yet'), ({ metadata, spec: { template } }) => {
@@ -82,11 +96,11 @@ function strangers(budgets: readonly Budget[], pods: readonly Pod[], own: string
     .map(({ metadata: { name } }) => name);
 }
 
-function budget({ cluster: { metadata, spec }, budgets, pods }: ExaminedCluster): Found {
+function budget({ cluster: { metadata, spec }, shared, pods }: ExaminedCluster): Found {
   const { disruptionBudget } = objectNames(metadata.name);
   const members = spec.replicas ?? 1;
   if (pods.is === 'known' && pods.value.length === 0) return fine('there are no members yet');
-  return known(budgets, unknown('its namespace tells of no budgets'), (all) => {
+  return known(shared.budgets, unknown('its namespace tells of no budgets'), (all) => {
     const others = strangers(all, pods.is === 'known' ? pods.value : [], disruptionBudget);
     if (others.length > 0)
       return trouble(
@@ -175,6 +189,7 @@ export const databaseChecks: readonly {
   readonly look: (one: ExaminedCluster, seen: Examined) => Found;
 }[] = [
   { check: 'followed', look: followed },
+  { check: 'admission', look: admission },
   { check: 'mode', look: mode },
   { check: 'images', look: images },
   { check: 'budget', look: budget },

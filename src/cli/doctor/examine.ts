@@ -27,7 +27,12 @@ export interface ExaminedCluster {
   readonly statefulSet: Asked<StatefulSet>;
   readonly pods: Asked<readonly Pod[]>;
   readonly claims: Asked<readonly Claim[]>;
-  /** All of its namespace. */
+  readonly shared: NamespaceFacts;
+}
+
+/** What clusters of one namespace have in common. */
+export interface NamespaceFacts {
+  readonly labels: Asked<Readonly<Record<string, string>>>;
   readonly budgets: Asked<readonly Budget[]>;
 }
 
@@ -153,11 +158,17 @@ async function clustersOf(kube: Kube, { name, namespace, usualNamespace }: Where
   return all.is === 'unknown' ? inOne(usualNamespace) : all;
 }
 
-async function examinedCluster(
-  kube: Kube,
-  cluster: Cluster,
-  budgets: Asked<readonly Budget[]>,
-): Promise<ExaminedCluster> {
+const notSeen: NamespaceFacts = { labels: { is: 'absent' }, budgets: { is: 'absent' } };
+
+async function namespaceFacts(kube: Kube, namespace: string): Promise<NamespaceFacts> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  return {
+    labels: asked(await kube.get(path), ({ metadata }: Pick<Cluster, 'metadata'>) => metadata.labels ?? {}),
+    budgets: await listed<Budget>(kube, resourcePath('PodDisruptionBudget', namespace, null)),
+  };
+}
+
+async function examinedCluster(kube: Kube, cluster: Cluster, shared: NamespaceFacts): Promise<ExaminedCluster> {
   const { namespace, name } = cluster.metadata;
   const own = `${labels.cluster}=${name}`;
   return {
@@ -165,7 +176,7 @@ async function examinedCluster(
     statefulSet: await read<StatefulSet>(kube, resourcePath('StatefulSet', namespace, name)),
     pods: await listed<Pod>(kube, resourcePath('Pod', namespace, null), own),
     claims: await listed<Claim>(kube, resourcePath('PersistentVolumeClaim', namespace, null), own),
-    budgets,
+    shared,
   };
 }
 
@@ -184,12 +195,8 @@ export async function examine(kube: Kube, where: Where): Promise<Examined> {
     });
   const clusters = found.is === 'known' ? found.value : [];
   const namespaces = [...new Set(clusters.map(({ metadata }) => metadata.namespace))];
-  const budgets = new Map(
-    await Promise.all(
-      namespaces.map(
-        async (each) => [each, await listed<Budget>(kube, resourcePath('PodDisruptionBudget', each, null))] as const,
-      ),
-    ),
+  const shared = new Map(
+    await Promise.all(namespaces.map(async (each) => [each, await namespaceFacts(kube, each)] as const)),
   );
   const own = where.operatorNamespace;
   const operatorPods = await listed<Pod>(
@@ -214,9 +221,7 @@ export async function examine(kube: Kube, where: Where): Promise<Examined> {
     operatorRights: await operatorRights(kube, where, operatorPods, namespaces),
     ownRights: await reviewed(kube, [forward], null),
     clusters: await Promise.all(
-      clusters.map((cluster) =>
-        examinedCluster(kube, cluster, budgets.get(cluster.metadata.namespace) ?? { is: 'absent' }),
-      ),
+      clusters.map((cluster) => examinedCluster(kube, cluster, shared.get(cluster.metadata.namespace) ?? notSeen)),
     ),
   };
 }

@@ -51,7 +51,7 @@ const cluster: ExaminedCluster = {
   statefulSet: known(statefulSet('Endpoints')),
   pods: known([member(0), member(1)]),
   claims: known([claim]),
-  budgets: known([ours(1)]),
+  shared: { labels: known({}), budgets: known([ours(1)]) },
 };
 
 const sound: Examined = {
@@ -97,6 +97,7 @@ it('finds nothing where all is sound, and looks at each thing once', () => {
     'rights',
     'access',
     'followed',
+    'admission',
     'mode',
     'images',
     'budget',
@@ -211,6 +212,11 @@ describe('of a cluster', () => {
       'followed trouble: the operator has read generation 2 of 3',
     ],
     [
+      'in a namespace that lets no member in',
+      { shared: { ...cluster.shared, labels: known({ 'pod-security.kubernetes.io/enforce': 'restricted' }) } },
+      'admission trouble: namespace team enforces the restricted Pod Security Standard, which refuses every member',
+    ],
+    [
       'whose StatefulSet was marked otherwise',
       { statefulSet: known(statefulSet('ConfigMaps')) },
       "mode trouble: members are told to keep Patroni's state in Endpoints, the StatefulSet is marked ConfigMaps, the spec says Endpoints",
@@ -238,17 +244,22 @@ describe('of a cluster', () => {
     ],
     [
       'with a budget of somebody else',
-      { budgets: known([ours(1), { ...ours(1), metadata: named('everything'), spec: { selector: {} } }]) },
+      {
+        shared: {
+          ...cluster.shared,
+          budgets: known([ours(1), { ...ours(1), metadata: named('everything'), spec: { selector: {} } }]),
+        },
+      },
       'budget trouble: PodDisruptionBudget everything counts its members too: no node with one of them can be drained',
     ],
     [
       'with its budget gone',
-      { budgets: known([]) },
+      { shared: { ...cluster.shared, budgets: known([]) } },
       'budget trouble: PodDisruptionBudget shop-pdb is not there: a drain may take all members at once',
     ],
     [
       'that is short of members',
-      { budgets: known([ours(0)]) },
+      { shared: { ...cluster.shared, budgets: known([ours(0)]) } },
       'budget warning: a drain waits: members that are ready: 1, that have to stay: 1',
     ],
     [
@@ -279,7 +290,14 @@ describe('of a cluster', () => {
     ]));
 
   it('that is new has nothing to be found fault with', () =>
-    expect(badOf({ statefulSet: nothing, pods: known([]), claims: known([claim]), budgets: known([]) })).toEqual([]));
+    expect(
+      badOf({
+        statefulSet: nothing,
+        pods: known([]),
+        claims: known([claim]),
+        shared: { ...cluster.shared, budgets: known([]) },
+      }),
+    ).toEqual([]));
 
   it('says how many nodes it lacks, where it lacks some', () => {
     const together = { ...cluster, pods: known([member(0), member(1, 'node-0')]) };
@@ -310,5 +328,5 @@ it('tells what is wrong with what to do below it, and the sum', () => {
   expect(lines[at + 1]).toBe(
     '         next: wait until a pod of the operator is ready; or name the Lease with --lease-name',
   );
-  expect(lines.at(-1)).toBe('1 trouble, 0 warning, 0 unknown, 12 ok');
+  expect(lines.at(-1)).toBe('1 trouble, 0 warning, 0 unknown, 13 ok');
 });
