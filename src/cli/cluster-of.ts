@@ -3,6 +3,7 @@ import { Refused } from '#src/errors.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import type { Flags } from './command.ts';
+import { Misused } from './misused.ts';
 import type { Source } from './source.ts';
 
 function nameOf({ namespace, name }: ClusterSummary): string {
@@ -67,6 +68,21 @@ export async function clusterOf(source: Source, flags: Flags, name: string): Pro
     subject: source.describe,
     hint: `it knows ${known}; name the namespace with -n`,
   });
+}
+
+/**
+ * The clusters that are meant where none is named: all, or those of the namespace that is given.
+ * @throws Misused when a uid is given: of which cluster it is, only its name says
+ */
+export async function clustersMeant(source: Source, flags: Flags): Promise<readonly ClusterSummary[]> {
+  if (flags.uid !== undefined)
+    throw new Misused('--uid is about one cluster, and none is named', {
+      operation: 'look into',
+      subject: source.describe,
+      hint: 'name the cluster, or leave --uid away',
+    });
+  const all = await source.clusters();
+  return flags.namespaceGiven ? all.filter(({ namespace }) => namespace === flags.namespace) : all;
 }
 
 /**

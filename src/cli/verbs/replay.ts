@@ -18,7 +18,7 @@ import { differenceClasses, type DifferenceClass } from '#src/replay/differences
 import { verifyRows, type VerifyReport } from '#src/replay/verify.ts';
 import { standAt, walk } from '#src/replay/walk.ts';
 import { loadBuild, type LoadedBuild } from '../build-file.ts';
-import { clusterOf, refuseEarlier } from '../cluster-of.ts';
+import { clusterOf, clustersMeant, refuseEarlier } from '../cluster-of.ts';
 import { momentOf, prunedBefore, refuseBefore, replayable, tell, verb, type Flags } from '../command.ts';
 import { Misused } from '../misused.ts';
 import { predicateOf } from '../predicate.ts';
@@ -33,7 +33,7 @@ function nameOf({ namespace, name }: ClusterSummary): string {
 }
 
 async function clustersOf(source: Source, flags: Flags, name: string | undefined): Promise<readonly ClusterSummary[]> {
-  return name === undefined ? source.clusters() : [await clusterOf(source, flags, name)];
+  return name === undefined ? clustersMeant(source, flags) : [await clusterOf(source, flags, name)];
 }
 
 /** Builds that wrote rows of a cluster, by what their first rows say. */

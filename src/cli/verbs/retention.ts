@@ -54,6 +54,12 @@ function prunedLine({ rows, clusters, ticks, blobs }: Pruned): string {
 function addPrune(journal: Command): void {
   const description = 'what is older than is kept goes: from a file; a running operator does it by itself';
   verb(journal, 'prune', description, async (source, flags, _args, own) => {
+    if (flags.namespaceGiven)
+      throw new Misused('a prune is of the whole journal, and a namespace is named', {
+        operation: 'prune',
+        subject: source.describe,
+        hint: 'leave -n away',
+      });
     const policy = policyOf(own);
     if (own['dryRun'] === true) {
       const plan = await source.retention.plan(policy);

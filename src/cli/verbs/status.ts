@@ -10,7 +10,7 @@ import { timeWords } from '#src/export/time.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
 import { makeCore } from '#src/replay/core.ts';
 import { standAt } from '#src/replay/walk.ts';
-import { clusterOf, earlierOf } from '../cluster-of.ts';
+import { clusterOf, clustersMeant, earlierOf } from '../cluster-of.ts';
 import { print, recorded, replayable, tell, verb, type Flags } from '../command.ts';
 import type { Source } from '../source.ts';
 
@@ -44,7 +44,8 @@ function listLines(all: readonly Listed[]): readonly string[] {
 
 async function list(source: Source, flags: Flags): Promise<number> {
   const all: Listed[] = [];
-  for (const cluster of await source.clusters()) all.push({ ...cluster, phase: await phaseIn(source, cluster) });
+  for (const cluster of await clustersMeant(source, flags))
+    all.push({ ...cluster, phase: await phaseIn(source, cluster) });
   tell(flags, { value: all, lines: () => listLines(all), items: all });
   return 0;
 }

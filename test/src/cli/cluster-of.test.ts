@@ -62,6 +62,18 @@ it('a file with one name in two namespaces: -n says which, and without it none i
   expect(await pgc('journal', 'holds', '--file', 'two.db')).toMatch(/^hold 1 {2}prod\/shop .*\nexit 0$/);
 });
 
+it('where no cluster is named, -n leaves those of other namespaces out, and a uid is of none', async () => {
+  const two = ['--file', 'two.db'];
+  for (const verb of [['status'], ['top'], ['replay', '-o', 'json']]) {
+    const told = await pgc(...verb, '-n', 'prod', ...two);
+    expect(told, verb.join(' ')).toContain('prod/shop');
+    expect(told, verb.join(' ')).not.toContain('test/shop');
+  }
+  for (const verb of ['status', 'replay'])
+    expect(await pgc(verb, '--uid', 'uid-prod', ...two)).toMatch(/none is named\n.*\nexit 64$/);
+  expect(await pgc('journal', 'prune', '-n', 'prod', '--keep', '1d', ...two)).toMatch(/leave -n away\nexit 64$/);
+});
+
 it('a plan of a manifest without a namespace asks for one too', async () => {
   const kind = { apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster' };
   const spec = { version: '17', replicas: 2, storage: { size: '1Gi' } };
