@@ -188,6 +188,9 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
       stopRetention();
       notice.stop();
       pipeline.subscription.unsubscribe();
+      // Whoever leads next tells of them.
+      metrics.clusters.reset();
+      metrics.editWars.set(0);
       await pipeline.executor.drain();
     },
     close: () => {

@@ -39,7 +39,11 @@ const empty: Http = {
   close: async () => undefined,
 };
 
-async function begun(writable: BehaviorSubject<boolean>, flags: readonly string[] = []): Promise<Term> {
+async function begun(
+  writable: BehaviorSubject<boolean>,
+  flags: readonly string[] = [],
+  metrics = makeMetrics(),
+): Promise<Term> {
   const fatal: string[] = [];
   const term = await beginTerm(
     {
@@ -52,7 +56,7 @@ async function begun(writable: BehaviorSubject<boolean>, flags: readonly string[
       },
       kube: kubeOver(empty),
       runInPod: () => Promise.reject(new Error('there are no pods')),
-      metrics: makeMetrics(),
+      metrics,
       lease: { mayAct: () => true, epoch: () => 2 },
       writable,
       isOver: () => false,
@@ -93,4 +97,13 @@ it('a cluster of a namespace that is not watched is not told gone', async () => 
   const typesOf = (uid: string): readonly string[] => journal.reader.rows({ uid }).map(({ type }) => type);
   await vi.waitFor(() => expect(typesOf('uid-watched')).toContain('ClusterGone'), { timeout: 10_000 });
   expect(typesOf('uid-elsewhere')).toEqual(['JournalLost']);
+});
+
+it('of clusters that somebody else leads no metric tells any more', async () => {
+  const metrics = makeMetrics();
+  const term = await begun(new BehaviorSubject(true), [], metrics);
+  metrics.clusters.set({ phase: 'Failed' }, 3);
+  metrics.editWars.set(1);
+  await term.quiet();
+  expect(await metrics.registry.metrics()).not.toMatch(/^postgres_operator_(clusters\{|edit_wars [^0])/m);
 });
