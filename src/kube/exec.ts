@@ -1,4 +1,4 @@
-/** Owns: running a command in a container, with text on its standard input. Needs the verb create on pods/exec. */
+/** Owns: running a command in a container, with text or bytes on its standard input. Needs the verb create on pods/exec. */
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -23,6 +23,14 @@ export interface ExecResult {
   readonly exitCode: number | null;
   readonly output: string;
   readonly errors: string;
+}
+
+/** A command whose bytes are not to be touched, however many. */
+export interface PipeRequest extends Omit<ExecRequest, 'input'> {
+  readonly input: Uint8Array;
+  /** Told of what it prints, as it comes. */
+  readonly output: (bytes: Uint8Array) => void;
+  readonly errors: (bytes: Uint8Array) => void;
 }
 
 /** Runs commands in pods. */
@@ -50,7 +58,7 @@ function frame(stream: number, content: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(stream), content]);
 }
 
-async function open(config: KubeConfig, request: ExecRequest): Promise<WebSocket> {
+async function open(config: KubeConfig, request: Omit<ExecRequest, 'input'>): Promise<WebSocket> {
   const { namespace, pod, container, command, auditId } = request;
   const options: ClientOptions = {};
   // Written for another client, but what it fills in are the same: certificates and the Authorization header.
@@ -77,23 +85,23 @@ async function refusalOf(response: IncomingMessage): Promise<Error> {
   }
 }
 
-/** Runs one command on a connection that is being made; `end` is called once, with the result or why there is none. */
-function converse(socket: WebSocket, input: string, end: (result: ExecResult | Error) => void): void {
-  const texts: Record<'output' | 'errors', Buffer[]> = { output: [], errors: [] };
-  const textOf = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
+/** Runs one command on a connection that is being made; `end` is called with its exit code, or why there is none: the first counts. */
+function converse(
+  socket: WebSocket,
+  { input, output, errors }: Pick<PipeRequest, 'input' | 'output' | 'errors'>,
+  end: (result: number | null | Error) => void,
+): void {
   socket.on('open', () => {
-    const bytes = Buffer.from(input);
-    for (let from = 0; from < bytes.length; from += messageBytes)
-      socket.send(frame(channel.input, bytes.subarray(from, from + messageBytes)));
+    for (let from = 0; from < input.length; from += messageBytes)
+      socket.send(frame(channel.input, input.subarray(from, from + messageBytes)));
     socket.send(frame(channel.close, Buffer.of(channel.input)));
   });
   socket.on('message', (data: Buffer) => {
     const content = data.subarray(1);
-    if (data[0] === channel.output) texts.output.push(content);
-    if (data[0] === channel.errors) texts.errors.push(content);
+    if (data[0] === channel.output) output(content);
+    if (data[0] === channel.errors) errors(content);
     if (data[0] !== channel.status) return;
-    const exitCode = exitCodeOf(JSON.parse(content.toString('utf8')) as Parameters<typeof exitCodeOf>[0]);
-    end({ exitCode, output: textOf(texts.output), errors: textOf(texts.errors) });
+    end(exitCodeOf(JSON.parse(content.toString('utf8')) as Parameters<typeof exitCodeOf>[0]));
   });
   socket.on('unexpected-response', (_, response) => void refusalOf(response).then(end));
   socket.on('error', end);
@@ -101,16 +109,17 @@ function converse(socket: WebSocket, input: string, end: (result: ExecResult | E
 }
 
 /**
- * Makes the runner over a connection. The promise fails when the API server refuses, the connection breaks, or the time is
- * up; the connection is closed in each case. A command gets its input only while there is time for it to end.
+ * Makes what runs a command over a connection, and gives its exit code. The promise fails when the API server refuses, the
+ * connection breaks, or the time is up; the connection is closed in each case. A command gets its input only while there is time
+ * for it to end.
  */
-export function makeRunInPod(config: KubeConfig): RunInPod {
+export function makePipeToPod(config: KubeConfig): (request: PipeRequest) => Promise<number | null> {
   return async (request) => {
-    const { namespace, pod, command, input, timeoutMs, connectMs = timeoutMs } = request;
+    const { namespace, pod, command, timeoutMs, connectMs = timeoutMs } = request;
     const where = `${command[0] ?? 'a command'} in ${namespace}/${pod}`;
     const socket = await open(config, request);
-    return new Promise<ExecResult>((resolve, reject) => {
-      const end = (result: ExecResult | Error): void => {
+    return new Promise<number | null>((resolve, reject) => {
+      const end = (result: number | null | Error): void => {
         for (const timer of timers) clearTimeout(timer);
         socket.terminate();
         if (result instanceof Error) reject(new Error(`${where}: ${result.message}`));
@@ -119,7 +128,23 @@ export function makeRunInPod(config: KubeConfig): RunInPod {
       const connecting = setTimeout(() => end(new Error(`not begun in ${connectMs} ms`)), connectMs);
       const timers = [connecting, setTimeout(() => end(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)];
       socket.on('open', () => clearTimeout(connecting));
-      converse(socket, input, end);
+      converse(socket, request, end);
     });
+  };
+}
+
+/** Makes the runner over a connection, for what is text and little. Fails as `makePipeToPod` does. */
+export function makeRunInPod(config: KubeConfig): RunInPod {
+  const pipe = makePipeToPod(config);
+  return async (request) => {
+    const texts: Record<'output' | 'errors', Uint8Array[]> = { output: [], errors: [] };
+    const textOf = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString('utf8');
+    const exitCode = await pipe({
+      ...request,
+      input: Buffer.from(request.input),
+      output: (bytes) => void texts.output.push(bytes),
+      errors: (bytes) => void texts.errors.push(bytes),
+    });
+    return { exitCode, output: textOf(texts.output), errors: textOf(texts.errors) };
   };
 }

@@ -16,22 +16,25 @@ const container = 'postgres';
 const batchMs = 3_600_000;
 
 interface Batch {
-  readonly input: string;
+  readonly input: Uint8Array;
   readonly timeoutMs: number;
 }
 
-async function inputText(): Promise<string> {
+/** As it is: a dump need not be UTF-8. */
+async function inputBytes(): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** Runs a command in a member's pod, and prints what it prints. @returns its exit code; throws Refused when it cannot be run */
 async function runIn(live: Live, pod: string, command: readonly string[], own: Batch): Promise<number> {
-  const { makeRunInPod } = await import('#src/kube/exec.ts');
-  const run = makeRunInPod(live.kube.connection.config);
+  const { makePipeToPod } = await import('#src/kube/exec.ts');
+  const run = makePipeToPod(live.kube.connection.config);
   const { namespace } = live;
-  const ended = await run({ namespace, pod, container, command, ...own }).catch((cause: unknown) => {
+  const output = (bytes: Uint8Array): void => void process.stdout.write(bytes);
+  const errors = (bytes: Uint8Array): void => void process.stderr.write(bytes);
+  const code = await run({ namespace, pod, container, command, output, errors, ...own }).catch((cause: unknown) => {
     throw new Refused(messageOf(cause), {
       operation: 'run a command in',
       subject: `Pod ${namespace}/${pod}`,
@@ -39,9 +42,7 @@ async function runIn(live: Live, pod: string, command: readonly string[], own: B
       cause,
     });
   });
-  process.stdout.write(ended.output);
-  process.stderr.write(ended.errors);
-  return ended.exitCode ?? 1;
+  return code ?? 1;
 }
 
 async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise<number> {
@@ -57,7 +58,7 @@ async function psql(live: Live, own: Readonly<Record<string, unknown>>): Promise
       container,
       command,
     });
-  const input = typeof statement === 'string' ? `${statement}\n` : await inputText();
+  const input = typeof statement === 'string' ? Buffer.from(`${statement}\n`) : await inputBytes();
   return runIn(live, pod, [...command, '-f', '-'], { input, timeoutMs: batchMs });
 }
 
@@ -82,7 +83,7 @@ async function logs(live: Live, own: Readonly<Record<string, unknown>>): Promise
   const printing = own['postgres'] === true && own['follow'] === true ? followed(live, seen) : container;
   if (own['postgres'] === true && printing === container) {
     const command = ['bash', '-c', newestLog, lines];
-    return runIn(live, pod, command, { input: '', timeoutMs: 60_000 });
+    return runIn(live, pod, command, { input: Buffer.of(), timeoutMs: 60_000 });
   }
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());

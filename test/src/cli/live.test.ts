@@ -103,6 +103,32 @@ it('who waits is not told no because the API server was away for a moment', asyn
   expect(await pgc('restart', 'shop', '--token', 'one', '--wait', '30')).toBe('restart "one" is done\nexit 0');
 });
 
+it('what psql reads and prints goes through byte for byte, also where it is no UTF-8', async () => {
+  const bytes = Buffer.from([0x27, 0xe9, 0x00, 0xff, 0x27, 0x0a]);
+  const sockets = new WebSocketServer({ noServer: true });
+  const read: Buffer[] = [];
+  sockets.on('connection', (socket) =>
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === 0) read.push(data.subarray(1));
+      if (data[0] !== 255) return;
+      socket.send(Buffer.concat([Buffer.of(1), bytes]));
+      socket.send(Buffer.concat([Buffer.of(3), Buffer.from('{"status":"Success"}')]));
+    }),
+  );
+  server.once('upgrade', (request, socket, head) =>
+    sockets.handleUpgrade(request, socket, head, (open) => sockets.emit('connection', open)),
+  );
+  const child = spawn(process.execPath, [await pgcProgram(), 'psql', 'shop'], {
+    env: { ...process.env, KUBECONFIG: kubeconfig },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const printed: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
+  child.stdin.end(bytes);
+  expect(await once(child, 'close')).toEqual([0, null]);
+  expect([Buffer.concat(read), Buffer.concat(printed)]).toEqual([bytes, bytes]);
+});
+
 it('a script of many megabytes goes in in parts that an API server takes', async () => {
   const sizes: number[] = [];
   // Kubernetes takes no message of more than 32 MiB.
