@@ -1,4 +1,4 @@
-/** Owns: Kubernetes quantities as numbers: `10Gi`, `500m`, `1e3`. Binary and decimal suffixes of the API's grammar. */
+/** Owns: Kubernetes quantities as numbers, and in one spelling: `10Gi`, `500m`, `1e3`. Binary and decimal suffixes of the API's grammar. */
 
 import { oncePerText } from './once.ts';
 
@@ -41,3 +41,15 @@ export const quantityBytes: (text: string) => number = oncePerText((text) => {
   const [, digits = '', exponent = '', suffix = ''] = parts;
   return Number(digits + exponent) * (factors[suffix] ?? Number.NaN);
 });
+
+const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const;
+
+/** A quantity in one spelling for all that are equal: `1Gi` for `1024Mi`, `500m` for `0.5`; what has none is left as it is. */
+export function plainQuantity(text: string): string {
+  const value = quantityBytes(text);
+  const thousandths = Math.round(value * 1000);
+  if (!(value > 0) || Math.abs(thousandths - value * 1000) > 1e-6 * thousandths) return text;
+  if (thousandths % 1000 !== 0) return `${thousandths}m`;
+  const power = binary.findLastIndex((_, place) => value % 2 ** (10 * place) === 0);
+  return `${value / 2 ** (10 * power)}${binary[power] ?? ''}`;
+}

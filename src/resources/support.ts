@@ -3,7 +3,9 @@
  * never ignored; a value equal to its default is not a use. A test lets this table only shrink.
  */
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
+import { isHollow } from './fields/grammar.ts';
 import { patroniDefaults } from './fields/patroni.ts';
+import { plainResources } from './fields/resources.ts';
 
 export type SpecField = keyof PostgresClusterSpec;
 
@@ -14,6 +16,8 @@ export interface Support {
   readonly edit: 'live' | 'rollout' | 'refused';
   /** Whether a value is the same as leaving the field out. */
   readonly idle: (value: unknown) => boolean;
+  /** The same value for all that say the same; absent where each spelling says something else. */
+  readonly plain?: (value: unknown) => unknown;
 }
 
 const never = (): boolean => false;
@@ -27,18 +31,12 @@ function modeOff(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (!('mode' in value) || value.mode === 'Off');
 }
 
-/** True for lists and objects that hold nothing at any depth. */
-function empty(value: unknown): boolean {
-  if (value === undefined) return true;
-  return typeof value === 'object' && value !== null && Object.values(value).every(empty);
-}
-
 /** True for objects whose every field is empty or equal to its default. */
 function defaults(expected: Readonly<Record<string, unknown>>): (value: unknown) => boolean {
   return (value) =>
     typeof value === 'object' &&
     value !== null &&
-    Object.entries(value).every(([key, each]) => empty(each) || (key in expected && each === expected[key]));
+    Object.entries(value).every(([key, each]) => isHollow(each) || (key in expected && each === expected[key]));
 }
 
 const is =
@@ -55,8 +53,8 @@ export const support: Readonly<Record<SpecField, Support>> = {
   version: { ...built, idle: never },
   replicas: { ...rolled, idle: is(1) },
   storage: { ...rolled, idle: never },
-  resources: { ...rolled, idle: empty },
-  postgresqlParams: { ...rolled, idle: empty },
+  resources: { ...rolled, idle: isHollow, plain: plainResources },
+  postgresqlParams: { ...rolled, idle: isHollow },
   database: { ...built, idle: defaults({ name: 'app', owner: 'app' }) },
   image: { ...rolled, idle: never },
   dcs: { ...built, idle: never },
@@ -65,14 +63,14 @@ export const support: Readonly<Record<SpecField, Support>> = {
   volumePolicy: { ...live, idle: is('Retain') },
   mode: { ...live, idle: is('Manage') },
   maxDisruption: { ...live, idle: never },
-  maintenanceWindows: { ...live, idle: empty },
+  maintenanceWindows: { ...live, idle: isHollow },
   synchronous: { ...rolled, idle: modeOff },
-  placement: { ...rolled, idle: empty },
+  placement: { ...rolled, idle: isHollow },
   service: { ...live, idle: defaults({ type: 'ClusterIP' }) },
-  podMetadata: { ...rolled, idle: empty },
+  podMetadata: { ...rolled, idle: isHollow },
   logs: { ...rolled, idle: defaults({ stdout: false }) },
-  env: { ...rolled, idle: empty },
-  pgHba: { ...rolled, idle: empty },
+  env: { ...rolled, idle: isHollow },
+  pgHba: { ...rolled, idle: isHollow },
   patroni: { ...rolled, idle: defaults(patroniDefaults) },
   backup: { ...later, idle: never },
   restore: { ...later, idle: never },

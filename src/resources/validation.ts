@@ -13,6 +13,7 @@ import { patroniProblems } from './fields/patroni.ts';
 import { pgHbaProblems } from './fields/pg-hba.ts';
 import { placementProblems } from './fields/placement.ts';
 import { podMetadataProblems } from './fields/pod-metadata.ts';
+import { resourceProblems } from './fields/resources.ts';
 import { serviceProblems } from './fields/service.ts';
 import { parameterProblems } from './parameters/validation.ts';
 import { support, type SpecField } from './support.ts';
@@ -51,21 +52,6 @@ function storageProblems(spec: PostgresClusterSpec): readonly Problem[] {
       rule: 'must be the name of a StorageClass: lower-case letters, digits, - and .',
     });
   return found;
-}
-
-function resourceProblems(spec: PostgresClusterSpec): readonly Problem[] {
-  const { requests, limits } = spec.resources ?? {};
-  return (['cpu', 'memory'] as const).flatMap((name): Problem[] => {
-    const request = requests?.[name];
-    const limit = limits?.[name];
-    const wrong = [request, limit].filter(
-      (value): value is string => value !== undefined && !(quantityBytes(value) > 0),
-    );
-    if (wrong[0] !== undefined)
-      return [{ field: `spec.resources.${name}`, value: wrong[0], rule: 'must be a quantity greater than 0' }];
-    if (request === undefined || limit === undefined || quantityBytes(limit) >= quantityBytes(request)) return [];
-    return [{ field: `spec.resources.limits.${name}`, value: limit, rule: `must not be below the request ${request}` }];
-  });
 }
 
 /** What every image reference is made of; the kubelet knows the rest. */
@@ -186,7 +172,9 @@ function text(value: unknown): string {
 }
 
 function normalised(field: SpecField, value: unknown): string {
-  return value === undefined || support[field].idle(value) ? 'idle' : text(value);
+  const { idle, plain } = support[field];
+  if (value === undefined || idle(value)) return 'idle';
+  return text(plain === undefined ? value : plain(value));
 }
 
 /** Whether going from one spec to the other takes a procedure. */

@@ -18,6 +18,7 @@ import { variables } from '../fields/env.ts';
 import { placed } from '../fields/placement.ts';
 import { logContainers } from '../fields/logs.ts';
 import { podMetadata } from '../fields/pod-metadata.ts';
+import { containerResources, plainResources } from '../fields/resources.ts';
 import { spiloConfiguration } from './patroni.ts';
 
 /** Bumped when a build renders another pod template for the same spec: such a change must not roll a fleet at once. */
@@ -70,20 +71,6 @@ function environment(input: BuildInput): readonly Json[] {
   ];
 }
 
-function resources(input: BuildInput): { readonly [key: string]: Json } {
-  const { requests, limits } = input.spec.resources ?? {};
-  const list = (
-    each: { readonly cpu?: string; readonly memory?: string } | undefined,
-  ): { readonly [key: string]: Json } => ({
-    ...(each?.cpu === undefined ? {} : { cpu: each.cpu }),
-    ...(each?.memory === undefined ? {} : { memory: each.memory }),
-  });
-  return {
-    ...(requests === undefined ? {} : { requests: list(requests) }),
-    ...(limits === undefined ? {} : { limits: list(limits) }),
-  };
-}
-
 function container(input: BuildInput): Json {
   return {
     name: 'postgres',
@@ -94,7 +81,7 @@ function container(input: BuildInput): Json {
       { name: 'patroni', containerPort: restPort, protocol: 'TCP' },
     ],
     env: environment(input),
-    resources: resources(input),
+    resources: containerResources(input.spec),
     // No liveness probe: it would kill bootstraps, restores and crash recovery that take long.
     readinessProbe: {
       httpGet: { path: '/readiness', port: restPort, scheme: 'HTTP' },
@@ -158,9 +145,16 @@ function claimSpec(input: BuildInput, size: string): { readonly [key: string]: J
   };
 }
 
-/** Hash of the pod specification and of what it refers to: pods that bear another one were made from another template. */
+/**
+ * Hash of the pod specification and of what it refers to: pods that bear another one were made from another template. A quantity
+ * that is only spelled otherwise makes none.
+ */
 export function templateHash(input: BuildInput): string {
-  return sha256(JSON.stringify(podSpec(input)) + (input.credentials ?? '')).slice(0, 16);
+  const { resources } = input.spec;
+  // The spec was validated: plain resources are of the same shape.
+  const plain = plainResources(resources) as typeof resources;
+  const spec = podSpec(plain === undefined ? input : { ...input, spec: { ...input.spec, resources: plain } });
+  return sha256(JSON.stringify(spec) + (input.credentials ?? '')).slice(0, 16);
 }
 
 /** Passwords are read when a container starts: other ones are another template. */

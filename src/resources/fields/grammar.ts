@@ -10,6 +10,12 @@ export function shown(value: unknown): ComparedValue {
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 
+/** True for lists and objects that hold nothing at any depth: they say nothing, as if they were left out. */
+export function isHollow(value: unknown): boolean {
+  if (value === undefined) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).every(isHollow);
+}
+
 /** One problem, its value shown and shortened. */
 export function problem(field: string, value: unknown, rule: string): Problem {
   const short = typeof value === 'string' && value.length > 120 ? `${value.slice(0, 117)}…` : value;

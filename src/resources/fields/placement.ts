@@ -7,7 +7,15 @@ import type { Problem } from '#machines/cluster/plan.ts';
 import type { Json } from '#machines/cluster/plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { memberLabels } from '../metadata.ts';
-import { isLabelValue, isQualifiedName, labelValueRule, problem, qualifiedRule, subdomainGrammar } from './grammar.ts';
+import {
+  isHollow,
+  isLabelValue,
+  isQualifiedName,
+  labelValueRule,
+  problem,
+  qualifiedRule,
+  subdomainGrammar,
+} from './grammar.ts';
 
 /** What may stand at a place; an object knows all its fields. */
 type Shape =
@@ -213,11 +221,13 @@ export function placed(cluster: string, { placement }: PostgresClusterSpec): Jso
     whenUnsatisfiable: 'ScheduleAnyway',
     labelSelector: members,
   };
+  const given = Object.entries(placement?.affinity ?? {}).filter(([, each]) => !isHollow(each));
+  const stated = Object.fromEntries(given) as JsonObject;
   const spreads = wanted.map((each): JsonObject => ({ labelSelector: members, ...(each as JsonObject) }));
   const { tolerations = [], nodeSelector = {}, priorityClassName } = placement ?? {};
   return {
     // The spec was validated: its parts are JSON of Kubernetes' own types.
-    affinity: { podAntiAffinity: preferApart(cluster), ...(placement?.affinity as JsonObject | undefined) },
+    affinity: { podAntiAffinity: preferApart(cluster), ...stated },
     topologySpreadConstraints: spreads.length === 0 ? [zones] : spreads,
     ...(Object.keys(nodeSelector).length === 0 ? {} : { nodeSelector }),
     ...(tolerations.length === 0 ? {} : { tolerations: tolerations as readonly Json[] }),

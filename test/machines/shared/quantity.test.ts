@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { quantityBytes } from '#machines/shared/quantity.ts';
+import { plainQuantity, quantityBytes } from '#machines/shared/quantity.ts';
 
 describe('a quantity', () => {
   it.each([
@@ -37,4 +37,23 @@ describe('a quantity', () => {
   it.each(['', 'Gi', '1 Gi', '1Xi', '10GiB', 'x1', '1e', '--1', '.', '1e3Ki', '1,5', '1.2.3'])('%j is none', (text) =>
     expect(quantityBytes(text)).toBeNaN(),
   );
+});
+
+describe('a quantity in one spelling', () => {
+  it.each([
+    ['1Gi', '1Gi'],
+    ['1024Mi', '1Gi'],
+    ['1073741824', '1Gi'],
+    ['1.5Gi', '1536Mi'],
+    ['1e3', '1000'],
+    ['1k', '1000'],
+    ['0.5', '500m'],
+    ['500m', '500m'],
+    ['0.7', '700m'],
+    ['2000m', '2'],
+    ['1', '1'],
+    ['100u', '100u'],
+    ['0', '0'],
+    ['much', 'much'],
+  ])('%s is %s', (text, plain) => expect(plainQuantity(text)).toBe(plain));
 });
