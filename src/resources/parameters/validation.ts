@@ -74,6 +74,8 @@ const plainMinimum: Readonly<Record<string, number>> = {
   max_prepared_transactions: 0,
 };
 const walKeepMinimumMegabytes = 16;
+/** Two segments of WAL: PostgreSQL takes less while it runs, without a word, and does not start with it. */
+const leastMegabytes: Readonly<Record<string, number>> = { min_wal_size: 32, max_wal_size: 32 };
 const patroniBooleans: ReadonlySet<string> = new Set(['on', 'off', 'true', 'false', 'yes', 'no', '1', '0']);
 
 /** Extensions whose parameters pass unchecked, since pg_settings only knows them once they are loaded. */
@@ -272,6 +274,11 @@ function patroniRule(setting: Setting, text: string): string | null {
     return /^\d+ ?(?:[kMGT]?B)?$/.test(text) && (numeric(setting, text) ?? 0) >= walKeepMinimumMegabytes
       ? null
       : `must be a size of at least ${walKeepMinimumMegabytes}MB in plain digits: Patroni takes its own default for any other`;
+  const least = leastMegabytes[setting.name];
+  if (least !== undefined)
+    return (numeric(setting, text) ?? 0) >= least
+      ? null
+      : `must be at least ${least}MB, two segments of WAL: with less PostgreSQL runs on, and does not start again`;
   if (setting.name === 'wal_level')
     return ['replica', 'logical'].includes(text.toLowerCase())
       ? null
@@ -298,10 +305,30 @@ function ruleFor(major: string, name: string, value: string): string | null {
   return valueRule(setting, value) ?? patroniRule(setting, value);
 }
 
+/** Connections kept for some, and what PostgreSQL takes where they are not given. */
+const kept: Readonly<Record<string, number>> = { superuser_reserved_connections: 3, reserved_connections: 0 };
+
+/** What each parameter may say and not all of them together: PostgreSQL does not start where no connection is for everybody. */
+function togetherProblems(major: string, parameters: Readonly<Record<string, string>>): readonly Problem[] {
+  const given = new Map(Object.entries(parameters).map(([name, value]) => [name.toLowerCase(), { name, value }]));
+  const numberOf = (name: string, otherwise: number): number => {
+    const setting = settingOf(major, name);
+    return setting === null ? 0 : (numeric(setting, given.get(name)?.value ?? '') ?? otherwise);
+  };
+  const all = numberOf('max_connections', 100);
+  const reserved = Object.entries(kept).reduce((sum, [name, otherwise]) => sum + numberOf(name, otherwise), 0);
+  const first = [...Object.keys(kept), 'max_connections']
+    .map((name) => given.get(name))
+    .find((each) => each !== undefined);
+  if (first === undefined || reserved < all) return [];
+  const rule = `leaves no connection for anybody: ${reserved} of ${all} are reserved, and PostgreSQL would not start`;
+  return [{ field: `spec.postgresqlParams.${first.name}`, value: first.value, rule }];
+}
+
 /** Faults of spec.postgresqlParams for a major, by field. Values are shortened, for they end up in status. */
 export function parameterProblems(major: string, parameters: Readonly<Record<string, string>>): readonly Problem[] {
   const seen = new Map<string, string>();
-  return Object.entries(parameters).flatMap(([given, value]): Problem[] => {
+  const each = Object.entries(parameters).flatMap(([given, value]): Problem[] => {
     const name = given.toLowerCase();
     const field = `spec.postgresqlParams.${given}`;
     const shown = value.length > 80 ? `${value.slice(0, 77)}…` : value;
@@ -312,4 +339,5 @@ export function parameterProblems(major: string, parameters: Readonly<Record<str
     const rule = ruleFor(major, name, value);
     return rule === null ? [] : [{ field, value: shown, rule }];
   });
+  return each.length > 0 ? each : togetherProblems(major, parameters);
 }

@@ -175,3 +175,43 @@ describe('what is told of a parameter', () => {
     );
   });
 });
+
+describe('what PostgreSQL takes while it runs, and does not start with', () => {
+  it.each([
+    ['min_wal_size', '16MB'],
+    ['min_wal_size', '2'],
+    ['max_wal_size', '31MB'],
+  ])('%s = %s is refused', (name, value) => expect(rule(name, value)).toMatch(/at least 32MB.*does not start again/));
+
+  it.each([
+    ['min_wal_size', '32MB'],
+    ['min_wal_size', '32'],
+    ['max_wal_size', '1GB'],
+  ])('%s = %s is taken', (name, value) => expect(rule(name, value)).toBe(''));
+});
+
+describe('connections that are reserved', () => {
+  const problems = (parameters: Readonly<Record<string, string>>, major = '17'): readonly string[] =>
+    parameterProblems(major, parameters).map(({ field, rule: because }) => `${field} ${because}`);
+
+  it.each([
+    [{ superuser_reserved_connections: '100' }],
+    [{ Superuser_Reserved_Connections: '50', reserved_connections: '50' }],
+    [{ max_connections: '30', superuser_reserved_connections: '29', reserved_connections: '1' }],
+    [{ max_connections: '25', reserved_connections: '22' }],
+  ])('are not all of them: %o', (parameters) => {
+    expect(problems(parameters)).toEqual([
+      expect.stringMatching(/^spec\.postgresqlParams\.\S+ leaves no connection for anybody/i),
+    ]);
+  });
+
+  it.each([
+    [{ superuser_reserved_connections: '99' }],
+    [{ max_connections: '25' }],
+    [{ max_connections: '300', superuser_reserved_connections: '100', reserved_connections: '100' }],
+    [{}],
+  ])('leave one: %o', (parameters) => expect(problems(parameters)).toEqual([]));
+
+  it('are only those that the major knows', () =>
+    expect(problems({ superuser_reserved_connections: '99' }, '15')).toEqual([]));
+});
