@@ -8,7 +8,7 @@ import { windowTimer } from './backoff.ts';
 import { clusterName, knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { withoutReturned } from './missed.ts';
-import { anythingCreated, objectAt, ownershipOf } from './objects.ts';
+import { anythingCreated, existsOrCreated, objectAt, ownershipOf } from './objects.ts';
 import type { ClusterProjection, DcsMode, OperatorConfig } from './observations.ts';
 import type { Problem } from './plan.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
@@ -144,7 +144,9 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const atOnce = isTrue && isSame && failed === null;
   // What is still being made for the first time disturbs nobody.
   const isFree = isSame || memory.rolledOutGeneration === null;
-  const held = isFree ? null : heldEdit(facts, { from: [before.spec, was], to: seen.spec }, judge, at);
+  // What is under way was permitted: who asks for nothing beyond it waits only for whoever stops that too.
+  const from = judge.needsRollout(before.spec, seen.spec) ? [before.spec, was] : [];
+  const held = isFree ? null : heldEdit(facts, { from, to: seen.spec }, judge, at);
   if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
   // What Patroni was told on behalf of specs in between is not known either, nor who follows that: members are asked.
   const configuring = memory.configuring || memory.accepted === null;
@@ -205,12 +207,20 @@ function withImage(facts: Facts): Facts {
   return image === null || image === memory.image ? facts : { ...facts, memory: { ...memory, image } };
 }
 
+/** There is a database; or the StatefulSet is there, or may be: that it is not has to be seen. */
+function isMade(facts: Facts): boolean {
+  const { open, failures, systemIdentifier } = facts.memory;
+  if (systemIdentifier !== null) return true;
+  const key = `StatefulSet/${clusterName(facts)}`;
+  return existsOrCreated(facts, key) || open[key] !== undefined || failures[key]?.needsRead === true;
+}
+
 /** Frozen when the StatefulSet is made; read back from it when the journal was lost. */
 function withBootstrap(facts: Facts, judge: SpecJudge): Facts {
   const { memory } = facts;
   if (memory.accepted === null) return facts;
   const now = memory.accepted.spec.postgresqlParams ?? {};
-  if (anythingCreated(facts)) {
+  if (isMade(facts)) {
     if (memory.bootstrapParameters !== null) return facts;
     const name = clusterName(facts);
     const text = facts.world.objects[`StatefulSet/${name}`]?.object.annotations[annotations.bootstrapParameters];

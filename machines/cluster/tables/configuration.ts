@@ -207,3 +207,8 @@ export function isUnset(settings: Readonly<Record<string, string>>, name: string
 export function isDecrease(settings: Stated, stated: Stated): boolean {
   return [...replicasFirst].some((name) => levelOf(stated, name) < Number(settings[name]));
 }
+
+/** Parameters that would be higher than a member has them. */
+export function isIncrease(settings: Stated, stated: Stated): boolean {
+  return [...replicasFirst].some((name) => levelOf(stated, name) > Number(settings[name]));
+}

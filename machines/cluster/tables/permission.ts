@@ -138,13 +138,18 @@ export function costOf(
   return { disruption, fields: each.filter((one) => one.disruption === disruption).map(({ field }) => field) };
 }
 
+const free: Cost = { disruption: 'None', fields: [] };
+
 /** What of two costs is higher. */
 export function higher(one: Cost, other: Cost): Cost {
   return rank(other.disruption) > rank(one.disruption) ? other : one;
 }
 
 export interface Edit {
-  /** Specs from which members may have to go: the accepted one, and the one that is true of every member. */
+  /**
+   * Specs from which members may have to go: the accepted one, and the one that is true of every member; none where that was
+   * permitted already.
+   */
   readonly from: readonly PostgresClusterSpec[];
   readonly to: PostgresClusterSpec;
 }
@@ -219,7 +224,7 @@ function changeOf(before: PostgresClusterSpec, to: PostgresClusterSpec, fields: 
 /** Why an edit is held; null when it may begin. */
 export function heldEdit(facts: Facts, { from, to }: Edit, judge: EditJudge, at: number): HeldEdit | null {
   const { generation = 0, name = '' } = facts.world.cluster?.seen ?? {};
-  const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher);
+  const { disruption, fields } = from.map((each) => costOf(facts, each, to, judge)).reduce(higher, free);
   const subject = turnOfGeneration(generation);
   const approval = { approval: String(generation), verb: `pgc approve ${name}, or ` };
   const [before = to] = from;

@@ -12,7 +12,8 @@
  *   2      configuring  every member that runs is asked whether it follows
  *   2      configuring  as many replicas confirm commits as the spec asks, or none any more (`synchrony.ts`)
  *   3      restarting   members whose PostgreSQL must start anew, one at a time: replicas first, the first of them is the
- *                       canary; the primary first where a value shrinks that no replica may have lower
+ *                       canary; the primary first where a value shrinks that no replica may have lower; where one grows,
+ *                       once who is to go has gone
  *   4      replacing    pods made from another template, one at a time: replicas, those in trouble before the healthy
  *   5      switching    a replica of the new template takes over, then the old primary's pod is one of the replicas; sooner
  *                       where the primary is to go and replicas have to have less than it
@@ -30,12 +31,13 @@ import { settlingTimer } from '../backoff.ts';
 import type { Facts } from '../facts.ts';
 import { clusterName } from '../knowledge.ts';
 import { dcsOf, isPatroniPaused, leaderOf, leavingMembers, membersOf, podOf, runs, type Member } from '../members.ts';
-import type { Plan } from '../plan.ts';
+import type { DynamicParameter, Plan } from '../plan.ts';
 import { recalled } from '../recall.ts';
 import {
   follows,
   hasReplayed,
   isDecrease,
+  isIncrease,
   isUnset,
   nextConfiguration,
   parametersOf,
@@ -80,6 +82,10 @@ function statedIn(facts: Facts): Readonly<Record<string, string>> {
   return parametersOf(dcsOf(facts, configObject(clusterName(facts)))?.config ?? {});
 }
 
+function isUnreadable({ needsRestart, effective }: DynamicParameter): boolean {
+  return needsRestart && effective === null;
+}
+
 /** What a member has to do yet: nothing, be asked, or start anew. */
 function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' | 'restart' {
   const settings = settingsOf(facts, member.name);
@@ -94,7 +100,9 @@ function dueOf({ facts, plan }: Scene, member: Member): 'nothing' | 'question' |
   const left = Object.entries(plan.removed).filter(
     ([name, { needsRestart }]) => needsRestart && stated[name] === undefined && !isUnset(settings, name),
   );
-  if (behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
+  // What a member says of some does not tell whether they are in force: Patroni alone does, once it has noticed.
+  const isUntold = settling && Object.values(plan.parameters).some(isUnreadable) && !member.pendingRestart;
+  if (isUntold || behind.some(([, { needsRestart }]) => !needsRestart)) return 'question';
   const isAwaited = left.some(([name]) => settling || name in patroniDefaults);
   // Patroni has had the time to notice, and says nothing: what the member said may be older than its last start.
   const isContradicted = behind.length > 0 && !settling;
@@ -178,6 +186,12 @@ function isLeaderLeaving({ members, leader }: Scene): boolean {
   return !members.some(({ name }) => name === leader);
 }
 
+/** Nobody starts who is to go with more, so its primary may not have more either while it runs; null where none is in the way. */
+function leavingWithLess({ facts, leader }: Scene): string | null {
+  if (!isIncrease(settingsOf(facts, leader) ?? {}, statedIn(facts))) return null;
+  return leavingMembers(facts).find((member) => runs(member))?.name ?? null;
+}
+
 function restarting(scene: Scene): RolloutStep | null {
   const { facts, members, leader } = scene;
   if (!mustVerify(facts)) return null;
@@ -187,6 +201,9 @@ function restarting(scene: Scene): RolloutStep | null {
   if (next === undefined) return null;
   const other = hindrance(scene, next.name);
   if (other !== null) return wait('restarting', `${next.name} waits for ${other.because}`, other.awaited);
+  const leaving = next.name === leader ? leavingWithLess(scene) : null;
+  if (leaving !== null)
+    return wait('restarting', `${leader} waits for ${leaving} to go, which cannot follow it with less`, leaving);
   if (mustHearFirst(scene, next)) {
     if (isLeaderLeaving(scene))
       return beingAsked(scene) ?? handingOver(scene, successor(facts, anyone), `${leader} is to go with what it has`);

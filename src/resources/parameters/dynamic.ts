@@ -3,7 +3,7 @@ import type { DynamicParameter } from '#machines/cluster/plan.ts';
 import { replicasFirst } from '#machines/cluster/tables/configuration.ts';
 import { askedSynchrony } from '#machines/cluster/tables/synchrony.ts';
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
-import { settingOf } from './settings.ts';
+import { needsStart, settingOf } from './settings.ts';
 import { splitParameters } from './split.ts';
 import { effectiveValue } from './validation.ts';
 
@@ -32,7 +32,7 @@ export function dynamicParameters(spec: PostgresClusterSpec): Readonly<Record<st
         {
           value,
           effective: setting === null ? null : effectiveValue(setting, value),
-          needsRestart: setting?.context === 'postmaster',
+          needsRestart: needsStart(spec.version, name),
           replicasFirst: replicasFirst.has(name),
         },
       ];

@@ -5,7 +5,7 @@
 import type { Json } from '../json.ts';
 import { at } from '../json.ts';
 import { patroniDefaults, replicasFirst } from '#machines/cluster/tables/configuration.ts';
-import { settingOf } from '#src/resources/parameters/settings.ts';
+import { needsStart, settingOf } from '#src/resources/parameters/settings.ts';
 import { effectiveValue } from '#src/resources/parameters/validation.ts';
 
 export interface Parameters {
@@ -38,10 +38,6 @@ export function makeParameters(major: string): Parameters {
   let inForce = new Map<string, string>();
   let wanted: ReadonlyMap<string, string> = new Map();
 
-  function needsStart(name: string): boolean {
-    return settingOf(major, name)?.context === 'postmaster';
-  }
-
   return {
     start: (config, primaryHas) => {
       wanted = wantedOf(major, config);
@@ -53,13 +49,13 @@ export function makeParameters(major: string): Parameters {
     },
     reload: (config) => {
       wanted = wantedOf(major, config);
-      const kept = [...inForce].filter(([name]) => needsStart(name));
-      inForce = new Map([...[...wanted].filter(([name]) => !needsStart(name)), ...kept]);
+      const kept = [...inForce].filter(([name]) => needsStart(major, name));
+      inForce = new Map([...[...wanted].filter(([name]) => !needsStart(major, name)), ...kept]);
     },
     ofPrimary: () => new Map([...replicasFirst].map((name) => [name, inForce.get(name) ?? ''])),
     isRestartPending: () => {
       const names = new Set([...wanted.keys(), ...inForce.keys()]);
-      return [...names].some((name) => needsStart(name) && wanted.get(name) !== inForce.get(name));
+      return [...names].some((name) => needsStart(major, name) && wanted.get(name) !== inForce.get(name));
     },
     shown: (names) => names.map((name) => `${name} ${inForce.get(name) ?? ''}\n${name}/boot \n`).join(''),
   };

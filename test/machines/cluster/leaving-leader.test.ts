@@ -1,11 +1,26 @@
 /**
- * Hazard: parameters that no replica may have lower than its primary fall, and the number of members with them, while one that is to
+ * Hazards: what no replica may have lower than its primary is changed, and the number of members with it.
+ *
+ * Values rise, and the primary starts with more than one that is to go, which follows it still: that one stops. Found by random edits.
+ *
+ * Parameters that no replica may have lower than its primary fall, and the number of members with them, while one that is to
  * go leads. Nothing starts who is to go anew, and who stays waits for it to have less: for ever. Found by random edits.
  */
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '#machines/cluster/plan.ts';
 import { rolloutStep } from '#machines/cluster/tables/rollout.ts';
-import { all, asIs, dcs, failoverObject, patroni, remembering, replicas, swapped, type Change } from './changes.ts';
+import {
+  all,
+  asIs,
+  dcs,
+  failoverObject,
+  gone,
+  patroni,
+  remembering,
+  replicas,
+  swapped,
+  type Change,
+} from './changes.ts';
 import { calm, factsOf, plan } from './worlds.ts';
 
 const stated = {
@@ -55,5 +70,52 @@ describe('values that fall while the primary is to go', () => {
   ])('%s', (_, change, stage, act, because) => {
     const facts = all(leaving, change)(factsOf(calm));
     expect(rolloutStep({ facts, plan: lower })).toMatchObject({ stage, act, because });
+  });
+});
+
+const higher: Plan = {
+  ...plan,
+  dynamic: { postgresql: { parameters: { max_connections: '200' } } },
+  parameters: { max_connections: { value: '200', effective: '200', needsRestart: true, replicasFirst: true } },
+};
+
+/** shop-0 leads, stays, and has to start anew with more; shop-1 is to go. */
+const rising = all(
+  replicas(1),
+  dcs('shop-config', {
+    config: {
+      postgresql: { parameters: { max_connections: '200' } },
+      ['postgres-operator']: { parameters: 'max_connections' },
+    },
+  }),
+  remembering({ configuring: true, verified: verified as never }),
+  patroni('shop-0', { pendingRestart: true }),
+);
+
+describe('values that rise while a replica is to go', () => {
+  const starts = { type: 'restart', member: 'shop-0', started: null };
+
+  it.each<readonly [string, Change, object, string]>([
+    [
+      'are not for the primary as long as that one follows it',
+      asIs,
+      { type: 'none' },
+      'shop-0 waits for shop-1 to go, which cannot follow it with less',
+    ],
+    [
+      'are for the primary once that one does not run',
+      patroni('shop-1', { state: 'stopped' }),
+      starts,
+      'PostgreSQL on shop-0 has to start anew for parameters to take effect',
+    ],
+    [
+      'are for the primary once that one is gone',
+      gone('Pod/shop-1'),
+      starts,
+      'PostgreSQL on shop-0 has to start anew for parameters to take effect',
+    ],
+  ])('%s', (_, change, act, because) => {
+    const facts = all(rising, change)(factsOf(calm));
+    expect(rolloutStep({ facts, plan: higher })).toMatchObject({ stage: 'restarting', act, because });
   });
 });

@@ -125,6 +125,24 @@ describe('a parameter', () => {
   const restarts = 'restarting restart: PostgreSQL on shop-1 has to start anew for parameters to take effect [shop-1]';
 
   it.each<readonly [string, { readonly plan: Plan; readonly told: Change }, Change, string]>([
+    [
+      'that takes a start, and of which only PostgreSQL knows, is asked for until Patroni has had the time to notice',
+      onlyPostgresKnows,
+      all(both({ shared_buffers: '32MB' }), settling),
+      asks,
+    ],
+    [
+      'of which only PostgreSQL knows is in force once Patroni says nothing then',
+      onlyPostgresKnows,
+      both({ shared_buffers: '32MB' }),
+      well,
+    ],
+    [
+      'of which only PostgreSQL knows takes a start as soon as Patroni says so',
+      onlyPostgresKnows,
+      all(both({ shared_buffers: '32MB' }), settling, pending),
+      restarts,
+    ],
     ['that takes a reload is asked for until it is in force', reloaded, both({ work_mem: '4MB' }), asks],
     ['that takes a reload is in force', reloaded, both({ work_mem: '8MB' }), well],
     [

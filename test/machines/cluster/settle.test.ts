@@ -260,6 +260,23 @@ describe('the spec that is held', () => {
     expect([memory.accepted?.generation, memory.held]).toEqual([2, null]);
   });
 
+  const images: Partial<SpecJudge> = { ...closed, needsRollout: (before, wanted) => before.image !== wanted.image };
+  const begun = remembering({ accepted: { generation: 2, spec: { ...spec, ...nightly } } });
+
+  it('does not wait where it asks for nothing beyond what is under way', () => {
+    const memory = memoryAfter(all(written(3, { ...nightly, volumePolicy: 'Delete' }), begun), {}, images);
+    expect([accepts(memory), memory.held]).toEqual([[3, 1], null]);
+  });
+
+  it.each<readonly [string, object, HeldEdit['by']]>([
+    ['where it asks for more than what is under way', { ...nightly, image: 'a third' }, 'Window'],
+    ['where it asks for what was before', { ...nightly, image: undefined }, 'Window'],
+    ['where it stops what is under way', { ...nightly, paused: true }, 'Paused'],
+  ])('waits %s', (_, change, by) => {
+    const memory = memoryAfter(all(written(3, change), begun), {}, images);
+    expect([accepts(memory), memory.held?.by]).toEqual([[2, 1], by]);
+  });
+
   it('waits no more once it may begin, and its window is not asked for', () => {
     const before = remembering({ held, timers: { window: { dueAt: 1, because: '' } } });
     const memory = memoryAfter(before);
@@ -274,6 +291,13 @@ describe('what is chosen once', () => {
     (change: Partial<PostgresClusterSpec>): Change =>
     (facts) =>
       all(written(1, change), remembering({ accepted: { generation: 1, spec: { ...spec, ...change } } }))(facts);
+
+  const unset = gone('StatefulSet/shop');
+  const unborn = remembering({ bootstrapParameters: { a_b: '0' }, systemIdentifier: null });
+  const unanswered = {
+    ...{ count: 1, reason: 'OutcomeUnknown', message: '', permanent: false },
+    ...{ since: 1, waiting: true, needsRead: true },
+  };
 
   it.each<readonly [string, Change, Partial<Memory>]>([
     ['the mode of the spec', all(withSpec({ dcs: 'ConfigMaps' }), remembering({ dcs: null })), { dcs: 'ConfigMaps' }],
@@ -309,6 +333,21 @@ describe('what is chosen once', () => {
       { bootstrapParameters: { a_b: '2' } },
     ],
     ['those of the spec where it names none', withSpec(params), { bootstrapParameters: { a_b: '1' } }],
+    [
+      'those of the spec while the StatefulSet is not there, whatever else is',
+      all(unset, withSpec(params), unborn),
+      { bootstrapParameters: { a_b: '1' } },
+    ],
+    [
+      'those that it was made with where the StatefulSet is taken away',
+      all(unset, withSpec(params), remembering({ bootstrapParameters: { a_b: '0' } })),
+      { bootstrapParameters: { a_b: '0' } },
+    ],
+    [
+      'those that a StatefulSet may be made with just now',
+      all(unset, withSpec(params), unborn, remembering({ failures: { 'StatefulSet/shop': unanswered } })),
+      { bootstrapParameters: { a_b: '0' } },
+    ],
   ])('is %s', (_, change, memory) => expect(memoryAfter(change)).toMatchObject(memory));
 
   it('is an image, unless the field that named it is gone', () => {
