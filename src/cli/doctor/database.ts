@@ -118,7 +118,8 @@ function budget({ cluster: { metadata, spec }, shared, pods }: ExaminedCluster):
         `PodDisruptionBudget ${disruptionBudget} is not there: a drain may take all members at once`,
         "'pgc why' says what hinders the operator",
       );
-    const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0 } = own.status ?? {};
+    const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0, expectedPods = 0 } = own.status ?? {};
+    if (expectedPods === 0) return unknown('Kubernetes has not counted its members yet');
     if (disruptionsAllowed > 0) return fine(`a drain may take ${disruptionsAllowed} of ${members} members at a time`);
     return warning(
       `a drain waits: members that are ready: ${currentHealthy}, that have to stay: ${desiredHealthy}`,

@@ -206,7 +206,6 @@ export async function examine(kube: Kube, where: Where): Promise<Examined> {
   );
   const forward = { group: '', resource: 'pods', subresource: 'portforward', verb: 'create', namespace: own };
   return {
-    nowMs: Date.now(),
     operatorNamespace: own,
     version: await read(kube, '/version'),
     definition: await read(
@@ -214,14 +213,16 @@ export async function examine(kube: Kube, where: Where): Promise<Examined> {
       '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/postgresclusters.postgres.example.com',
     ),
     operatorPods,
-    lease: await read(kube, `${coordination}/namespaces/${own}/leases/${where.leaseName}`),
     nodes: await listed(kube, '/api/v1/nodes'),
-    nodeLeases: await listed(kube, `${coordination}/namespaces/kube-node-lease/leases`),
     classes: await listed(kube, '/apis/storage.k8s.io/v1/storageclasses'),
     operatorRights: await operatorRights(kube, where, operatorPods, namespaces),
     ownRights: await reviewed(kube, [forward], null),
     clusters: await Promise.all(
       clusters.map((cluster) => examinedCluster(kube, cluster, shared.get(cluster.metadata.namespace) ?? notSeen)),
     ),
+    // Last of all: what was renewed after this machine looked at its clock would be from the future.
+    nodeLeases: await listed(kube, `${coordination}/namespaces/kube-node-lease/leases`),
+    lease: await read(kube, `${coordination}/namespaces/${own}/leases/${where.leaseName}`),
+    nowMs: Date.now(),
   };
 }

@@ -98,6 +98,8 @@ export interface Budget {
     readonly disruptionsAllowed?: number;
     readonly currentHealthy?: number;
     readonly desiredHealthy?: number;
+    /** 0 until Kubernetes has counted for the first time. */
+    readonly expectedPods?: number;
   };
 }
 

@@ -7,7 +7,7 @@ import { holds, type Schema } from './objects.ts';
 const oldestMinor = 30;
 /** Clocks that differ by less are not told apart from a busy machine. */
 const clockToleranceMs = 2000;
-const installHint = 'make install, or kubectl apply -k deploy/base';
+const installHint = 'make install-crd, or kubectl apply --server-side -f crds/postgrescluster.yaml';
 
 /** Judges an answer where there is one. */
 export function known<T>(asked: Asked<T>, absent: Found, judge: (value: T) => Found): Found {
@@ -90,12 +90,15 @@ function clocks({ nodeLeases, lease, nodes, nowMs }: Examined): Found {
         ? nodes.value.filter(({ status }) => holds(status?.conditions, 'Ready')).map(({ metadata }) => metadata.name)
         : [],
     );
-    const told = [...leases, ...(lease.is === 'known' ? [lease.value] : [])].map(({ metadata, spec = {} }) => ({
-      name: metadata.name,
-      aheadMs: Date.parse(spec.renewTime ?? '') - nowMs,
-      staleMs: alive.has(metadata.name) ? (spec.leaseDurationSeconds ?? 40) * 1000 : Infinity,
-    }));
-    const wrong = told.filter(({ aheadMs, staleMs }) => aheadMs > clockToleranceMs || -aheadMs > staleMs);
+    const told = [...leases, ...(lease.is === 'known' ? [lease.value] : [])]
+      .map(({ metadata: { name }, spec: { renewTime = '', leaseDurationSeconds = 40 } = {} }) => {
+        const aheadMs = Date.parse(renewTime) - nowMs;
+        return { name, aheadMs, isStale: -aheadMs > leaseDurationSeconds * 1000 };
+      })
+      // Whoever is not known to be alive may have stopped writing, and says nothing by an old time.
+      .filter(({ name, isStale }) => !isStale || alive.has(name));
+    const wrong = told.filter(({ aheadMs, isStale }) => isStale || aheadMs > clockToleranceMs);
+    if (told.length === 0) return unknown('no node tells its time');
     if (wrong.length === 0) return fine(`the clocks of ${told.length} agree with that of this machine`);
     const words = wrong.map(({ name, aheadMs }) => {
       const seconds = Math.round(Math.abs(aheadMs) / 1000);
@@ -113,13 +116,13 @@ function clocks({ nodeLeases, lease, nodes, nowMs }: Examined): Found {
 const rightWords = ({ verb, resource, subresource, group, namespace }: Right): string =>
   `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}${namespace === '' ? '' : ` in ${namespace}`}`;
 
-function rights({ operatorRights }: Examined): Found {
+function rights({ operatorRights, operatorNamespace }: Examined): Found {
   return known(operatorRights, unknown('it does not review access'), (all) => {
     const refused = all.filter(({ allowed }) => !allowed).map(rightWords);
     if (refused.length === 0) return fine(`the operator may do all ${all.length} things that it needs`);
     return trouble(
       `the operator may not ${some(refused)}`,
-      'make install-rbac, or kubectl apply -f deploy/base/rbac.yaml',
+      `make install-rbac, or kubectl apply -n ${operatorNamespace} -f deploy/base/rbac.yaml`,
     );
   });
 }

@@ -1,5 +1,5 @@
 /** Owns: what the simulated API server serves, as clients discover it. Pure. */
-import { list, text, type Json } from '../json.ts';
+import { isJson, list, text, type Json } from '../json.ts';
 import type { Kind } from '../api/kinds.ts';
 
 /** Version of Kubernetes whose behaviour is modelled. */
@@ -76,4 +76,11 @@ export function discovered(kinds: readonly Kind[], names: Json, path: string): J
     groupVersion: text(here[0], 'apiVersion'),
     resources: here.flatMap((kind) => resourcesOf(kind, names)),
   };
+}
+
+/** Our CRD, as it is served, where a path names it; null where it does not. */
+export function definitionAt(path: string, definition: Json): Json | null {
+  const name = text(definition, 'metadata', 'name');
+  if (path !== `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}` || !isJson(definition)) return null;
+  return { ...definition, status: { conditions: [{ type: 'Established', status: 'True' }] } };
 }

@@ -11,7 +11,7 @@ import { addressed, selects, type Place } from '../api/places.ts';
 import { statusReply, type Reply } from '../api/refusals.ts';
 import { at, list, number, parsed, text, type Json } from '../json.ts';
 import type { World } from '../world.ts';
-import { discovered, scalable } from './discovery.ts';
+import { definitionAt, discovered, scalable } from './discovery.ts';
 import { openApi, unknownFields } from './openapi.ts';
 import type { Pace } from './pace.ts';
 import { strategicMerged } from './strategic.ts';
@@ -205,7 +205,10 @@ async function route(ports: KubeServerPorts, incoming: IncomingMessage, response
   if (!methods.has(method)) return answer(response, statusReply(405, 'MethodNotAllowed', `${method} is not served`));
   if (/^\/(healthz|readyz|livez)$/.test(path)) return void response.end('ok');
   const { kinds } = ports.world.api;
-  const found = discovered(kinds, at(ports.definition, 'spec', 'names'), path) ?? openApi(kinds, path);
+  const found =
+    discovered(kinds, at(ports.definition, 'spec', 'names'), path) ??
+    definitionAt(path, ports.definition) ??
+    openApi(kinds, path);
   if (method === 'GET' && found !== null) return answer(response, ok(found));
   const contentType = (incoming.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
   if (contentType.includes('protobuf') || contentType.includes('cbor'))

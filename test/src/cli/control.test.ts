@@ -160,3 +160,14 @@ it('creds gives the application’s credentials on standard output', async () =>
 it('a cluster that is not there is told with what to do', async () => {
   expect(await pgc('restart', 'shop', '-n', 'elsewhere')).toMatch(/not found\nname its namespace with -n\nexit 2$/);
 });
+
+it('doctor looks at it as at any other, and at an operator that is no pod here', async () => {
+  const said = await pgc('doctor', 'shop', '--operator-namespace', 'operators');
+  for (const check of ['kubernetes', 'definition']) expect(said).toMatch(new RegExp(`^ok +${check} `, 'm'));
+  for (const check of ['followed', 'admission', 'mode', 'images', 'spread'])
+    expect(said).toMatch(new RegExp(`^ok +${check} +default/shop `, 'm'));
+  expect(said).toMatch(/^trouble +operator .*no pod of the operator is in operators/m);
+  // It is another year there.
+  expect(said).toMatch(/^trouble +leadership .*has not been renewed for \d+ s/m);
+  expect(said).toMatch(/\n2 trouble, .*\nexit 1$/);
+});

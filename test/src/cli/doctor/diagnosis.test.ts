@@ -34,7 +34,7 @@ const member = (ordinal: number, node = `node-${ordinal}`) => ({
 const ours = (disruptionsAllowed: number) => ({
   metadata: named('shop-pdb'),
   spec: { selector: { matchLabels: { app: 'shop' } } },
-  status: { disruptionsAllowed, currentHealthy: 1 + disruptionsAllowed, desiredHealthy: 1 },
+  status: { disruptionsAllowed, currentHealthy: 1 + disruptionsAllowed, desiredHealthy: 1, expectedPods: 2 },
 });
 const claim = { metadata: named('data-shop-0'), spec: { storageClassName: 'fast' }, status: { phase: 'Bound' } };
 const statefulSet = (mark: string, env: readonly { readonly name: string; readonly value: string }[] = []) => ({
@@ -194,6 +194,12 @@ describe('of what all clusters share', () => {
     ],
   ])('%s', (_, seen, words) => expect(bad(seen)).toEqual([words]));
 
+  it('without a clock that tells the time nothing is known of clocks', () =>
+    expect(bad({ nodeLeases: known([]), lease: { is: 'unknown', because: 'forbidden' } })).toEqual([
+      'leadership unknown: cannot be known: forbidden',
+      'clocks unknown: cannot be known: no node tells its time',
+    ]));
+
   it('a node that is gone tells no time', () =>
     expect(bad({ nodes: known([]), nodeLeases: known([renewed('node-9', 3_600_000)]) })).toEqual([]));
 });
@@ -288,6 +294,16 @@ describe('of a cluster', () => {
     expect(bad({ classes: known([{ metadata: named('fast') }]) })).toEqual([
       'volumes warning: volumes of fast cannot grow: an edit of storage.size is refused',
     ]));
+
+  it('whose members Kubernetes has not counted yet', () => {
+    const uncounted = {
+      ...ours(1),
+      status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
+    };
+    expect(badOf({ shared: { ...cluster.shared, budgets: known([uncounted]) } })).toEqual([
+      'budget unknown: cannot be known: Kubernetes has not counted its members yet',
+    ]);
+  });
 
   it('that is new has nothing to be found fault with', () =>
     expect(
