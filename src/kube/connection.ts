@@ -158,18 +158,30 @@ function tlsOf(cluster: Cluster, user: User): Connection['tls'] {
   };
 }
 
+/** Why a configuration leads nowhere, and what to do. */
+function nowhere(config: KubeConfig, options: ConnectionOptions): Refused {
+  const subject = [options.kubeconfig ?? options.context ?? 'the service account'].flat().join(', ');
+  const current = config.getCurrentContext() ?? '';
+  const names = config.contexts.map(({ name }) => name).join(', ');
+  if (current !== '' && config.getContextObject(current) === null)
+    return new Refused(`there is no context ${current}`, {
+      operation: 'load',
+      subject,
+      hint: names === '' ? 'it has none: name another file with --kubeconfig' : `name one with --context: ${names}`,
+    });
+  return new Refused('no cluster and user found', {
+    operation: 'load',
+    subject,
+    hint: 'give --kubeconfig and --context, or run inside a cluster',
+  });
+}
+
 /** Loads where to connect and as whom. @throws Refused when no cluster or user can be found */
 export function loadConnection(options: ConnectionOptions): Connection {
   const config = loadConfig(options);
   const cluster = config.getCurrentCluster();
   const user = config.getCurrentUser();
-  if (cluster === null || user === null) {
-    throw new Refused('no cluster and user found', {
-      operation: 'load',
-      subject: [options.kubeconfig ?? options.context ?? 'the service account'].flat().join(', '),
-      hint: 'give --kubeconfig and --context, or run inside a cluster',
-    });
-  }
+  if (cluster === null || user === null) throw nowhere(config, options);
   const inCluster = options.kubeconfig === null && options.context === null;
   const fromFile = inCluster ? tokenFile(serviceAccountToken) : null;
   const isProvided = !inCluster && (user.exec ?? user.authProvider ?? null) !== null;

@@ -9,7 +9,7 @@
  * renewal ends nothing (acting stops until it is regained); a term of somebody else ends ours.
  */
 import { BehaviorSubject } from 'rxjs';
-import { Transient } from '#src/errors.ts';
+import { messageOf, Transient } from '#src/errors.ts';
 import type { Journal } from '#src/journal/journal.ts';
 import { kubeOver, type Kube } from '#src/kube/api.ts';
 import { loadConnection } from '#src/kube/connection.ts';
@@ -62,6 +62,11 @@ interface Terms {
   readonly next: (step: (current: Term | null) => Promise<Term | null>) => Promise<void>;
 }
 
+/** What went wrong, and what a person does about it where that is known. */
+function withHint(error: unknown): string {
+  return error instanceof Error && 'hint' in error ? `${error.message}; ${String(error.hint)}` : messageOf(error);
+}
+
 function makeTerms(onFatal: (because: string) => void): Terms {
   let term: Term | null = null;
   let ending: Term | null = null;
@@ -80,7 +85,7 @@ function makeTerms(onFatal: (because: string) => void): Terms {
           ending = null;
         }
       });
-      turn = turn.catch((error: unknown) => onFatal(error instanceof Error ? error.message : String(error)));
+      turn = turn.catch((error: unknown) => onFatal(withHint(error)));
       return turn;
     },
   };

@@ -111,3 +111,13 @@ it('a user who acts as somebody else', async () => {
   const cluster = { server: `https://127.0.0.1:${portOf(server)}` };
   expect((await askedOnce(connectWith(cluster, { as: 'somebody' })))?.as).toBe('somebody');
 });
+
+it('a context that is not there is told with those that are', () => {
+  connectWith({ server: 'https://127.0.0.1:1' });
+  expect(() => connect({ kubeconfig: join(dir, 'kubeconfig'), context: 'two' }, () => 0)).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining('there is no context two'),
+      hint: expect.stringContaining('one'),
+    }),
+  );
+});

@@ -17,12 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function refusal(message: string): Answer {
+function refusal(message: string): Extract<Answer, { readonly type: 'refused' }> {
   return { type: 'refused', status: 403, reason: 'Forbidden', message, retryAfterMs: null, body: {} };
 }
 
 it('an operator that may not read its Lease, or not any more, says so, and once', async () => {
-  let lease = refusal('leases is forbidden');
+  let lease: Answer = refusal('leases is forbidden');
   const lane: Http = {
     send: async ({ path }) => (path.includes('/leases/') ? lease : { type: 'ok', body: { items: [] } }),
     open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
@@ -110,4 +110,31 @@ it('a journal of a newer format is refused before anything is served or asked fo
     hint: 'run a build at least as new as the one that wrote it',
   });
   expect(asked).toEqual([]);
+});
+
+it('a journal that cannot be opened ends the operator with what to do about it', async () => {
+  const made: Answer = { type: 'ok', body: {} };
+  const absent: Answer = { ...refusal('there is none'), status: 404 };
+  const lane: Http = {
+    send: async ({ method, path }) =>
+      method !== 'GET'
+        ? made
+        : path.includes('/leases/') || path.includes('/secrets/')
+          ? absent
+          : { type: 'ok', body: { items: [] } },
+    open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
+    close: async () => undefined,
+  };
+  const fatal: string[] = [];
+  const operator = await startOperator({
+    config: readConfig([`--journal=${folder}`, '--http-address=127.0.0.1:0', '--api-address=127.0.0.1:0'], {}),
+    ports: systemPorts(),
+    log: pino({ level: 'silent' }),
+    build: 'b',
+    onFatal: (because) => void fatal.push(because),
+    runInPod: () => Promise.reject(new Error('there are no pods')),
+    openLane: () => lane,
+  });
+  await vi.waitFor(() => expect(fatal.join()).toContain('give this user the right to write the file'));
+  await operator.stop();
 });
