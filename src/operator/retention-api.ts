@@ -15,6 +15,8 @@ const bodyBytesMax = 65_536;
 
 async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   let text = '';
+  // A letter may come in two pieces.
+  request.setEncoding('utf8');
   for await (const chunk of request) {
     text += String(chunk);
     if (text.length > bodyBytesMax) return {};

@@ -1,5 +1,7 @@
 /** Holds and the plan of a prune over the operator's loopback API, as pgc asks it; and who may not change anything there. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -55,6 +57,21 @@ it('takes holds, lists them and ends them; rows without a base row never go', as
   expect(journal.verify().damage).toEqual([]);
 });
 
+it('takes words that come in pieces, cut anywhere', async () => {
+  const { uid } = clusterOf(0);
+  const body = Buffer.from(JSON.stringify({ uid, fromMs: 1, untilMs: 2, because: 'Störung in Köln' }));
+  const sent = request({
+    ...{ host: '127.0.0.1', port: http.apiPort, method: 'POST', path: '/api/holds' },
+    headers: { 'content-type': 'application/json', 'content-length': body.length },
+  });
+  const middle = body.indexOf(0xc3) + 1;
+  sent.write(body.subarray(0, middle));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  sent.end(body.subarray(middle));
+  await once(sent, 'response');
+  expect((await apiSource(base).retention.holds()).map(({ because }) => because)).toEqual(['Störung in Köln']);
+});
+
 it('takes no hold over a moment that no date can name: whoever lists holds would fail', async () => {
   const { retention } = apiSource(base);
   const { uid } = clusterOf(0);
@@ -74,6 +91,6 @@ it.each<readonly [string, string, RequestInit]>([
   ['a page of another origin', '/api/holds/1', { method: 'DELETE', headers: { origin: 'http://elsewhere' } }],
   ['a form', '/api/holds', { method: 'POST', body: 'uid=1', headers: { 'content-type': 'text/plain' } }],
   ['a change of anything else', '/api/clusters', { method: 'DELETE' }],
-])('refuses %s', async (_, path, request) => {
-  expect((await fetch(new URL(path, base), request)).status).toBe(403);
+])('refuses %s', async (_, path, init) => {
+  expect((await fetch(new URL(path, base), init)).status).toBe(403);
 });
