@@ -11,6 +11,9 @@ const transientReasons: ReadonlySet<string> = new Set([
   'ServiceUnavailable',
 ]);
 
+/** A server that asks for more is asked again all the same, as by watches: a proxy may ask for a year, or for a date that is none. */
+const askedMostMs = 300_000;
+
 function isIncarnation(message: string): boolean {
   return /metadata\.uid|field is immutable/.test(message) && message.includes('uid');
 }
@@ -40,7 +43,12 @@ export function failedOutcome(answer: Exclude<Answer, { type: 'ok' }>, quiet: bo
       if (status === 422 && answer.message === patchDoesNotFit)
         return { type: 'conflict', reason: 'PatchDoesNotFit', message: 'it is no longer as it was seen' };
       if (status === 429 || status >= 500 || transientReasons.has(reason))
-        return { type: 'transient', reason, message, retryAfterMs };
+        return {
+          type: 'transient',
+          reason,
+          message,
+          retryAfterMs: retryAfterMs === null ? null : Math.min(retryAfterMs, askedMostMs),
+        };
       return { type: 'refused', reason, message };
     }
   }
