@@ -11,6 +11,8 @@ import { startOperator } from '#src/operator/operator.ts';
 import { systemPorts } from '#src/system-ports.ts';
 
 let folder: string;
+/** A busy machine takes its time. */
+const patience = { timeout: 20_000 };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'waiting-'));
@@ -44,12 +46,12 @@ it('an operator that may not read its Lease, or not any more, says so, and once'
     openLane: () => lane,
   });
   const tellings = (words: string): number => said.filter((line) => line.includes(words)).length;
-  await vi.waitFor(() => expect(tellings('leases is forbidden')).toBe(1));
+  await vi.waitFor(() => expect(tellings('leases is forbidden')).toBe(1), patience);
   const spec = { holderIdentity: 'another', leaseDurationSeconds: 15, renewTime: 'x' };
   lease = { type: 'ok', body: { metadata: { uid: 'u', resourceVersion: '1' }, spec } };
-  await vi.waitFor(() => expect(tellings('another holds the Lease')).toBe(1));
+  await vi.waitFor(() => expect(tellings('another holds the Lease')).toBe(1), patience);
   lease = refusal('forbidden since');
-  await vi.waitFor(() => expect(tellings('forbidden since')).toBe(1));
+  await vi.waitFor(() => expect(tellings('forbidden since')).toBe(1), patience);
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(tellings('forbidden since')).toBe(1);
   await operator.stop();
@@ -78,7 +80,7 @@ it('health is told while the API server is away: whoever asks would end an opera
       return { httpPort: 0, apiPort: 0, close: async () => undefined };
     },
   });
-  await vi.waitFor(() => expect(troubles().join()).toContain('nobody is there'));
+  await vi.waitFor(() => expect(troubles().join()).toContain('nobody is there'), patience);
   isAway = false;
   const operator = await starting;
   expect(troubles()).toEqual(['waiting for the Lease']);
@@ -135,6 +137,6 @@ it('a journal that cannot be opened ends the operator with what to do about it',
     runInPod: () => Promise.reject(new Error('there are no pods')),
     openLane: () => lane,
   });
-  await vi.waitFor(() => expect(fatal.join()).toContain('give this user the right to write the file'));
+  await vi.waitFor(() => expect(fatal.join()).toContain('give this user the right to write the file'), patience);
   await operator.stop();
 });
