@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { isObject } from '#machines/shared/json.ts';
+import { messageOf } from '#src/errors.ts';
 import WebSocket, { type ClientOptions } from 'ws';
 
 export interface ExecRequest {
@@ -36,13 +38,23 @@ export interface PipeRequest extends Omit<ExecRequest, 'input'> {
 /** Runs commands in pods. */
 export type RunInPod = (request: ExecRequest) => Promise<ExecResult>;
 
-function exitCodeOf(status: {
+interface Status {
   readonly status?: string;
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
-}): number | null {
-  if (status.status === 'Success') return 0;
-  const cause = status.details?.causes?.find((each) => each.reason === 'ExitCode');
-  return cause?.message === undefined ? null : Number(cause.message);
+}
+
+/** The exit code that a Status of Kubernetes tells; null where it tells of another end. An Error for what is no Status: nobody else hears it. */
+function exitCodeOf(text: string): number | null | Error {
+  try {
+    const status: unknown = JSON.parse(text);
+    if (!isObject(status)) throw new Error('it is no object');
+    const { status: is, details } = status as Status;
+    if (is === 'Success') return 0;
+    const code = details?.causes?.find((each) => each.reason === 'ExitCode')?.message;
+    return code === undefined ? null : Number(code);
+  } catch (cause) {
+    return new Error(`how it ended cannot be read: ${messageOf(cause)}`);
+  }
 }
 
 /** Which stream a frame belongs to, in its first byte. */
@@ -101,7 +113,7 @@ function converse(
     if (data[0] === channel.output) output(content);
     if (data[0] === channel.errors) errors(content);
     if (data[0] !== channel.status) return;
-    end(exitCodeOf(JSON.parse(content.toString('utf8')) as Parameters<typeof exitCodeOf>[0]));
+    end(exitCodeOf(content.toString('utf8')));
   });
   socket.on('unexpected-response', (_, response) => void refusalOf(response).then(end));
   socket.on('error', end);

@@ -95,3 +95,8 @@ it('a command that may not be run is told in the API server’s words', async ()
     'psql in ns/p: the API server answered 403: pods "p" is forbidden: no create on pods/exec',
   );
 });
+
+it.each(['no JSON', 'null', ''])('an end that nobody can read, "%s", costs the command alone', async (text) => {
+  const config = await configOf(0, [frame(3, text)]);
+  await expect(makeRunInPod(config)({ ...command, timeoutMs: 5000 })).rejects.toThrow('how it ended cannot be read');
+});
