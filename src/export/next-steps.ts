@@ -28,14 +28,23 @@ interface Place {
 }
 
 interface PodRule {
-  readonly when: (pod: PodEvidence) => boolean;
+  /** `isRolling`: the operator ends and starts members by itself. */
+  readonly when: (pod: PodEvidence, isRolling: boolean) => boolean;
   readonly because: (pod: PodEvidence) => string;
   readonly step: (pod: PodEvidence, place: Place) => string;
 }
 
+/** Of a member whose container is being made, or whose PostgreSQL ended in order while members are made anew: it starts in a moment. */
+function isOnItsWay({ detail, crashed }: PodEvidence, isRolling: boolean): boolean {
+  if (crashed !== null) return false;
+  const endedInOrder = ['stopped', 'starting'].includes(detail.patroni?.state ?? '');
+  return beingMade.has(detail.trouble ?? '') || (isRolling && endedInOrder);
+}
+
 /** Of a member that is not what it should be and whose PostgreSQL ended by itself since the incident began, or does not run. */
-function hasNoServer({ detail, crashed }: PodEvidence): boolean {
-  return crashed !== null || noServer.has(detail.patroni?.state ?? '');
+function hasNoServer(pod: PodEvidence, isRolling: boolean): boolean {
+  if (pod.crashed !== null) return true;
+  return noServer.has(pod.detail.patroni?.state ?? '') && !isOnItsWay(pod, isRolling);
 }
 
 /** By how many timelines a replica that runs is ahead of its leader, below zero behind it; zero where that is not known. */
@@ -121,7 +130,8 @@ const podRules: readonly PodRule[] = [
       `nothing in the first minute: it connects by itself. If it lasts, see why PostgreSQL cannot: pgc logs ${cluster.name} ${where} --member ${object.name} --postgres. It may start with a password that is not in force, not reach the leader, or lack WAL that the leader no longer has; then have its data copied anew: pgc reinit ${cluster.name} ${object.name} ${where}`,
   },
   {
-    when: ({ detail }) => !detail.ready && detail.node !== null && detail.patroni !== null,
+    when: (pod, isRolling) =>
+      !pod.detail.ready && pod.detail.node !== null && pod.detail.patroni !== null && !isOnItsWay(pod, isRolling),
     because: ({ detail }) =>
       `it is not Ready on ${detail.node ?? ''}, and what Patroni says of it (${detail.patroni?.role ?? ''}, ${detail.patroni?.state ?? ''}) is its last word`,
     step: ({ object, detail }, { cluster, kubectl, where }) =>
@@ -135,7 +145,7 @@ function podSteps(evidence: Evidence, place: Place): readonly NextStep[] {
   return podsOf(evidence)
     .filter(({ object }) => !object.deleting)
     .flatMap((pod) => {
-      const rule = podRules.find(({ when }) => when(pod));
+      const rule = podRules.find(({ when }) => when(pod, isRolling));
       return rule === undefined
         ? []
         : [
@@ -199,7 +209,8 @@ function conditionSteps({ status }: Evidence, place: Place): readonly NextStep[]
     const because = (reason === 'Held' ? status?.nextAction : null) ?? message;
     if (step !== undefined) return [{ object: `PostgresCluster/${place.cluster.name}`, because, step: step(place) }];
     if (type !== 'RequestRefused' || is !== 'True') return [];
-    const secret = /Secret (\S+) says/.exec(message)?.[1];
+    // Which one holds the password that cannot be one; it need not be the one that asked.
+    const secret = (/password of Secret (\S+)/.exec(message) ?? /Secret (\S+) says/.exec(message))?.[1];
     if (secret !== undefined)
       return [{ object: `Secret/${secret}`, because: message, step: `${place.kubectl} edit secret ${secret}` }];
     const again = 'put right what stands in its way, and ask again with another token';

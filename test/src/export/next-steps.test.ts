@@ -84,6 +84,48 @@ describe('a container', () => {
     expect(containerSays('CrashLoopBackOff')).toEqual(['its container does not run: CrashLoopBackOff']));
 });
 
+/** shop-1 is not Ready, PostgreSQL in it is so, and the cluster is in this phase. */
+function memberIs(state: string, phase: string, trouble: string | null = null): readonly string[] {
+  const evidence = seen('primary', phase, 'Endpoints');
+  const objects = new Map(evidence.objects);
+  const pod = objects.get('Pod/shop-1');
+  if (pod?.detail.type !== 'Pod' || pod.detail.patroni === null) throw new Error('not the calm world');
+  const detail = { ...pod.detail, ready: false, trouble, patroni: { ...pod.detail.patroni, state } };
+  objects.set('Pod/shop-1', { ...pod, detail });
+  return nextSteps({ ...evidence, objects }).flatMap(({ object, because }) =>
+    object === 'Pod/shop-1' ? [because ?? ''] : [],
+  );
+}
+
+describe('a member that is made anew', () => {
+  it.each(['stopped', 'starting'])('by an update needs nobody while it is %s', (state) =>
+    expect(memberIs(state, 'Updating')).toEqual([]),
+  );
+
+  it('needs nobody while its container is made, whatever was said before', () =>
+    expect(memberIs('stopped', 'Degraded', 'ContainerCreating')).toEqual([]));
+
+  it.each(['start failed', 'crashed'])('by an update and is %s has to be looked at', (state) =>
+    expect(memberIs(state, 'Updating')).toEqual([`PostgreSQL does not run; now Patroni says ${state}`]),
+  );
+
+  it('by nobody has to be looked at while it is stopped', () =>
+    expect(memberIs('stopped', 'Degraded')).toEqual(['PostgreSQL does not run; now Patroni says stopped']));
+});
+
+describe('a password that cannot be one', () => {
+  it('is put right in the Secret that holds it, which need not be the one that asked for a rotation', () => {
+    const evidence = seen('primary', 'Updating', 'Endpoints');
+    const message =
+      'Secret shop-credentials says what is not in force, and that is given up: password of Secret shop-app must be 8 to 128 letters';
+    const condition = { type: 'RequestRefused', status: 'True', reason: 'Refused', message };
+    const status = evidence.status === null ? null : { ...evidence.status, conditions: [condition] };
+    expect(nextSteps({ ...evidence, status })).toContainEqual(
+      expect.objectContaining({ object: 'Secret/shop-app', step: 'kubectl -n default edit secret shop-app' }),
+    );
+  });
+});
+
 /** shop-1 runs under this Patroni on the leader's timeline, Ready, and says nothing of streaming. */
 function runsUnder(version: string): readonly string[] {
   const evidence = seen('primary', 'Degraded', 'Endpoints');
