@@ -264,14 +264,14 @@ function withTrouble(facts: Facts, words: string): string {
   return withReliefWords(facts, withWarning(facts, words));
 }
 
-function stuck({ facts }: View): VerdictOf<'Stuck'> {
+function stuck(view: View): VerdictOf<'Stuck'> {
+  const { facts } = view;
   const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
   if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
-  return verdict(
-    'True',
-    'DeadlinePassed',
-    withWarning(facts, `${late.join(', ')} has passed; waiting for ${troubledMembers(membersOf(facts)) || 'a leader'}`),
-  );
+  const members = troubledMembers(membersOf(facts));
+  // All may be well with them and a step in vain all the same: then it says what it waits for.
+  const words = members === '' ? allReplicasReady(view).because : `waiting for ${members}`;
+  return verdict('True', 'DeadlinePassed', withWarning(facts, `${late.join(', ')} has passed; ${words}`));
 }
 
 /** All conditions of a View, without times. */

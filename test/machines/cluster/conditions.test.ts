@@ -122,10 +122,16 @@ describe('a condition says', () => {
 
   it('Stuck names the deadlines that have passed, and who is waited for', () => {
     const expired = ['hold', 'deadline/scaling', 'deadline/updating/replacing/shop-1'];
-    const passed = 'deadline/scaling, deadline/updating/replacing/shop-1 has passed; waiting for';
-    expect(told('Stuck', remembering({ expired }))).toBe(`True DeadlinePassed: ${passed} a leader`);
+    const passed = 'deadline/scaling, deadline/updating/replacing/shop-1 has passed;';
     expect(told('Stuck', remembering({ expired }, { ready: 1 }))).toBe(
-      `True DeadlinePassed: ${passed} shop-1 (its pod is not Ready)`,
+      `True DeadlinePassed: ${passed} waiting for shop-1 (its pod is not Ready)`,
+    );
+  });
+
+  it('Stuck names the step that is in vain, where nothing is wrong with any member', () => {
+    const late = remembering({ expired: ['deadline/updating/configuring'], configuring: true });
+    expect(told('Stuck', late, 'Alive.Updating.configuring')).toBe(
+      'True DeadlinePassed: deadline/updating/configuring has passed; shop-0, shop-1: whether the new parameters are in force',
     );
   });
 
