@@ -253,6 +253,8 @@ export interface Memory {
   readonly image: string | null;
   /** While a spec is rolled out that names an image and the one before did not: the image chosen for that one. */
   readonly chosenImage?: string;
+  /** Absent unless the accepted spec was taken while nobody wrote, and nobody has since: what was true before is no way back. */
+  readonly takenWhileDown?: { readonly generation: number };
   /** Set at the first writable leader; from then on the cluster is bootstrapped. */
   readonly systemIdentifier: string | null;
   readonly rolledOutGeneration: number | null;

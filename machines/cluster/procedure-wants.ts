@@ -1,5 +1,6 @@
 /** Owns: the step that a procedure is at, as wishes. One step is one wish, but for questions, which change nothing. */
 import { configObject, failoverObject, leaderObject } from '../shared/names.ts';
+import { electingTimer } from './backoff.ts';
 import { phaseOf } from './chart.ts';
 import type { Facts } from './facts.ts';
 import type { Difference, Intent } from './intents.ts';
@@ -10,7 +11,7 @@ import type { ObjectRef } from './observations.ts';
 import type { JsonRecord } from './plan.ts';
 import { nextConfiguration, replicasFirst, withoutUnwanted } from './tables/configuration.ts';
 import { relieving } from './tables/full-volume.ts';
-import { mendingStep, neverStarted, rolloutStep } from './tables/rollout.ts';
+import { downAsBefore, mendingStep, neverStarted, rolloutStep } from './tables/rollout.ts';
 import { isPutBack } from './tables/taken-back.ts';
 import { smallClaims } from './tables/volumes.ts';
 import { scalingStep } from './tables/scaling.ts';
@@ -151,18 +152,30 @@ function parametersBefore({ facts: { memory }, plan }: View): Readonly<Record<st
   ]);
 }
 
+/** Nobody wrote when the spec was accepted, nor since: it is brought into force without a leader, or never. */
+function isDownForLong({ memory }: Facts): boolean {
+  return memory.takenWhileDown !== undefined && memory.expired.includes(electingTimer);
+}
+
+/** Why Patroni is told all that the accepted spec says although nobody writes; null where that waits for a leader. */
+function leaderlessReason(facts: Facts): string | null {
+  if (isDownForLong(facts)) return 'nobody wrote when the spec was accepted either';
+  return facts.memory.failedRollout !== null || isPutBack(facts) ? 'the spec that failed is taken back' : null;
+}
+
 /** Nobody writes, and what Patroni was told may be why: it is told what was true before, without waiting for a leader. */
 function takingBack(view: View): readonly Intent[] {
   const { facts, plan } = view;
   if (isPatroniPaused(facts)) return [];
-  if (facts.memory.failedRollout === null && !isPutBack(facts)) {
+  const reason = leaderlessReason(facts);
+  if (reason === null) {
     const before = parametersBefore(view);
     const because = 'nobody writes, and Patroni states what no spec asks for any more';
     return before === null ? [] : telling(facts, (found) => withoutUnwanted(found, plan, before), because);
   }
   const synchrony = askedSynchrony(facts.memory.accepted?.spec ?? null);
   const standing = { restartsPending: false, synchrony, streaming: ableToConfirm(facts) };
-  return telling(facts, (found) => nextConfiguration(found, plan, standing), 'the spec that failed is taken back');
+  return telling(facts, (found) => nextConfiguration(found, plan, standing), reason);
 }
 
 /** Members go only when as few may be left: what the spec asks of synchronous replication is told before the rest of it. */
@@ -185,7 +198,7 @@ function startingAnew(view: View): readonly Intent[] {
   const { facts, state } = view;
   const isAwaited =
     phaseOf(state) !== 'Scaling' && leaderOf(facts).writable && facts.memory.rolledOutGeneration !== null;
-  const stuck = isAwaited ? null : neverStarted(view);
+  const stuck = isAwaited ? null : (neverStarted(view) ?? (isDownForLong(facts) ? downAsBefore(view) : null));
   if (stuck === null) return [];
   const { name, uid, because } = stuck;
   return [{ type: 'DeleteObject', target: { kind: 'Pod', name }, uid, because }];

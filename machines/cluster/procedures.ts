@@ -245,6 +245,8 @@ export function rolloutFailed(view: View): Answer {
   const late = memory.expired.find((timer) => timer.startsWith('deadline/updating') || counting.includes(timer));
   if (late === undefined) return no('no member has been waited for too long', values);
   const leader = leaderWritable(view);
+  if (leader.answer === 'no' && memory.takenWhileDown !== undefined)
+    return no('nobody wrote when it was accepted either, so what was before is no way back', values);
   if (leader.answer === 'no') return failedWithoutLeader(view, leader.because, { ...values, timer: late });
   const { awaited, because } = rolloutStep(view);
   if (awaited === null) return no('no member is waited for', values);

@@ -25,6 +25,7 @@ const memoryFields: Readonly<Record<keyof Memory, true>> = {
   dcs: true,
   image: true,
   chosenImage: true,
+  takenWhileDown: true,
   systemIdentifier: true,
   rolledOutGeneration: true,
   rolledOut: true,

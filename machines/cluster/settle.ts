@@ -56,7 +56,8 @@ function withLeader(facts: Facts, at: number): Facts {
   // Whoever was asked to hand over has, or somebody else did.
   const asked = `await/Switchover/${failoverObject(clusterName(facts))}`;
   const timers = memory.leader?.name === leader.name ? memory.timers : without(memory.timers, asked);
-  return { ...facts, memory: { ...memory, timers, leader: seen, leaderLostAt: null, systemIdentifier: identifier } };
+  const next = { ...memory, timers, leader: seen, leaderLostAt: null, systemIdentifier: identifier };
+  return { ...facts, memory: withOccasional(next, 'takenWhileDown', undefined) };
 }
 
 function specOn(facts: Facts, annotation: string, judge: SpecJudge): PostgresClusterSpec | null {
@@ -150,7 +151,12 @@ function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   if (held !== null) return holding({ ...facts, memory: { ...memory, held } }, before);
   // What Patroni was told on behalf of specs in between is not known either, nor who follows that: members are asked.
   const configuring = memory.configuring || memory.accepted === null;
-  if (!atOnce) return { ...facts, memory: { ...forgiven, accepted: newest, configuring } };
+  if (!atOnce) {
+    // It went down with what is true of every member: to go back to that helps nobody.
+    const isDown = isTrue && failed === null && memory.leaderLostAt !== null;
+    const down = isDown ? { generation: newest.generation } : memory.takenWhileDown;
+    return { ...facts, memory: withOccasional({ ...forgiven, accepted: newest, configuring }, 'takenWhileDown', down) };
+  }
   return {
     ...facts,
     memory: { ...forgiven, accepted: newest, rolledOut: newest, rolledOutGeneration: newest.generation },

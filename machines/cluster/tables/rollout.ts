@@ -230,14 +230,18 @@ function offersTemplate({ facts, plan }: Scene): boolean {
   return detail?.type === 'StatefulSet' && detail.template === plan.template && detail.current;
 }
 
+/** A pod that can only come to run as another one. */
+interface Stuck {
+  readonly name: string;
+  readonly uid: string;
+  readonly because: string;
+}
+
 /**
  * A member whose pod never came to run, and was made from another template than the one that is offered now; null when there is
  * none. Where no step waits for it, it is made anew by itself: nobody writes, the cluster was never complete, or its size changes.
  */
-export function neverStarted({
-  facts,
-  plan,
-}: Pick<Scene, 'facts' | 'plan'>): { readonly name: string; readonly uid: string; readonly because: string } | null {
+export function neverStarted({ facts, plan }: Pick<Scene, 'facts' | 'plan'>): Stuck | null {
   const scene = { facts, plan, members: membersOf(facts), leader: '' };
   if (isPatroniPaused(facts) || !offersTemplate(scene)) return null;
   const stuck = scene.members.find((member) => {
@@ -248,6 +252,29 @@ export function neverStarted({
   const uid = stuck === undefined ? undefined : podOf(facts, stuck.name)?.object.uid;
   if (stuck === undefined || uid === undefined) return null;
   return { name: stuck.name, uid, because: `${stuck.name} never came to run, and another template is offered by now` };
+}
+
+/** Words for a pod of which the scheduler has to speak first, or that is being made: it may come to run as it is. */
+function mayStart(trouble: string): boolean {
+  return beingMade.has(trouble) || trouble.startsWith('Unschedulable');
+}
+
+/**
+ * A member that is down, and was made from another template than the one that is offered now: what it lacks may be what that one
+ * gives. Who led last comes first, since nobody has more of the data. Null when there is none.
+ */
+export function downAsBefore({ facts, plan }: Pick<Scene, 'facts' | 'plan'>): Stuck | null {
+  const scene = { facts, plan, members: membersOf(facts), leader: facts.memory.leader?.name ?? '' };
+  if (isPatroniPaused(facts) || !offersTemplate(scene)) return null;
+  const stuck = ordered(scene, scene.members, true).find((member) => {
+    const pod = podOf(facts, member.name);
+    if (pod === null || pod.object.deleting || isCurrent(scene, member)) return false;
+    const { trouble, patroni } = pod.detail;
+    return trouble === null ? patroni?.state === 'start failed' : !mayStart(trouble);
+  });
+  const uid = stuck === undefined ? undefined : podOf(facts, stuck.name)?.object.uid;
+  if (stuck === undefined || uid === undefined) return null;
+  return { name: stuck.name, uid, because: `${stuck.name} is down, and another template is offered by now` };
 }
 
 /**

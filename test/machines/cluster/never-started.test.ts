@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { PodDetail } from '#machines/cluster/observations.ts';
 import { wants } from '#machines/cluster/wants.ts';
+import { patroni } from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 /** shop-0 as it is told; nobody holds the leader key unless the choice says so. */
@@ -55,6 +56,37 @@ describe('a pod that never came to run', () => {
     ['says nothing yet', stuck({ patroni: null })],
     ['may wait for its turn, since somebody writes', stuck(noImage, { leader: 'writable', template: 'replica-old' })],
   ] as const)('is left alone when it %s', (_, facts) => {
+    expect(deleted('Alive.Recovering.electing', facts)).toEqual([]);
+  });
+});
+
+const loops = { trouble: 'CrashLoopBackOff' } as const;
+
+/** shop-0 is down for long, and the spec that is accepted was taken while nobody wrote. */
+function down(change: Partial<PodDetail>, memory: Partial<Facts['memory']> = {}, choice: Partial<Choice> = {}): Facts {
+  const facts = stuck(change, choice);
+  const taken = { takenWhileDown: { generation: 1 }, expired: ['stall/electing'], ...memory };
+  return { ...facts, memory: { ...facts.memory, ...taken } };
+}
+
+describe('a pod that ran, and is down since before the spec was edited', () => {
+  it('is made anew from the template of that spec, where its container ends', () => {
+    expect(deleted('Alive.Recovering.electing', down(loops))).toEqual(['shop-0']);
+  });
+
+  it('is made anew from the template of that spec, where its PostgreSQL cannot be started', () => {
+    const facts = patroni('shop-0', { state: 'start failed' })(down({}));
+    expect(deleted('Alive.Recovering.electing', facts)).toEqual(['shop-0']);
+  });
+
+  it.each([
+    ['runs that template', down(loops, {}, { template: 'new' })],
+    ['may come to run as it is', down({ trouble: 'ContainerCreating' })],
+    ['waits for the scheduler', down({ trouble: 'Unschedulable: 0/3 nodes' })],
+    ['says that it runs', down({})],
+    ['has not been down for long', down(loops, { expired: [] })],
+    ['went down within a rollout', stuck(loops)],
+  ])('is left alone when it %s', (_, facts) => {
     expect(deleted('Alive.Recovering.electing', facts)).toEqual([]);
   });
 });

@@ -64,6 +64,7 @@ const higher = dcs('shop-config', {
 const madeWith = (bootstrapParameters: Readonly<Record<string, string>> | null): Change =>
   remembering({ rolledOut: null, bootstrapParameters });
 const nobody = { leader: 'none' } as const;
+const down = remembering({ takenWhileDown: { generation: 1 } });
 const unasked = 'nobody writes, and Patroni states what no spec asks for any more';
 const growing = 'nobody writes, and the spec asks for a larger volume';
 
@@ -102,6 +103,23 @@ describe('a phase', () => {
       'Recovering tells Patroni a value that is lower than what failed',
       () => wished(electing, all(higher, failed), wider, nobody),
       [{ ...takenBack, diff: { fields: ['postgresql.parameters.max_connections'], by: [] } }],
+    ],
+    [
+      'Recovering tells Patroni a spec that was taken while nobody wrote, once that lasts',
+      () => wished(electing, all(higher, down, remembering({ expired: ['stall/electing'] })), wider, nobody),
+      [
+        {
+          ...writes,
+          because: 'nobody wrote when the spec was accepted either',
+          diff: { fields: ['postgresql.parameters.max_connections'], by: [] },
+        },
+      ],
+    ],
+    [
+      'Recovering does not tell Patroni such a spec before',
+      () =>
+        wished(electing, all(higher, down, remembering({ rolledOut: null, bootstrapParameters: null })), wider, nobody),
+      [],
     ],
     [
       'Recovering takes from Patroni what no spec asks for, also of a cluster that was never complete',

@@ -157,6 +157,12 @@ describe('a rollout', () => {
       saying(rolling(nobody, { expired: ['stall/electing'] }), 'shop-0', 'ImagePullBackOff'),
       'yes: nobody writes, and shop-0 does not start: ImagePullBackOff',
     ],
+    // Hazard: what mends a cluster that is down was blamed for that, and taken back.
+    [
+      'late, and nobody wrote before either',
+      saying(rolling(nobody, { expired: ['stall/silent'], takenWhileDown: { generation: 2 } }), 'shop-0', 'OOMKilled'),
+      'no: nobody wrote when it was accepted either, so what was before is no way back',
+    ],
   ])('%s', (_, view, words) => {
     const { answer, because } = rolloutFailed(view);
     expect(`${answer}: ${because}`).toBe(words);
