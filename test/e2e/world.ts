@@ -93,6 +93,8 @@ export function phase(
 export async function namespace(world: World, name: string): Promise<string> {
   await world.kubectl('delete', 'namespace', name, '--ignore-not-found', '--timeout=300s');
   await world.kubectl('create', 'namespace', name);
+  // A controller gives it one; before that the API server lets no pod in.
+  await world.kubectl('--namespace', name, 'wait', '--for=create', 'serviceaccount/default', '--timeout=300s');
   return name;
 }
 
