@@ -11,7 +11,7 @@ import type { SqlRequest } from '#src/decision/record.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Chance } from '#src/ports.ts';
 import type { Digest } from '#src/stream/door/objects.ts';
-import { identifier, literal, psql, scramVerifier, transient, waitsForNobody } from './sql.ts';
+import { identifier, literal, mayWrite, psql, scramVerifier, transient, waitsForNobody } from './sql.ts';
 
 const connectMs = 3_000;
 const statementMs = 2_500;
@@ -65,6 +65,7 @@ export function alterScript(roles: readonly { readonly role: string; readonly ve
   return [
     ...preamble,
     waitsForNobody,
+    mayWrite,
     'BEGIN;',
     ...roles.map(({ role, verifier }) => `ALTER ROLE ${identifier(role)} PASSWORD ${literal(verifier)};`),
     'COMMIT;',

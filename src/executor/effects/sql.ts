@@ -52,6 +52,9 @@ export function literal(text: string): string {
  */
 export const waitsForNobody = 'SET synchronous_commit = local;';
 
+/** Where the spec's parameters, or somebody by hand, make sessions read-only by default, ours are not: what they write is asked for. */
+export const mayWrite = 'SET default_transaction_read_only = off;';
+
 /**
  * The script: refuses on a standby, makes or alters the role, makes the database, and says what is there afterwards.
  * @param isMade it was there before, on another timeline: only what is missing is made, and what people changed stays theirs
@@ -62,6 +65,7 @@ export function databaseScript(database: string, owner: string, verifier: string
   return [
     `SET statement_timeout = ${passwordMs};`,
     waitsForNobody,
+    mayWrite,
     "SET client_connection_check_interval = '250ms';",
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role \\gset",
     '\\if :{?role}',
