@@ -8,6 +8,7 @@ import type { ClusterSummary, RowFilter } from '#src/journal/read.ts';
 import { instantOf } from './instant.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
 import { Misused } from './misused.ts';
+import { usualOperatorNamespace } from './operator.ts';
 import { apiSource, readable, sourceOfFile, type Source } from './source.ts';
 import { decidedRows } from '#src/export/decided.ts';
 import { prunedWords } from '#src/export/sealed.ts';
@@ -106,7 +107,7 @@ export function verb(
     .option('--api <url>', 'the operator’s loopback API, when it is within reach; or PGC_API')
     .option('--kubeconfig <path>', 'kubeconfig of the operator’s cluster')
     .option('--context <name>', 'context in it')
-    .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')
+    .option('--operator-namespace <name>', 'where the operator runs', usualOperatorNamespace)
     .option('-n, --namespace <name>', 'namespace of the cluster; that of the context, or default, unless given')
     .addOption(new Option('-o, --output <format>', 'how the answer is written').choices(formats).default('table'));
   if (/[<[]name[\]>]/.test(usage))

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { PortForward } from '@kubernetes/client-node';
 import { Refused } from '#src/errors.ts';
 import { connect } from '#src/kube/api.ts';
+import { operatorPodSelector } from './operator.ts';
 import { apiSource, type Source } from './source.ts';
 
 const apiPort = 8081;
@@ -53,7 +54,7 @@ function wordsOf(error: unknown): string {
 export async function forwardedSource(options: ForwardOptions): Promise<Source> {
   const kube = connect({ kubeconfig: options.kubeconfig, context: options.context }, Date.now);
   const answer = await kube.get(`/api/v1/namespaces/${options.namespace}/pods`, {
-    labelSelector: 'app.kubernetes.io/name=postgres-operator',
+    labelSelector: operatorPodSelector,
   });
   const found =
     answer.type === 'ok'

@@ -3,11 +3,12 @@
  * it creates are questions, and kept nowhere. What may not be read is a sentence in place of an answer.
  */
 import { labels } from '#machines/shared/names.ts';
-import { resourcePath } from '#src/decision/paths.ts';
+import { placeOf, resourcePath } from '#src/decision/paths.ts';
 import { Refused } from '#src/errors.ts';
 import type { Kube } from '#src/kube/api.ts';
 import type { Answer } from '#src/kube/request.ts';
 import type { Lease, Definition, Node, StorageClass, Budget, Claim, Cluster, Pod, StatefulSet } from './objects.ts';
+import { operatorPodSelector } from '../operator.ts';
 import { asksOf, type AccessRule, type Ask } from './rights.ts';
 
 /** An answer of the API server, or why there is none. */
@@ -69,7 +70,6 @@ type List<T> = { readonly items?: readonly T[] };
 
 const coordination = '/apis/coordination.k8s.io/v1';
 const authorization = '/apis/authorization.k8s.io/v1';
-const ourLists = '/apis/postgres.example.com/v1alpha1/postgresclusters';
 
 /** @param as what the API server's own schema vouches for */
 function asked<T, U>(answer: Answer, as: (body: T) => U): Asked<U> {
@@ -136,14 +136,10 @@ async function operatorRights(
     name: `system:serviceaccount:${own}:${account}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${own}`, 'system:authenticated'],
   };
-  const everywhere = await reviewed(kube, asksOf(where.rules, null, own), user);
+  const everywhere = await reviewed(kube, asksOf(where.rules, [''], own), user);
   const isWhole = everywhere.is !== 'known' || everywhere.value.every(({ allowed }) => allowed);
   if (isWhole || namespaces.length === 0) return everywhere;
-  return reviewed(
-    kube,
-    namespaces.flatMap((namespace) => asksOf(where.rules, namespace, own)),
-    user,
-  );
+  return reviewed(kube, asksOf(where.rules, namespaces, own), user);
 }
 
 async function clustersOf(kube: Kube, { name, namespace, usualNamespace }: Where): Promise<Asked<readonly Cluster[]>> {
@@ -154,7 +150,8 @@ async function clustersOf(kube: Kube, { name, namespace, usualNamespace }: Where
   const inOne = (each: string): Promise<Asked<readonly Cluster[]>> =>
     listed(kube, resourcePath('PostgresCluster', each, null));
   if (namespace !== null) return inOne(namespace);
-  const all = await listed<Cluster>(kube, ourLists);
+  const { root, resource } = placeOf('PostgresCluster');
+  const all = await listed<Cluster>(kube, `${root}/${resource}`);
   return all.is === 'unknown' ? inOne(usualNamespace) : all;
 }
 
@@ -199,11 +196,7 @@ export async function examine(kube: Kube, where: Where): Promise<Examined> {
     await Promise.all(namespaces.map(async (each) => [each, await namespaceFacts(kube, each)] as const)),
   );
   const own = where.operatorNamespace;
-  const operatorPods = await listed<Pod>(
-    kube,
-    resourcePath('Pod', own, null),
-    'app.kubernetes.io/name=postgres-operator',
-  );
+  const operatorPods = await listed<Pod>(kube, resourcePath('Pod', own, null), operatorPodSelector);
   const forward = { group: '', resource: 'pods', subresource: 'portforward', verb: 'create', namespace: own };
   return {
     operatorNamespace: own,

@@ -46,19 +46,18 @@ export function operatorRules(): readonly AccessRule[] {
     .flatMap(({ kind, rules = [] }) => rules.map((rule) => ({ ...rule, atHome: kind === 'Role' })));
 }
 
-/** Each verb of each resource of the rules, asked in a namespace. @param namespace null for all of them */
-export function asksOf(rules: readonly AccessRule[], namespace: string | null, home: string): readonly Ask[] {
+/**
+ * Each verb of each resource of the rules, asked in each of the namespaces; an empty one is all of them. What is needed at home is
+ * asked there, once.
+ */
+export function asksOf(rules: readonly AccessRule[], namespaces: readonly string[], home: string): readonly Ask[] {
   return rules.flatMap(({ apiGroups, resources, verbs, atHome }) =>
     apiGroups.flatMap((group) =>
       resources.flatMap((named) => {
         const [resource = '', subresource = ''] = named.split('/');
-        return verbs.map((verb) => ({
-          group,
-          resource,
-          subresource,
-          verb,
-          namespace: atHome ? home : (namespace ?? ''),
-        }));
+        return verbs.flatMap((verb) =>
+          (atHome ? [home] : namespaces).map((namespace) => ({ group, resource, subresource, verb, namespace })),
+        );
       }),
     ),
   );

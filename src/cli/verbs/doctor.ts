@@ -9,6 +9,7 @@ import { findingLines, isTrouble } from '../doctor/finding.ts';
 import type { Definition, Schema } from '../doctor/objects.ts';
 import { operatorRules } from '../doctor/rights.ts';
 import { liveVerb } from '../live.ts';
+import { usualOperatorNamespace } from '../operator.ts';
 
 /** The schema of a PostgresCluster that this build was made with. */
 function ownSchema(): Schema {
@@ -39,7 +40,7 @@ export function addDoctor(program: Command): void {
       return isTrouble(findings) ? 1 : 0;
     },
   )
-    .option('--operator-namespace <name>', 'where the operator runs', 'postgres-operator-system')
+    .option('--operator-namespace <name>', 'where the operator runs', usualOperatorNamespace)
     .option('--lease-name <name>', 'the Lease that it leads by', 'postgres-operator')
     .addOption(
       new Option('-o, --output <format>', 'how the answer is written')

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { diagnose } from '#src/cli/doctor/diagnosis.ts';
 import { selects } from '#src/cli/doctor/database.ts';
 import type { Asked, Examined, ExaminedCluster, Right } from '#src/cli/doctor/examine.ts';
+import { asksOf } from '#src/cli/doctor/rights.ts';
 import { findingLines, isTrouble, type Finding } from '#src/cli/doctor/finding.ts';
 import type { Schema } from '#src/cli/doctor/objects.ts';
 
@@ -336,6 +337,19 @@ it.each([
 ])('a budget with selector %j takes a pod of app=shop: %s', (selector, isTaken) =>
   expect(selects(selector, { app: 'shop' })).toBe(isTaken),
 );
+
+it('a right is asked about in each namespace, and one that is needed at home is asked about there alone, once', () => {
+  const rule = { apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] };
+  const rules = [
+    { ...rule, atHome: false },
+    { ...rule, resources: ['leases'], atHome: true },
+  ];
+  expect(asksOf(rules, ['one', 'two'], 'home').map(({ resource, namespace }) => `${resource} ${namespace}`)).toEqual([
+    'pods one',
+    'pods two',
+    'leases home',
+  ]);
+});
 
 it('tells what is wrong with what to do below it, and the sum', () => {
   const lines = findingLines(found({ lease: nothing }));
