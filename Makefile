@@ -48,10 +48,12 @@ delete-sample: setup ## the sample cluster away
 
 ## for contributors
 
-.PHONY: test check lint fmt build run gen golden
-test: setup ## all set-up and all tests that need no cluster
+.PHONY: test test-simulated check lint fmt build run gen golden
+test: setup ## all set-up, checks, and all tests that need neither a cluster nor a simulated one
 	@$(NPM) run -s check -- --tests-follow
 	@$(NPM) test
+test-simulated: setup ## clusters that live and fail in the simulated world: stories, hazards, crashes, edits
+	@$(NPM) run -s test:simulated
 check: setup ## types, lint, format, boundaries
 	@$(NPM) run -s check
 lint: setup ## lint alone

@@ -78,11 +78,11 @@ function slice(of: string): Omit<Scope, 'part' | 'parts'> {
   const turn = Number.parseInt(of.slice(0, 7), 16) || 0;
   return {
     ...whole,
-    every: 199,
+    every: 293,
     offset: turn,
     doublesEvery: 40,
-    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 50 },
-    twice: 5,
+    seeds: { from: 1_000_000 + (turn % 100_000) * 100, count: 30 },
+    twice: 3,
     // Of random edits one in a hundred and sixty still finds something (docs/roadmap.md): they explore, and hold nobody up.
     edits: false,
   };
