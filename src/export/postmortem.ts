@@ -15,7 +15,8 @@ export interface PostmortemInput {
   readonly entries: readonly TimelineEntry[];
   readonly head: Head;
   /** Whether the rows were decided again byte for byte, and by which build. */
-  readonly replayed: { readonly build: string; readonly rows: number; readonly verified: number };
+  /** Null where the rows cannot be decided again: those of a redacted export. */
+  readonly replayed: { readonly build: string; readonly rows: number; readonly verified: number } | null;
 }
 
 /** A phase of an incident, measured between two rows. */
@@ -181,7 +182,9 @@ export function postmortem({ cluster, all, entries, head, replayed }: Postmortem
     '## What this rests on',
     '',
     `Rows ${first?.row.seq ?? 0} to ${last?.row.seq ?? 0} of the journal, whose head is \`${head.epoch}.${head.seq}\` \`${head.head}\`.`,
-    `Build \`${replayed.build}\` decided ${replayed.verified} of ${replayed.rows} recorded decisions again, byte for byte.`,
+    replayed === null
+      ? 'It is a redacted export: readable, not replayable.'
+      : `Build \`${replayed.build}\` decided ${replayed.verified} of ${replayed.rows} recorded decisions again, byte for byte.`,
     'Times are those of the operator’s clock when it took an observation in.',
     '',
   ].join('\n');

@@ -33,7 +33,27 @@ const plainLeaf =
 
 /** Maps whose keys are somebody's, and the key in them: `labels.team`, `annotations[team]`, `/metadata/labels/team`. */
 const inMap =
-  /(?<=^|[./])(labels|annotations|selector|matchLabels|nodeSelector|data|parameters)(?:[./](.+)|\[([^\]=]*)\](.*))$/;
+  /(?<=^|[./])(labels|annotations|selector|matchLabels|nodeSelector|data|parameters|tags|slots|ignore_slots)(?:[./](.+)|\[([^\]=]*)\](.*))$/;
+
+/** Keys of Patroni's dynamic configuration. */
+export const patroniKeys: ReadonlySet<string> = new Set([
+  ...[
+    'ttl',
+    'loop_wait',
+    'retry_timeout',
+    'maximum_lag_on_failover',
+    'maximum_lag_on_syncnode',
+    'max_timelines_history',
+  ],
+  ...['check_timeline', 'failsafe_mode', 'primary_start_timeout', 'primary_stop_timeout', 'master_start_timeout'],
+  ...['synchronous_mode', 'synchronous_mode_strict', 'synchronous_node_count', 'member_slots_ttl', 'pause'],
+  ...['postgresql', 'standby_cluster', 'slots', 'ignore_slots', 'tags'],
+  // What we mark it with.
+  'postgres-operator',
+]);
+
+/** A key of that configuration which is not Patroni's, and all below it. */
+const inConfig = /(?<=^dcs\.config\.)([\w-]+).*/;
 
 /** Values that could be anybody's. */
 const plainValue = /^(?:-?\d+(?:\.\d+)?|"-?\d+"|true|false|null|\(absent\)|\(hidden\))$/;
@@ -41,6 +61,8 @@ const plainValue = /^(?:-?\d+(?:\.\d+)?|"-?\d+"|true|false|null|\(absent\)|\(hid
 /** A path without what somebody named: keys of maps that are not ours, items of lists by other names than ours. */
 export function shownPath(path: string): string {
   const unnamed = path.replaceAll(/\[([\w.]+)=(?!postgres\b|\d+[\],])[^\],]*/g, `[$1=${takenOut}`);
+  const [, top = 'ttl'] = inConfig.exec(unnamed) ?? [];
+  if (!patroniKeys.has(top)) return unnamed.replace(inConfig, takenOut);
   return unnamed.replace(inMap, (whole, map: string, dotted: string | undefined, bracketed: string | undefined) =>
     ourKeys.has((dotted ?? bracketed ?? '').replaceAll('~1', '/')) ? whole : `${map}.${takenOut}`,
   );

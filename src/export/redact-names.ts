@@ -3,13 +3,17 @@
  *
  * I1. The same name has the same stand-in everywhere in one export.
  */
-import { oneShots, ordinalOf } from '#machines/shared/names.ts';
+import { watchedKinds } from '#machines/cluster/observations.ts';
+import { labels, ordinalOf } from '#machines/shared/names.ts';
+import { productWords } from './vocabulary.ts';
 
 /** Stands where something was taken out. */
 export const takenOut = '(redacted)';
 
 /** Names found so far and what stands for them. */
 export interface Names {
+  readonly namespace: string;
+  readonly cluster: string;
   readonly standIn: (kind: string, name: string) => void;
   /** What somebody gave as a token: each word of it, but for names of members. */
   readonly token: (token: string) => void;
@@ -19,9 +23,6 @@ export interface Names {
 }
 
 const addresses = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}\b/gi;
-
-/** Words of the product itself: they name nobody, and would take the sense out of every sentence. */
-const productWords: ReadonlySet<string> = new Set(['app', 'true', 'false', 'none', 'primary', 'replica', ...oneShots]);
 
 /** Lengths at which sentences cut the values that they quote. */
 const cuts = [77, 79, 117];
@@ -55,8 +56,46 @@ function makeTable(): { readonly texts: Map<string, string>; readonly in: (text:
   };
 }
 
-/** Knows no name yet. @param cluster name of the cluster, by which members are told from tokens */
-export function makeNames(cluster: string): Names {
+/** What follows the name of a cluster in the names of its objects. */
+const suffixes =
+  '\\d+|repl|headless|config|sync|failover|leader|app|credentials(?:-inforce)?|patroni(?:-config)?|pdb|digest';
+const kinds = ['PostgresCluster', ...watchedKinds].join('|');
+
+/**
+ * A cluster or namespace by whose name a sentence would lose its words (`db`, `app`, `primary`) is found where only a name can stand:
+ * in names of its objects, behind a kind, and in a path.
+ */
+function inPlaces({ namespace, name }: Whose): (text: string) => string {
+  const isAwkward = (each: string): boolean => each.length < 3 || productWords.has(each);
+  const cluster = new RegExp(
+    `(?<![A-Za-z0-9-])(data-)?${name}(?=-(?:${suffixes})(?![A-Za-z0-9]))|(?<=\\b(?:${kinds})[/ ])${name}(?![A-Za-z0-9-])|(?<=/[a-z]+/|${labels.cluster}=)${name}(?=$|[/,])`,
+    'g',
+  );
+  const space = new RegExp(
+    `(?<=namespaces/)${namespace}(?=/|$)|(?<![A-Za-z0-9-/])${namespace}(?=/cluster-1(?![A-Za-z0-9]))`,
+    'g',
+  );
+  return (text) => {
+    const named = isAwkward(name)
+      ? text.replaceAll(cluster, (_, data: string | undefined) => `${data ?? ''}cluster-1`)
+      : text;
+    return isAwkward(namespace) ? named.replaceAll(space, 'namespace-1') : named;
+  };
+}
+
+/** Of which cluster an export is. */
+export interface Whose {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Plain numbers of four digits at most are anybody's: ports, sizes, counts. */
+const number = /^\d{1,4}$/;
+
+/** Knows no name yet but those of the cluster itself, by which members are told from tokens. */
+export function makeNames(whose: Whose): Names {
+  const cluster = whose.name;
+  const placed = inPlaces(whose);
   const [known, whole] = [makeTable(), makeTable()];
   const counts = new Map<string, number>();
   const learn = ({ texts }: typeof known, text: string, shown: string): void => {
@@ -72,9 +111,11 @@ export function makeNames(cluster: string): Names {
   };
   const standIn = (kind: string, name: string): void => {
     // A name of one or two letters would be found in every sentence.
-    if (name.length > 2 && !productWords.has(name)) made(kind, name);
+    if (name.length > 2 && !number.test(name) && !productWords.has(name)) made(kind, name);
   };
   return {
+    namespace: whose.namespace,
+    cluster,
     standIn,
     token: (token) => {
       for (const word of token.split(/\s+/)) if (ordinalOf(cluster, word) < 0) standIn('token', word);
@@ -82,6 +123,6 @@ export function makeNames(cluster: string): Names {
     instead: (text, shown) => {
       if (text !== shown) learn(whole, text, shown);
     },
-    replaced: (text) => known.in(whole.in(text)).replaceAll(addresses, (address) => made('address', address)),
+    replaced: (text) => placed(known.in(whole.in(text))).replaceAll(addresses, (address) => made('address', address)),
   };
 }

@@ -6,11 +6,13 @@
  * I2. The same name has the same stand-in everywhere in one export.
  */
 import { isObject } from '#machines/shared/json.ts';
-import { oneShots } from '#machines/shared/names.ts';
+import { labels, oneShots } from '#machines/shared/names.ts';
 import { genesis, recordHash, type ClusterIdentity, type RecordRow } from '#src/journal/record.ts';
 import { contentOf } from '#src/replay/redecide.ts';
 import type { Standing } from '#src/replay/snapshot-text.ts';
-import { ourKeys, shownChange, shownPath, tokenKeys, userTexts } from './redact-changes.ts';
+import { settingOf } from '#src/resources/parameters/settings.ts';
+import { foreignNames, shownForeign } from './redact-foreign.ts';
+import { ourKeys, patroniKeys, shownChange, shownPath, tokenKeys, userTexts } from './redact-changes.ts';
 import { makeNames, takenOut, type Names } from './redact-names.ts';
 
 /** Fields of a spec whose values say nothing about whose it is. */
@@ -53,6 +55,16 @@ function isOneShot(key: string): boolean {
 /** Maps in a spec whose keys are the user's too. */
 const namedMaps: ReadonlySet<string> = new Set(['labels', 'annotations', 'nodeSelector', 'matchLabels']);
 
+const majors = ['15', '16', '17', '18'];
+
+/** A parameter that PostgreSQL does not know was thought of by somebody, and so was what stands before its dot. */
+function learnParameter(name: string, names: Names): void {
+  if (majors.some((major) => settingOf(major, name.toLowerCase()) !== null)) return;
+  names.standIn('key', name);
+  const dot = name.indexOf('.');
+  if (dot > 0) names.standIn('key', name.slice(0, dot));
+}
+
 /** Every text of a spec that is not shown: it may stand in a sentence. */
 function learnSpec(value: Json, names: Names): void {
   if (typeof value === 'string') names.standIn('word', value);
@@ -60,6 +72,8 @@ function learnSpec(value: Json, names: Names): void {
     for (const [key, each] of Object.entries(value)) {
       if (plainSpec.has(key)) continue;
       if (namedMaps.has(key) && isObject(each)) for (const name of Object.keys(each)) names.standIn('key', name);
+      if (key === 'postgresqlParams' && isObject(each))
+        for (const name of Object.keys(each)) learnParameter(name, names);
       learnSpec(each, names);
     }
 }
@@ -80,6 +94,8 @@ function learnText(key: string, value: string, names: Names): void {
     names.instead(value, shownChange(value));
     learnPath(value.slice(0, Math.max(0, value.indexOf(': '))), names);
   } else if (key === 'path' || key === 'fields') learnPath(value, names);
+  else if (key === 'because') learnTurn(value, names);
+  else if (key === 'keys' && !secretKeys.test(value)) names.standIn('key', value);
   else if (key === 'finalizers' && !ourFinalizers.test(value)) names.standIn('finalizer', value);
 }
 
@@ -93,14 +109,54 @@ function learnHandled(handled: Json, names: Names): void {
   }
 }
 
+/** What somebody else said, as a whole and what it names: sentences quote it, and may cut it. */
+function learnForeign(text: string, names: Names): void {
+  // `ImagePullBackOff (image)`: the image has its own stand-in.
+  if (/^\w+ \([^ ]*\)$/.test(text)) return;
+  for (const name of foreignNames(text, names.cluster)) names.standIn('word', name);
+  names.instead(text, shownForeign(text, names.cluster));
+}
+
+/** Outcomes whose `message` or `reason` is not ours. */
+const told: Readonly<Record<string, string>> = {
+  refused: 'message',
+  transient: 'message',
+  conflict: 'message',
+  unknown: 'reason',
+  SourceWentStale: 'because',
+};
+
+/** What Kubernetes, Patroni or anybody else said, wherever an object of ours holds it. */
+function learnSaid(value: Readonly<Record<string, Json>>, names: Names): void {
+  const { type, trouble, reason, message, status, noDigestKey } = value;
+  const said = value[typeof type === 'string' ? (told[type] ?? '') : ''];
+  // A condition is ours, and has a status.
+  const warning = typeof reason === 'string' && status === undefined ? message : undefined;
+  for (const each of [said, trouble, warning, noDigestKey]) if (typeof each === 'string') learnForeign(each, names);
+}
+
+/** Another cluster, whose turn it is or was: `… on team/other: …`, `… on team/other first`. */
+function learnTurn(because: string, names: Names): void {
+  const [whole = '', namespace = '', other = '', rest = ''] =
+    / on ([^\s/]+)\/([^\s/:]+)(?: first$|: (.*)$)/s.exec(because) ?? [];
+  if (whole === '') return;
+  names.standIn('namespace', namespace);
+  names.standIn('cluster', other);
+  if (rest !== '') names.instead(rest, shownForeign(rest, other));
+}
+
+/** Keys of Secrets that are ours. */
+const secretKeys = /^(?:[A-Z]+_?PASSWORD|dbname|host|password|port|uri|username|key)$/;
+
 /** Learns names from a body or a standing, before any text of it is shown. */
 function learnNames(value: Json, key: string, names: Names): void {
   if (Array.isArray(value)) for (const each of value) learnNames(each, key, names);
   else if (isObject(value) && key === 'spec') learnSpec(value, names);
   else if (key === 'handled') learnHandled(value, names);
-  else if (isObject(value))
+  else if (isObject(value)) {
+    learnSaid(value, names);
     for (const [name, each] of Object.entries(value)) learnNames(each, key === 'images' ? 'image' : name, names);
-  else if (typeof value === 'string') learnText(key, value, names);
+  } else if (typeof value === 'string') learnText(key, value, names);
 }
 
 function redactedSpec(spec: Json): Json {
@@ -130,7 +186,7 @@ function redactedMap(map: Json, names: Names): Json {
       .filter(([key]) => ourKeys.has(key))
       .map(([key, value]) => {
         if (userTexts.has(key) || typeof value !== 'string') return [key, takenOut];
-        return [key, tokenKeys.has(key) ? redactedToken(value, names) : names.replaced(value)];
+        return [key, tokenKeys.has(key) ? redactedToken(value, names) : redactedValue(value, key, names)];
       }),
   );
 }
@@ -150,7 +206,7 @@ function redactedConfig(config: Json): Json {
   if (!isObject(config)) return config === null ? null : takenOut;
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [
-      key,
+      patroniKeys.has(key) ? key : takenOut,
       typeof value === 'number' || typeof value === 'boolean' || value === null ? value : takenOut,
     ]),
   );
@@ -168,16 +224,43 @@ function redactedDcs(dcs: Json, names: Names): Json {
 
 const maps: ReadonlySet<string> = new Set(['labels', 'annotations', 'selector']);
 
+/** Digests of a Secret's values, and settings that PostgreSQL told: their keys may be anybody's. */
+const tables: ReadonlySet<string> = new Set(['values', 'result']);
+
+/** The cluster's own name and namespace stand in these alone, also where they are found in no sentence. */
+function redactedName(value: string, key: string, names: Names): string | null {
+  if ((key === 'name' || key === labels.cluster) && value === names.cluster) return 'cluster-1';
+  return key === 'namespace' && value === names.namespace ? 'namespace-1' : null;
+}
+
+/** Lengths at which sentences end, wherever that is: a name that is cut there is not found. */
+const ends: ReadonlySet<number> = new Set([200, 1000, 1024, 4096]);
+
+/** Longest quotation of a value in a sentence. */
+const quoted = 130;
+
+function withoutCut(text: string): string {
+  return ends.has(text.length) ? `${text.slice(0, -quoted)}…` : text;
+}
+
 function redactedValue(value: Json, key: string, names: Names): Json {
   if (typeof value === 'string')
-    return names.replaced(key === 'changed' ? shownChange(value) : key === 'fields' ? shownPath(value) : value);
+    return (
+      redactedName(value, key, names) ??
+      names.replaced(key === 'changed' ? shownChange(value) : key === 'fields' ? shownPath(value) : withoutCut(value))
+    );
   if (Array.isArray(value)) return value.map((each) => redactedValue(each, key, names));
   if (!isObject(value)) return value;
   if (key === 'spec') return redactedSpec(value);
   if (key === 'handled') return redactedHandled(value, names);
   if (key === 'dcs') return redactedDcs(value, names);
   if (maps.has(key)) return redactedMap(value, names);
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, redactedValue(each, name, names)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      tables.has(key) ? names.replaced(name) : name,
+      redactedValue(each, name, names),
+    ]),
+  );
 }
 
 /** A request says where it went; what it said is kept of the status alone, whose words are the operator's. */
@@ -241,7 +324,7 @@ export interface RedactedRows {
 
 /** Rows of a cluster for strangers. */
 export function redactRows({ cluster, rows, all, from, blob }: Redactable): RedactedRows {
-  const names = makeNames(cluster.name);
+  const names = makeNames(cluster);
   names.standIn('cluster', cluster.name);
   names.standIn('namespace', cluster.namespace);
   names.standIn('uid', cluster.uid);

@@ -26,16 +26,13 @@ export function addPostmortem(program: Command): void {
     const cluster = await clusterOf(source, flags, name);
     const { rows, blobs, getBlob, from } = await recorded(source, cluster);
     const entries = timelineOf((row) => decisionOf(row, getBlob));
-    const report =
-      source.unreplayable === null
-        ? verifyRows(makeCore(), { rows, getBlob, from })
-        : { rows: rows.length, verified: 0 };
+    const report = source.unreplayable === null ? verifyRows(makeCore(), { rows, getBlob, from }) : null;
     const text = postmortem({
       cluster,
       all: decidedRows(rows, blobs),
       entries: rows.flatMap((row) => entries(row)),
       head: cluster.head,
-      replayed: { build: buildId(), rows: report.rows, verified: report.verified },
+      replayed: report === null ? null : { build: buildId(), rows: report.rows, verified: report.verified },
     });
     const pruned = await prunedBefore(source, cluster);
     if (text === null)

@@ -6,7 +6,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { annotate, clusterOf, create, edit, isRunning, name, namespace, type Act } from '#src/sim/acts.ts';
+import { annotate, clusterOf, condition, create, edit, isRunning, name, namespace, type Act } from '#src/sim/acts.ts';
 import { list, text } from '#src/sim/json.ts';
 import { actedJournal } from '#test/support/acted-journal.ts';
 import { runPgc } from '#test/support/pgc-program.ts';
@@ -45,6 +45,27 @@ const restart: Act = {
   until: (world) => text(clusterOf(world), 'status', 'handled', 'restart') !== '' && isRunning(world),
 };
 
+/** Parameters that are refused with their values, a key in our Secret, and Patroni’s configuration. */
+const refused: Act = {
+  what: 'what is refused, and put beside what is ours',
+  act: (world) => {
+    const { user } = world;
+    const secret = user.get('Secret', namespace, `${name}-app`);
+    const config = user.get('Endpoints', namespace, `${name}-config`);
+    const cluster = clusterOf(world);
+    if (secret === null || config === null || cluster === null) throw new Error('there is no cluster');
+    user.patch(secret, { data: { 'acme-key': 'eA==' } });
+    const told = { ...(JSON.parse(text(config, 'metadata', 'annotations', 'config')) as object), acmekey: 'acmetop' };
+    user.patch(config, {
+      metadata: { annotations: { config: JSON.stringify({ ...told, tags: { acmetag: 1 }, slots: { acmeslot: {} } }) } },
+    });
+    user.patch(cluster, {
+      spec: { postgresqlParams: { 'acme.tenant': 'hunter4', primary_conninfo: 'host=acmehost password=hunter5' } },
+    });
+  },
+  until: (world) => condition(world, 'ConfigurationValid') === 'False InvalidSpec',
+};
+
 const acts: readonly Act[] = [
   create({
     ...env(['ACME_TOKEN', 'acme"hunter2'], ['ACME_OLD', 'acmeold']),
@@ -54,6 +75,8 @@ const acts: readonly Act[] = [
     podMetadata: { labels: { 'acme.example/cost': 'acmecentre' } },
   }),
   byHand,
+  refused,
+  edit('what is not refused', { postgresqlParams: { 'acme.tenant': null, primary_conninfo: null } }, () => true),
   restart,
   edit('other variables', env(['ACME_TOKEN', 'acme-hunter3'], ['ACME_NEW', 'acmenew']), ({ user }) =>
     user
@@ -110,6 +133,12 @@ describe('and still tells what happened', () => {
   ])('%s, of a pruned journal', async (...args) => {
     await pgc('journal', 'export', name, '--file', 'pruned.db', '--redact', '--out', 'read.ndjson');
     expect((await pgc(...args, '--file', 'read.ndjson')).length).toBeGreaterThan(20);
+  });
+
+  it('postmortem says that it cannot be decided again, and not that nothing was', async () => {
+    await pgc('journal', 'export', name, '--file', 'whole.db', '--redact', '--out', 'report.ndjson');
+    const report = await pgc('postmortem', 'cluster-1', '--file', 'report.ndjson');
+    expect(report).toContain('It is a redacted export: readable, not replayable.');
   });
 
   it('by whom with a token that was replaced, and where somebody edited what', async () => {
