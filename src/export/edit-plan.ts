@@ -161,9 +161,16 @@ export function judged(core: Core, { standing, seq }: StoodAt, wanted: WantedClu
   };
 }
 
-/** Whether more would happen than may happen unasked. @param most instead of what the spec says */
-export function exceeds({ cost, maxDisruption, hold }: Judged, most: DisruptionClass | null): boolean {
-  if (most !== null) return rank(cost.disruption) > rank(most);
+/** The most that users notice: what is asked for by an annotation is held by nobody, and no part of what the edit costs. */
+export function noticedAtMost({ cost, outcome }: Pick<EditPlan, 'cost' | 'outcome'>): DisruptionClass {
+  const noticed = outcome?.disruption ?? 'None';
+  return rank(noticed) > rank(cost.disruption) ? noticed : cost.disruption;
+}
+
+/** Whether more would happen than may happen unasked. @param limit instead of what the spec says */
+export function exceeds(plan: EditPlan, limit: DisruptionClass | null): boolean {
+  const { cost, maxDisruption, hold } = plan;
+  if (limit !== null) return rank(noticedAtMost(plan)) > rank(limit);
   if (hold?.by === 'PendingApproval') return true;
   // Who holds it first says nothing of what is asked after.
   return hold !== null && maxDisruption !== null && rank(cost.disruption) > rank(maxDisruption);

@@ -2,7 +2,7 @@
 import { disruptionClasses } from '#machines/cluster/tables/permission.ts';
 import { columns } from './columns.ts';
 import type { EditEnd, EditOutcome } from './edit.ts';
-import { exceeds, type EditPlan } from './edit-plan.ts';
+import { exceeds, noticedAtMost, type EditPlan } from './edit-plan.ts';
 import { timeWords } from './time.ts';
 
 /** Something that went otherwise than planned; classes as `replay --with` has them, where they fit. */
@@ -99,7 +99,9 @@ export function planLines(plan: EditPlan, options: { readonly most: EditPlan['ma
     ];
   const limit = options.most === null ? [] : [`Asked:    no more than ${options.most}`];
   const above = exceeds(plan, options.most)
-    ? [`Exceeds:  ${plan.cost.disruption} is more than ${options.most ?? plan.maxDisruption ?? disruptionClasses[0]}`]
+    ? [
+        `Exceeds:  ${options.most === null ? plan.cost.disruption : noticedAtMost(plan)} is more than ${options.most ?? plan.maxDisruption ?? disruptionClasses[0]}`,
+      ]
     : [];
   return [
     ...head,

@@ -205,10 +205,21 @@ async function playEdit(
     const before = lastSeq(stage);
     replace(stage, without(wanted.spec, free), newAnnotations(facts, wanted.annotations));
     await cameToRest(stage, Math.max(present.members.length, wanted.spec.replicas ?? 1));
-    return told(core, stage, before);
+    return withoutWhatStands(facts, told(core, stage, before));
   } finally {
     world.close();
   }
+}
+
+/** What the real cluster has and the model lacks is not made there: the budget of one that had several members once. */
+function withoutWhatStands({ world }: Facts, outcome: EditOutcome): EditOutcome {
+  const standing = new Set(
+    Object.values(world.objects).flatMap(({ object: { kind, name, deleting } }) =>
+      deleting ? [] : [`${kind}/${name}`],
+    ),
+  );
+  const effects = outcome.effects.filter(({ type, target }) => type !== 'CreateObject' || !standing.has(target));
+  return { ...outcome, effects };
 }
 
 /** How the cluster is to be treated now: as its newest spec says. */

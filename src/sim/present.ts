@@ -25,7 +25,7 @@ export interface Present {
   readonly timeline: number;
   readonly members: readonly { readonly name: string; readonly ready: boolean; readonly node: string | null }[];
   /** Claims beyond those of its members, which a member that is added finds there. */
-  readonly spareClaims?: readonly string[];
+  readonly spareClaims?: readonly { readonly name: string; readonly size: string }[];
   /** The operator's settings; the usual ones when they are left out. */
   readonly settings?: OperatorConfig;
 }
@@ -67,11 +67,11 @@ export function presentOf(facts: Facts, operation: string): Present {
 }
 
 /** Volumes that stayed when members went. */
-function spareClaims(facts: Facts): readonly string[] {
+function spareClaims(facts: Facts): NonNullable<Present['spareClaims']> {
   const used = claimNames(facts);
-  return Object.values(facts.world.objects)
-    .filter(({ object }) => object.kind === 'PersistentVolumeClaim' && !object.deleting && !used.has(object.name))
-    .map(({ object }) => object.name);
+  return Object.values(facts.world.objects).flatMap(({ object: { name, deleting, detail } }) =>
+    detail.type !== 'PersistentVolumeClaim' || deleting || used.has(name) ? [] : [{ name, size: detail.requested }],
+  );
 }
 
 /** A world with one cluster in it. */
@@ -151,7 +151,7 @@ export function without(
   return Object.fromEntries(kept) as unknown as PostgresClusterSpec;
 }
 
-/** Claims that nobody uses, like the one of the first member. */
+/** Claims that nobody uses, like the one of the first member, but as small as they were left. */
 function layClaims({ world, present }: Stage): void {
   const { namespace, name, spareClaims: spare = [] } = present;
   const model = world.user.get('PersistentVolumeClaim', namespace, claimName(name, 0));
@@ -162,8 +162,8 @@ function layClaims({ world, present }: Stage): void {
   for (const each of spare)
     world.user.create('PersistentVolumeClaim', {
       ...kind,
-      metadata: { namespace, name: each, labels, annotations },
-      spec,
+      metadata: { namespace, name: each.name, labels, annotations },
+      spec: { ...spec, resources: { requests: { storage: each.size } } },
     });
 }
 

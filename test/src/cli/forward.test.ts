@@ -139,6 +139,29 @@ it('a pod that was evicted is not taken for the operator, nor one that waits for
   expect(forwards.map((each) => each.split('/')[6])).toEqual(['operator-b', 'operator-c']);
 });
 
+it('the way leads to the port that the pod says, by a flag, by a variable, or to the usual one', async () => {
+  const status = ['status', '--kubeconfig', kubeconfig('token', { token: 'first' })];
+  const withContainer = (container: object): object => ({
+    ...pod('operator-d', 'Running', true),
+    spec: { containers: [{ name: 'beside' }, container] },
+  });
+  const variable = [{ name: 'OPERATOR_API_ADDRESS', value: '127.0.0.1:9092' }];
+  pods = [withContainer({ args: ['--api-address', '127.0.0.1:9091'], env: variable })];
+  await pgc(status);
+  pods = [withContainer({ args: ['--api-address=[::1]:9093'] })];
+  await pgc(status);
+  pods = [withContainer({ env: variable })];
+  await pgc(status);
+  pods = [withContainer({ args: ['--log-level=debug'] })];
+  await pgc(status);
+  expect(forwards.map((each) => new URL(each, url).searchParams.get('ports'))).toEqual([
+    '9091',
+    '9093',
+    '9092',
+    '8081',
+  ]);
+});
+
 it('a port-forward that is forbidden is told as that', async () => {
   pods = [pod('operator-c', 'Running', true)];
   expect(await pgc(['status', '--kubeconfig', kubeconfig('token', { token: 'first' })])).toMatch(

@@ -5,8 +5,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mentioned } from '#src/cli/source.ts';
+import { rank } from '#machines/cluster/tables/permission.ts';
 import { outcomeOfEdit, type EditOutcome } from '#src/export/edit.ts';
-import type { EditPlan } from '#src/export/edit-plan.ts';
+import { exceeds, type EditPlan } from '#src/export/edit-plan.ts';
 import { differencesOf } from '#src/export/edit-words.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import { makeCore } from '#src/replay/core.ts';
@@ -204,6 +205,30 @@ const lives: readonly { readonly of: string; readonly spec: Json; readonly rows:
         cost: 'Switchover',
         end: 'rolled out',
       },
+      { what: 'one again', spec: { replicas: 1 }, cost: 'Switchover', end: 'rolled out' },
+      { what: 'larger volumes', spec: { storage: { size: '20Gi' } }, cost: 'None', end: 'rolled out' },
+      // Its budget stands, and so do the volumes that stayed, as small as they were.
+      { what: 'three again', spec: { replicas: 3 }, cost: 'None', end: 'rolled out' },
+      {
+        what: 'another size, another number, a start and resources at once',
+        spec: {
+          replicas: 2,
+          storage: { size: '24Gi' },
+          postgresqlParams: { max_connections: '200' },
+          resources: { requests: { memory: '1Gi' } },
+        },
+        cost: 'Switchover',
+        end: 'rolled out',
+      },
+      { what: 'volumes of members that went go', spec: { volumePolicy: 'Delete' }, cost: 'None', end: 'rolled out' },
+      {
+        what: 'a start that is asked for',
+        spec: {},
+        annotations: { 'postgres.example.com/restart': 'once' },
+        cost: 'None',
+        noticed: 'Switchover',
+        end: 'rolled out',
+      },
     ],
   },
   {
@@ -339,6 +364,9 @@ describe.each(lives)('$of', ({ spec, rows }) => {
         end: row.end,
       });
       expect(differencesOf(plan, happened)).toEqual([]);
+      // What is asked of `--max` is what users notice, whoever asked for it.
+      expect(exceeds(plan, happened.disruption)).toBe(rank(row.cost) > rank(happened.disruption));
+      if (happened.disruption !== 'None') expect(exceeds(plan, 'None')).toBe(true);
       if (row.end === 'rolled out' || row.end === 'taken back')
         expect(happened.disruption).toBe(row.noticed ?? row.cost);
     },
