@@ -1,6 +1,8 @@
 /** Owns: the operator's process: settings in, signals and exit codes out. */
+import { isMainThread } from 'node:worker_threads';
 import { readConfig } from './config.ts';
 import { messageOf } from './errors.ts';
+import { answerInThread, pagesChecker } from './journal/pages.ts';
 import { makeLog, type Log } from './log.ts';
 import { buildId } from './build-id.ts';
 import { startOperator, type Operator } from './operator/operator.ts';
@@ -42,6 +44,7 @@ async function main(): Promise<void> {
     ports: systemPorts(),
     log,
     build,
+    checkPages: pagesChecker(process.argv[1] ?? ''),
     onFatal: (because) => {
       log.error({ because }, 'operator ends: going on would be wrong');
       process.exit(3);
@@ -50,8 +53,11 @@ async function main(): Promise<void> {
   log.info({ http: operator.http.httpPort, api: operator.http.apiPort }, 'operator listens');
 }
 
-main().catch((error: unknown) => {
+function failed(error: unknown): void {
   const hint = error instanceof Error && 'hint' in error ? `\n${String(error.hint)}` : '';
   process.stderr.write(`${messageOf(error)}${hint}\n`);
   process.exit(1);
-});
+}
+
+if (isMainThread) main().catch(failed);
+else answerInThread();

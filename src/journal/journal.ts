@@ -6,9 +6,10 @@ import { accessSync, constants, renameSync, statSync, existsSync } from 'node:fs
 import type { Clock, CrashPoints, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
 import { isFull, JournalRefused, openForReading, openForWriting, type Db } from './database.ts';
+import type { CheckPages } from './pages.ts';
 import { makePruner, type Pruner } from './prune.ts';
 import { makeReader, type JournalReader } from './read.ts';
-import { verifyJournal, verifySteps, type Anchor, type VerifyReport } from './verify.ts';
+import { verifyJournal, verifySteps, type Anchor, type VerifyProgress, type VerifyReport } from './verify.ts';
 import { makeWriter, type JournalWriter } from './writer.ts';
 
 export interface Journal {
@@ -18,7 +19,7 @@ export interface Journal {
   readonly path: string;
   readonly verify: (anchors?: readonly Anchor[]) => VerifyReport;
   /** The same, some milliseconds at a time, and on a connection of its own; pages that nothing uses were checked at opening. */
-  readonly verifyInSteps: () => Generator<void, VerifyReport>;
+  readonly verifyInSteps: () => Generator<VerifyProgress, VerifyReport>;
   readonly close: () => void;
 }
 
@@ -32,6 +33,8 @@ export interface JournalOptions {
   readonly onFatal: (error: Error) => void;
   readonly onCommit: (rows: number, ms: number) => void;
   readonly walPagesMax?: number;
+  /** Has SQLite check the pages where that keeps nobody from his turn; it is done in one step where nobody does. */
+  readonly checkPages?: CheckPages | undefined;
 }
 
 export type JournalOpened =
@@ -64,8 +67,17 @@ function use(options: JournalOptions, db: Db): Journal {
   };
 }
 
-function damageOf(db: Db, options: JournalOptions): string | null {
-  const { damage } = verifyJournal(db, options.anchors);
+function* verified(db: Db, { path, anchors, checkPages }: JournalOptions): Generator<VerifyProgress, VerifyReport> {
+  const pages = checkPages?.(path) ?? null;
+  try {
+    return yield* verifySteps(db, anchors, pages ?? 'whole');
+  } finally {
+    pages?.stop();
+  }
+}
+
+function* damageOf(db: Db, options: JournalOptions): Generator<VerifyProgress, string | null> {
+  const { damage } = yield* verified(db, options);
   const first = damage[0];
   if (first === undefined) return null;
   const where = first.uid === null ? '' : ` (cluster ${first.uid}, row ${first.seq ?? '?'})`;
@@ -126,12 +138,28 @@ function refusal(error: unknown, path: string): unknown {
   return error;
 }
 
+/** Verifies a journal that is open for writing, and makes it the operator's; it is closed where that is broken off. */
+function* proved(options: JournalOptions, db: Db): Generator<VerifyProgress, JournalOpened> {
+  let damage: string | null | undefined;
+  try {
+    damage = yield* damageOf(db, options);
+  } finally {
+    if (damage !== null) db.close();
+  }
+  if (damage !== null) return quarantine(options, damage);
+  // After an fsync error memory may hold pages that the disk never got, and say that they are clean: written anew, and the
+  // log begun anew, nothing rests on them.
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  return { type: 'opened', journal: use(options, db) };
+}
+
 /**
- * Opens the operator's journal, new or not.
+ * Opens the operator's journal, new or not, some milliseconds at a time: it is verified first, and a long one takes longer than
+ * anybody may wait. Whoever breaks off has changed nothing.
  * @throws JournalRefused when the file is another program's, of a newer format, read-only, or the disk is full to its last
  *   byte: nothing is changed then
  */
-export function openJournal(options: JournalOptions): JournalOpened {
+export function* openInSteps(options: JournalOptions): Generator<VerifyProgress, JournalOpened> {
   const { path } = options;
   const fresh = !existsSync(path);
   if (bytesOf(path) === 0 && bytesOf(`${path}-wal`) > 0)
@@ -143,13 +171,14 @@ export function openJournal(options: JournalOptions): JournalOpened {
     if (!isDamage(error, path)) throw refusal(error, path);
     return quarantine(options, error instanceof Error ? error.message : String(error));
   }
-  const damage = fresh ? null : damageOf(db, options);
-  if (damage !== null) {
-    db.close();
-    return quarantine(options, damage);
+  return fresh ? { type: 'opened', journal: use(options, db) } : yield* proved(options, db);
+}
+
+/** Opens the operator's journal in one go, as `openInSteps` does. @throws as that */
+export function openJournal(options: Omit<JournalOptions, 'checkPages'>): JournalOpened {
+  const steps = openInSteps(options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
-  // After an fsync error memory may hold pages that the disk never got, and say that they are clean: written anew, and the
-  // log begun anew, nothing rests on them.
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  return { type: 'opened', journal: use(options, db) };
 }

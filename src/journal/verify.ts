@@ -5,6 +5,7 @@
  */
 import { mentionedIn } from '#src/decision/codec.ts';
 import type { Db } from './database.ts';
+import type { PagesCheck } from './pages.ts';
 import { genesis, recordHash, sha256, tickHash, type Head, type Heads, type RecordRow } from './record.ts';
 import { allKey, allMark } from './retention.ts';
 import { makeReader, type ClusterSummary, type JournalReader } from './read.ts';
@@ -27,6 +28,15 @@ export interface VerifyReport {
   readonly ticks: number;
   /** Empty when everything holds. */
   readonly damage: readonly Damage[];
+}
+
+/** How far a journal has been verified. */
+export interface VerifyProgress {
+  readonly part: 'pages' | 'texts' | 'rows' | 'ticks';
+  /** 0: somebody else is at it, and there is nothing to do but wait. */
+  readonly done: number;
+  /** Null where nobody has counted them. */
+  readonly of: number | null;
 }
 
 /** A chain begins at its first row ever, or at a base that a compaction has left. */
@@ -53,13 +63,22 @@ function pacing(): (bytes: number) => boolean {
 /** Tells of damage, as far as anybody reads. */
 type Report = (damage: Damage) => void;
 
+/** What rows are held to. */
+interface Proof {
+  readonly reader: JournalReader;
+  /** Hashes of the texts that are as they were written. */
+  readonly blobs: ReadonlySet<string>;
+  readonly report: Report;
+  /** One for all clusters: many small ones take as long as a large one. */
+  readonly isPause: ReturnType<typeof pacing>;
+}
+
+/** @param at how far one has come, with so many rows of this cluster */
 function* verifyCluster(
-  reader: JournalReader,
-  blobs: ReadonlySet<string>,
+  { reader, blobs, report, isPause }: Proof,
   cluster: ClusterSummary,
-  report: Report,
-): Generator<void, number> {
-  const isPause = pacing();
+  at: (verified: number) => VerifyProgress,
+): Generator<VerifyProgress, number> {
   let verified = 0;
   let prev: string | null = null;
   let expected = cluster.firstSeq;
@@ -74,7 +93,7 @@ function* verifyCluster(
     prev = row.hash;
     expected = row.seq + 1;
     verified += 1;
-    if (isPause(row.body.length)) yield;
+    if (isPause(row.body.length)) yield at(verified);
   }
   return verified;
 }
@@ -95,7 +114,7 @@ interface Ticks {
   readonly called: ReadonlyMap<string, string>;
 }
 
-function* readTicks(db: Db, report: Report): Generator<void, Ticks> {
+function* readTicks(db: Db, report: Report): Generator<VerifyProgress, Ticks> {
   const isPause = pacing();
   const named = new Map<string, readonly [number, string]>();
   const called = new Map<string, string>();
@@ -123,7 +142,7 @@ function* readTicks(db: Db, report: Report): Generator<void, Ticks> {
     prev = tick.hash;
     last = tick.seq;
     count += 1;
-    if (isPause(tick.heads.length)) yield;
+    if (isPause(tick.heads.length)) yield { part: 'ticks', done: count, of: null };
   }
   return { count, named, called };
 }
@@ -171,29 +190,42 @@ function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report
   }
 }
 
-/** What SQLite checks: everything, pages that nothing uses too; or the tables with their indexes, one after the other. */
-export type Checked = 'whole' | 'tables';
+/**
+ * What SQLite checks: everything, pages that nothing uses too; or the tables with their indexes, one after the other. Whoever has
+ * everything checked elsewhere is waited for in the end.
+ */
+export type Checked = 'whole' | 'tables' | PagesCheck;
 
 /** The whole check, not the quick one: a row that an index no longer finds is lost to every reader. */
-function* checkPages(db: Db, checked: Checked, report: Report): Generator<void, void> {
+function* checkPages(db: Db, checked: 'whole' | 'tables', report: Report): Generator<VerifyProgress, void> {
   const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck();
-  for (const what of checked === 'whole' ? ['1'] : tables.all()) {
+  const all = checked === 'whole' ? ['1'] : tables.all();
+  for (const [done, what] of all.entries()) {
     const result = String(db.pragma(`integrity_check(${what})`, { simple: true }));
     if (result !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${result}` });
-    yield;
+    yield { part: 'pages', done: done + 1, of: all.length };
   }
 }
 
-function* verifiedBlobs(db: Db, report: Report): Generator<void, ReadonlySet<string>> {
+function* checkedElsewhere(db: Db, check: PagesCheck, report: Report): Generator<VerifyProgress, void> {
+  let verdict = check.verdict();
+  for (; verdict.type === 'pending'; verdict = check.verdict()) yield { part: 'pages', done: 0, of: 1 };
+  if (verdict.type === 'failed') yield* checkPages(db, 'whole', report);
+  else if (verdict.words !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${verdict.words}` });
+}
+
+function* verifiedBlobs(db: Db, report: Report): Generator<VerifyProgress, ReadonlySet<string>> {
   const isPause = pacing();
   const sound = new Set<string>();
+  let done = 0;
   for (const row of db.prepare('SELECT hash, bytes FROM blob').iterate() as IterableIterator<{
     hash: string;
     bytes: string;
   }>) {
     if (sha256(row.bytes) === row.hash) sound.add(row.hash);
     else report({ uid: null, seq: null, because: `blob ${row.hash} does not match its hash` });
-    if (isPause(row.bytes.length)) yield;
+    done += 1;
+    if (isPause(row.bytes.length)) yield { part: 'texts', done, of: null };
   }
   return sound;
 }
@@ -206,7 +238,11 @@ type Counted = ClusterSummary & { readonly verified: number };
  * @param anchors places that the journal must have reached
  * @returns counts and every damage found; a file that SQLite cannot read is damage too, never an exception
  */
-export function* verifySteps(db: Db, anchors: readonly Anchor[], checked: Checked): Generator<void, VerifyReport> {
+export function* verifySteps(
+  db: Db,
+  anchors: readonly Anchor[],
+  checked: Checked,
+): Generator<VerifyProgress, VerifyReport> {
   const damage: Damage[] = [];
   const report: Report = (found) => {
     if (damage.length < 1000) damage.push(found);
@@ -215,16 +251,25 @@ export function* verifySteps(db: Db, anchors: readonly Anchor[], checked: Checke
   const clusters: Counted[] = [];
   try {
     db.exec('BEGIN');
-    yield* checkPages(db, checked, report);
+    if (typeof checked === 'string') yield* checkPages(db, checked, report);
     const reader = makeReader(db);
     const blobs = yield* verifiedBlobs(db, report);
     counts.blobs = blobs.size;
-    for (const cluster of reader.clusters())
-      clusters.push({ ...cluster, verified: yield* verifyCluster(reader, blobs, cluster, report) });
+    const proof: Proof = { reader, blobs, report, isPause: pacing() };
+    const listed = reader.clusters();
+    const of = listed.reduce((sum, { rows }) => sum + rows, 0);
+    let before = 0;
+    for (const cluster of listed) {
+      const at = (verified: number): VerifyProgress => ({ part: 'rows', done: before + verified, of });
+      const verified: number = yield* verifyCluster(proof, cluster, at);
+      clusters.push({ ...cluster, verified });
+      before += verified;
+    }
     const ticks = yield* readTicks(db, report);
     counts.ticks = ticks.count;
     compareHeads(ticks, clusters, report);
     verifyAnchors(reader, anchors, report);
+    if (typeof checked !== 'string') yield* checkedElsewhere(db, checked, report);
   } catch (error) {
     report({
       uid: null,

@@ -25,15 +25,20 @@ export interface Gap {
 
 /** Highest epoch that a journal's rows name; 0 for an empty one. */
 export function epochOf(reader: JournalReader): number {
-  return reader.clusters().reduce((most, { head }) => Math.max(most, head.epoch), 0);
+  return reader.heads().reduce((most, { epoch }) => Math.max(most, epoch), 0);
 }
 
+/** Looks at every row of a cluster: asked for only where its place is not simply there. */
 function gapBodies(reader: JournalReader, uid: string): readonly GapBody[] {
   return reader.gaps(uid).map(({ body }) => JSON.parse(body) as GapBody);
 }
 
 function isAt(anchor: Anchor | null, { epoch, seq, head }: Anchor): boolean {
   return anchor !== null && anchor.epoch === epoch && anchor.seq === seq && anchor.head === head;
+}
+
+function isThere(reader: JournalReader, { uid, seq, head }: Anchor): boolean {
+  return reader.row(uid, seq)?.hash === head;
 }
 
 /**
@@ -45,7 +50,9 @@ export function ownAnchors(reader: JournalReader | null, anchors: readonly Ancho
   const led = epochOf(reader);
   return anchors.filter(
     (anchor) =>
-      anchor.seq > 0 && anchor.epoch <= led && !gapBodies(reader, anchor.uid).some((gap) => isAt(gap.anchor, anchor)),
+      anchor.seq > 0 &&
+      anchor.epoch <= led &&
+      (isThere(reader, anchor) || !gapBodies(reader, anchor.uid).some((gap) => isAt(gap.anchor, anchor))),
   );
 }
 
@@ -65,14 +72,12 @@ export function gapsOf(
   const foreign = previous !== null && isForeign(reader, previous.head) ? previous : null;
   return clusters.flatMap((cluster): readonly Gap[] => {
     const { anchor } = cluster;
-    const told = gapBodies(reader, anchor.uid);
+    const told = (): readonly GapBody[] => gapBodies(reader, anchor.uid);
     const isHeld =
       anchor.seq === 0
         ? reader.firstSeq(anchor.uid) !== null
-        : reader.row(anchor.uid, anchor.seq)?.hash === anchor.head ||
-          reader.remembers(anchor) ||
-          told.some((gap) => isAt(gap.anchor, anchor));
-    const isLed = foreign === null || told.some((gap) => gap.previous?.head.head === foreign.head.head);
+        : isThere(reader, anchor) || reader.remembers(anchor) || told().some((gap) => isAt(gap.anchor, anchor));
+    const isLed = foreign === null || told().some((gap) => gap.previous?.head.head === foreign.head.head);
     if (isHeld && isLed) return [];
     const because = isHeld
       ? `${foreign?.holder ?? 'another operator'} led term ${foreign?.epoch ?? 0} with another journal`

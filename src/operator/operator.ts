@@ -104,16 +104,20 @@ interface Process {
   readonly terms: Terms;
   readonly writable: BehaviorSubject<boolean>;
   readonly isStopping: () => boolean;
+  /** What the term that is beginning waits for; null while none is. */
+  readonly beginning: BehaviorSubject<string | null>;
 }
 
 /** Competes for the Lease; each term that it gives is begun, each that it takes is ended. */
 function compete(
-  { options, kube, runInPod, metrics, terms, writable, isStopping }: Process,
+  { options, kube, runInPod, metrics, terms, writable, isStopping, beginning }: Process,
   at: { readonly lane: Http; readonly epochAtLeast: number; readonly onLeading: () => void },
 ): LeaseHandle {
   const { config, log } = options;
   let state = 'waiting';
   let told = '';
+  /** The last term of ours after which somebody else had the Lease. */
+  let lost = 0;
   const lease: LeaseHandle = holdLease(leasePorts(options, at.lane), {
     ...config.lease,
     epochAtLeast: at.epochAtLeast,
@@ -128,16 +132,21 @@ function compete(
     onTerm: (begun) =>
       void terms.next(async (current) => {
         await ended(current);
-        const isOver = (): boolean => isStopping() || lease.epoch() !== begun.epoch;
-        const term = await beginTerm({ options, kube, runInPod, metrics, lease, writable, isOver }, begun);
+        const isOver = (): boolean => isStopping() || lease.epoch() !== begun.epoch || lost === begun.epoch;
+        const onWaiting = (because: string): void => beginning.next(because);
+        beginning.next('a term begins');
+        const term = await beginTerm({ options, kube, runInPod, metrics, lease, writable, isOver, onWaiting }, begun);
+        beginning.next(null);
         if (term !== null) at.onLeading();
         return term;
       }),
-    onOver: () =>
+    onOver: () => {
+      lost = lease.epoch();
       void terms.next(async (current) => {
         await ended(current);
         return null;
-      }),
+      });
+    },
   });
   return lease;
 }
@@ -157,13 +166,13 @@ function waysOf({ config, ports, openLane, runInPod }: OperatorOptions): {
 
 /** What keeps this process from working. @param waiting for the API server, before anything else; null once it has answered */
 function troublesOf(
-  { terms, writable }: Pick<Process, 'terms' | 'writable'>,
+  { terms, writable, beginning }: Pick<Process, 'terms' | 'writable' | 'beginning'>,
   waiting: string | null,
   mayAct: boolean,
 ): readonly string[] {
   if (waiting !== null) return [`waiting for the API server: ${waiting}`];
   return [
-    ...(terms.now() === null ? ['waiting for the Lease'] : []),
+    ...(terms.now() === null ? [beginning.value ?? 'waiting for the Lease'] : []),
     ...(terms.now() !== null && !mayAct ? ['the Lease is not held'] : []),
     ...(writable.value ? [] : ['the journal cannot be written']),
   ];
@@ -193,13 +202,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const metrics = makeMetrics();
   const terms = makeTerms((because) => options.onFatal(because));
   const writable = new BehaviorSubject(true);
+  const beginning = new BehaviorSubject<string | null>(null);
   let isStopping = false;
   let lease: LeaseHandle | null = null;
   let waiting: string | null = 'it was not asked yet';
   const http = await (options.serve ?? openHttp)(
     {
       metrics,
-      health: { troubles: () => troublesOf({ terms, writable }, waiting, lease?.mayAct() === true) },
+      health: { troubles: () => troublesOf({ terms, writable, beginning }, waiting, lease?.mayAct() === true) },
       journal: () => terms.now()?.journal ?? null,
       actors: () => terms.now()?.pipeline.actors ?? null,
       build,
@@ -221,7 +231,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const lane = openLane();
   const leading = new Promise<void>((resolve) => {
     lease = compete(
-      { options, kube, runInPod, metrics, terms, writable, isStopping: () => isStopping },
+      { options, kube, runInPod, metrics, terms, writable, beginning, isStopping: () => isStopping },
       { lane, epochAtLeast: Math.max(known.epoch, led), onLeading: resolve },
     );
   });

@@ -1,5 +1,6 @@
 /** Owns: what an operator process is made of, handed in by whoever starts one. */
 import type { Config } from '#src/config.ts';
+import type { CheckPages } from '#src/journal/pages.ts';
 import type { RunInPod } from '#src/kube/exec.ts';
 import type { Http } from '#src/kube/request.ts';
 import type { Log } from '#src/log.ts';
@@ -30,6 +31,8 @@ export interface OperatorOptions {
   readonly openLane?: () => Http;
   /** Serves health, metrics and the journal API; on real sockets unless the world is simulated. */
   readonly serve?: typeof openHttp;
+  /** Checks the journal's pages at a start in a thread of its own; in this one unless given. */
+  readonly checkPages?: CheckPages;
   /** Told of every observation that is skipped; the simulated world decides it all the same, to see that nothing follows. */
   readonly onSkipped?: (skipped: Skipped) => void;
 }

@@ -6,9 +6,9 @@
 import type { BehaviorSubject } from 'rxjs';
 import { existsSync } from 'node:fs';
 import { JournalEmpty, JournalRefused, openForReading } from '#src/journal/database.ts';
-import { openJournal, type Journal, type JournalOpened } from '#src/journal/journal.ts';
+import { openInSteps, type Journal, type JournalOpened } from '#src/journal/journal.ts';
 import { makeReader } from '#src/journal/read.ts';
-import type { Anchor } from '#src/journal/verify.ts';
+import type { Anchor, VerifyProgress } from '#src/journal/verify.ts';
 import type { TermBegun } from '#src/kube/lease.ts';
 import { maskVersion } from '#src/stream/door/project.ts';
 import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
@@ -21,8 +21,10 @@ import { startRetention } from './retention.ts';
 
 export interface TermPorts extends Omit<Opened, 'journal' | 'digestKey' | 'writable'> {
   readonly writable: BehaviorSubject<boolean>;
-  /** True once this term cannot be begun any more: another one has, or the process stops. */
+  /** True once this term cannot be begun any more: another one has, somebody else leads, or the process stops. */
   readonly isOver: () => boolean;
+  /** Told what the term waits for before it has begun. */
+  readonly onWaiting: (because: string) => void;
 }
 
 export interface Term {
@@ -59,19 +61,58 @@ export function journalEpoch(path: string): number {
   return peek(path, (reader) => (reader === null ? 0 : epochOf(reader)));
 }
 
-function open(
-  { options, metrics, writable }: TermPorts,
-  anchors: readonly Anchor[],
-  notice: JournalNotice,
-): JournalOpened {
-  const { config, ports, log, build } = options;
+/** Longest that opening a journal keeps everybody else from his turn. */
+const turnMs = 10;
+/** Between two looks whether SQLite has checked the pages. */
+const idleMs = 50;
+/** Between two words in the log about a journal that is being verified. */
+const tellMs = 10_000;
+
+function progressWords({ part, done, of }: VerifyProgress): string {
+  return `the journal is being verified: ${done}${of === null ? '' : ` of ${of}`} ${part}`;
+}
+
+/** Goes through the steps, and lets everybody else have a turn in between. @returns null when the term was over before their end */
+async function inTurns(
+  { options, isOver, onWaiting }: TermPorts,
+  steps: Generator<VerifyProgress, JournalOpened>,
+): Promise<JournalOpened | null> {
+  const { ports, log } = options;
+  const { monotonicMs } = ports.clock;
+  const begun = monotonicMs();
+  let [since, told] = [begun, begun];
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    const isIdle = step.value.done === 0;
+    if (monotonicMs() - since < turnMs && !isIdle) continue;
+    const words = progressWords(step.value);
+    onWaiting(words);
+    if (monotonicMs() - told >= tellMs) {
+      told = monotonicMs();
+      log.info({ because: words, ms: Math.round(told - begun) }, 'no decision before the journal is verified');
+    }
+    await new Promise<void>(
+      (resolve) => void (isIdle ? ports.ticks.after(idleMs, resolve) : ports.ticks.soon(resolve)),
+    );
+    if (isOver()) break;
+    since = monotonicMs();
+  }
+  // Whatever it has open is closed with it.
+  steps.return(null as never);
+  return null;
+}
+
+function open(ports: TermPorts, anchors: readonly Anchor[], notice: JournalNotice): Promise<JournalOpened | null> {
+  const { options, metrics, writable } = ports;
+  const { config, log, build } = options;
   // Before the journal may say no.
   metrics.journalWritable.set(1);
-  return openJournal({
+  const steps = openInSteps({
     path: config.journal,
     build,
     anchors: peek(config.journal, (reader) => ownAnchors(reader, anchors)),
-    ports,
+    ports: options.ports,
+    checkPages: options.checkPages,
     onWritable: (isWritable, because) => {
       metrics.journalWritable.set(isWritable ? 1 : 0);
       log[isWritable ? 'info' : 'error']({ writable: isWritable, because }, 'journal');
@@ -81,6 +122,7 @@ function open(
     onFatal: (error) => options.onFatal(`the journal cannot be trusted any more: ${error.message}`),
     onCommit: (_rows, ms) => metrics.commitSeconds.observe(ms / 1000),
   });
+  return inTurns(ports, steps);
 }
 
 /** Clusters whose history, or the latest part of it, is elsewhere: that is the first thing recorded. */
@@ -133,18 +175,19 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   const { options, kube, runInPod, metrics, lease, writable } = ports;
   const { config, log } = options;
   const pause = (): Promise<void> => new Promise((resolve) => void options.ports.ticks.after(1000, resolve));
-  const known = await untilAnswered(
-    async () => (ports.isOver() ? null : readAnchors(kube, config.namespaces)),
-    pause,
-    (because) => log.warn({ because }, 'waiting for the API server'),
-  );
+  const answered = <T>(ask: () => Promise<T>): Promise<T | null> =>
+    untilAnswered(
+      async () => (ports.isOver() ? null : ask()),
+      pause,
+      (because) => {
+        ports.onWaiting(`waiting for the API server: ${because}`);
+        log.warn({ because }, 'waiting for the API server');
+      },
+    );
+  const known = await answered(() => readAnchors(kube, config.namespaces));
   if (known === null || ports.isOver()) return null;
   const askForKey = (): Promise<DigestKey> => readDigestKey(digestKeyPorts(ports, begun));
-  const key = await untilAnswered(
-    async () => (ports.isOver() ? null : askForKey()),
-    pause,
-    (because) => log.warn({ because }, 'waiting for the API server'),
-  );
+  const key = await answered(askForKey);
   if (key === null || ports.isOver()) return null;
   const notice = makeJournalNotice({
     kube,
@@ -153,7 +196,11 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
     log,
     mayAct: () => lease.mayAct() && lease.epoch() === begun.epoch,
   });
-  const opening = open(ports, known.anchors, notice);
+  const opening = await open(ports, known.anchors, notice);
+  if (opening === null) {
+    notice.stop();
+    return null;
+  }
   const { journal } = opening;
   // An earlier term may have ended while its journal could not be written; that it can now, this one's writer never tells.
   writable.next(journal.writer.isWritable());

@@ -172,7 +172,7 @@ describe('a long journal that is verified', () => {
         for (const all = journal.verifyInSteps(); ; steps += 1) {
           const step = all.next();
           if (step.done === true) return step.value;
-          yield;
+          yield step.value;
         }
       } finally {
         isOver = true;

@@ -64,6 +64,19 @@ describe('a journal that led every term', () => {
     expect(ownAnchors(a.reader, [early.anchor, late.anchor])).toEqual([early.anchor, late.anchor]);
   });
 
+  it('is not read from its first row to its last for that, before anything is decided', () => {
+    const a = journal('a');
+    const { anchor, ...found } = lead(a, 1);
+    const reader = {
+      ...a.reader,
+      gaps: () => {
+        throw new Error('every row was read');
+      },
+    };
+    expect(ownAnchors(reader, [anchor])).toEqual([anchor]);
+    expect(gapsOf(reader, [{ anchor, ...found }], term(a, 'a', 1))).toEqual([]);
+  });
+
   it('must hold a row of its own term that is not there: it is lost, not another’s', () => {
     const a = journal('a');
     const { anchor } = lead(a, 2);

@@ -3,15 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BehaviorSubject } from 'rxjs';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '#src/config.ts';
 import { kubeOver } from '#src/kube/api.ts';
 import type { Http } from '#src/kube/request.ts';
 import { makeLog } from '#src/log.ts';
-import { beginTerm, type Term } from '#src/operator/term.ts';
+import { beginTerm, type Term, type TermPorts } from '#src/operator/term.ts';
 import { makeMetrics } from '#src/status/metrics.ts';
+import type { Ports } from '#src/ports.ts';
 import { systemPorts } from '#src/system-ports.ts';
-import { manualTicks, opened } from '../journal/journals.ts';
+import { openAlone } from '#src/journal/database.ts';
+import { dumpOfFile, fillLikeAnOperator, manualTicks, opened } from '../journal/journals.ts';
 
 let folder: string;
 let path: string;
@@ -39,17 +41,20 @@ const empty: Http = {
   close: async () => undefined,
 };
 
+class Over extends Error {}
+
 async function begun(
   writable: BehaviorSubject<boolean>,
   flags: readonly string[] = [],
   metrics = makeMetrics(),
+  { ports = systemPorts(), ...other }: Partial<TermPorts> & { readonly ports?: Ports } = {},
 ): Promise<Term> {
   const fatal: string[] = [];
   const term = await beginTerm(
     {
       options: {
         config: readConfig([`--journal=${path}`, ...flags], {}),
-        ports: systemPorts(),
+        ports,
         log: makeLog('silent'),
         build: 'b',
         onFatal: (because) => void fatal.push(because),
@@ -60,11 +65,13 @@ async function begun(
       lease: { mayAct: () => true, epoch: () => 2 },
       writable,
       isOver: () => false,
+      onWaiting: () => undefined,
+      ...other,
     },
     { epoch: 2, previous: null },
   );
   expect(fatal).toEqual([]);
-  if (term === null) throw new Error('the term was over before it began');
+  if (term === null) throw new Over('the term was over before it began');
   terms.push(term);
   return term;
 }
@@ -106,4 +113,59 @@ it('of clusters that somebody else leads no metric tells any more', async () => 
   metrics.editWars.set(1);
   await term.quiet();
   expect(await metrics.registry.metrics()).not.toMatch(/^postgres_operator_(clusters\{|edit_wars [^0])/m);
+});
+
+describe('a journal that takes longer to verify than the Lease lasts', () => {
+  beforeEach(() => {
+    const ticks = manualTicks();
+    const { journal } = opened(path, ticks);
+    fillLikeAnOperator(journal, ticks, 3000);
+    journal.close();
+  });
+
+  /** Between two looks at the clock each takes longer than anybody may wait. */
+  function slowPorts(): ReturnType<typeof systemPorts> {
+    const ports = systemPorts();
+    let now = 0;
+    return { ...ports, clock: { ...ports.clock, monotonicMs: () => (now += 1000) } };
+  }
+
+  it('leaves everybody else his turn meanwhile, and says how far it has come', async () => {
+    const said: string[] = [];
+    let turns = 0;
+    // What renews a Lease and answers a probe.
+    let isGoing = true;
+    const others = (): void => {
+      turns += 1;
+      if (isGoing) setImmediate(others);
+    };
+    setImmediate(others);
+    const term = await begun(new BehaviorSubject(true), [], makeMetrics(), {
+      ports: slowPorts(),
+      onWaiting: (because) => {
+        said.push(because);
+      },
+    });
+    isGoing = false;
+    expect(said.length).toBeGreaterThan(5);
+    expect(turns).toBeGreaterThanOrEqual(said.length);
+    expect(said.some((words) => /^the journal is being verified: \d+ of 3000 rows$/.test(words))).toBe(true);
+    expect(term.journal.verify().damage).toEqual([]);
+  });
+
+  it('is left as it was where the Lease is lost meanwhile', async () => {
+    const before = dumpOfFile(path);
+    let waited = 0;
+    const over = begun(new BehaviorSubject(true), [], makeMetrics(), {
+      ports: slowPorts(),
+      onWaiting: () => {
+        waited += 1;
+      },
+      isOver: () => waited > 3,
+    });
+    await expect(over).rejects.toThrow(Over);
+    // Nobody has it open any more, and nothing was added.
+    openAlone(path).close();
+    expect(dumpOfFile(path) === before).toBe(true);
+  });
 });

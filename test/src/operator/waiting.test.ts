@@ -87,6 +87,40 @@ it('health is told while the API server is away: whoever asks would end an opera
   await operator.stop();
 });
 
+it('a term whose Lease is lost before it has begun is given up, whatever it waits for', async () => {
+  let lists: Answer = { type: 'ok', body: { items: [] } };
+  let lease: Answer = { ...refusal('there is none'), status: 404 };
+  const lane: Http = {
+    send: async ({ method, path }) => {
+      if (!path.includes('/leases')) return lists;
+      return method === 'GET' ? lease : { type: 'ok', body: {} };
+    },
+    open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
+    close: async () => undefined,
+  };
+  const ports = systemPorts();
+  let troubles: () => readonly string[] = () => [];
+  const operator = await startOperator({
+    config: readConfig([`--journal=${join(folder, 'journal.db')}`], {}),
+    ports: { ...ports, ticks: { ...ports.ticks, after: (ms, run) => ports.ticks.after(ms / 100, run) } },
+    log: pino({ level: 'silent' }),
+    build: 'b',
+    onFatal: () => undefined,
+    runInPod: () => Promise.reject(new Error('there are no pods')),
+    openLane: () => lane,
+    serve: async ({ health }) => {
+      ({ troubles } = health);
+      return { httpPort: 0, apiPort: 0, close: async () => undefined };
+    },
+  });
+  lists = { ...refusal('clusters is forbidden'), status: 403 };
+  await vi.waitFor(() => expect(troubles().join()).toContain('clusters is forbidden'), patience);
+  const spec = { holderIdentity: 'another', leaseDurationSeconds: 15, renewTime: 'x' };
+  lease = { type: 'ok', body: { metadata: { uid: 'u', resourceVersion: '1' }, spec } };
+  await vi.waitFor(() => expect(troubles()).toEqual(['waiting for the Lease']), patience);
+  await operator.stop();
+});
+
 it('a journal of a newer format is refused before anything is served or asked for', async () => {
   const path = join(folder, 'journal.db');
   const db = openForWriting(path);
