@@ -5,7 +5,7 @@
  * I2. Lease and epoch are checked at the send call itself, also when the effect has read something first; a deposed
  *     process withholds.
  * I3. Every intent ends in exactly one outcome, whatever is thrown.
- * I4. One sick cluster takes at most `perCluster` of the slots.
+ * I4. One sick cluster takes at most `perCluster` of the slots, and all sick ones together leave some for those that are well.
  */
 import type { Outcome } from '#machines/cluster/observations.ts';
 import { effectKey, type IntentRecord, type RowStamp } from '#src/decision/record.ts';
@@ -35,6 +35,11 @@ export interface Executor {
 }
 
 const perCluster = 12;
+/**
+ * From so many on, what is left goes to clusters that have nothing under way, one each: requests of three clusters may hang, and
+ * of ten more, and the others go on.
+ */
+const sharedFreely = 18;
 /** Fewer than there are sockets for requests (`kube/request.ts`): the deadline of a change must not pass while it waits for one. */
 const inAll = 32;
 
@@ -96,16 +101,22 @@ export function makeExecutor(ports: ExecutorPorts, nowMs: () => number, onEnd: (
     pump();
   }
 
+  function hasTurn({ running: own, waiting }: Queue): boolean {
+    if (waiting.length === 0 || running >= inAll) return false;
+    return own === 0 || (own < perCluster && running < sharedFreely);
+  }
+
   function pump(): void {
+    // Whoever gets a slot goes to the end, and is looked at again there.
     for (const [uid, queue] of queues) {
-      while (running < inAll && queue.running < perCluster && queue.waiting.length > 0) {
-        const work = queue.waiting.shift();
-        if (work === undefined) break;
-        running += 1;
-        queue.running += 1;
-        run(work, queue).catch(() => undefined);
-      }
-      if (queue.running === 0 && queue.waiting.length === 0) queues.delete(uid);
+      const work = hasTurn(queue) ? queue.waiting.shift() : undefined;
+      if (work === undefined && (queue.running > 0 || queue.waiting.length > 0)) continue;
+      queues.delete(uid);
+      if (work === undefined) continue;
+      queues.set(uid, queue);
+      running += 1;
+      queue.running += 1;
+      run(work, queue).catch(() => undefined);
     }
     if (running > 0) return;
     for (const wake of idle) wake();

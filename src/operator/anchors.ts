@@ -3,6 +3,7 @@ import { isObject } from '#machines/shared/json.ts';
 import type { Anchor } from '#src/journal/verify.ts';
 import type { Kube } from '#src/kube/api.ts';
 import { messageOf, Transient } from '#src/errors.ts';
+import { listAll } from '#src/watch/list.ts';
 import { sourcesOf } from '#src/watch/sources.ts';
 
 /** A cluster whose status names a place in a journal. */
@@ -42,26 +43,18 @@ function isJournalIntact(cluster: unknown): boolean {
 export async function readAnchors(kube: Pick<Kube, 'get'>, namespaces: readonly string[]): Promise<Anchors> {
   const clusters: AnchoredCluster[] = [];
   for (const source of sourcesOf(namespaces).filter((each) => each.kind === 'PostgresCluster')) {
-    const answer = await kube.get(source.path, {});
-    if (answer.type !== 'ok') {
-      const because = answer.type === 'refused' ? `${answer.status} ${answer.message}` : answer.because;
-      throw new Transient(because, {
+    const listed = await listAll(kube, source);
+    if (listed.type !== 'listed') {
+      throw new Transient('because' in listed ? listed.because : 'the list has no end', {
         operation: 'list',
         subject: source.name,
         hint: 'is the CRD installed (make install), and may this identity list it?',
       });
     }
-    const items = isObject(answer.body) && Array.isArray(answer.body['items']) ? answer.body['items'] : [];
-    for (const item of items) {
+    for (const item of listed.found.values()) {
       const anchor = anchorOf(item);
-      const metadata = isObject(item) && isObject(item['metadata']) ? item['metadata'] : {};
-      if (anchor !== null)
-        clusters.push({
-          anchor,
-          namespace: String(metadata['namespace'] ?? ''),
-          name: String(metadata['name'] ?? ''),
-          journalIntact: isJournalIntact(item),
-        });
+      const { namespace = '', name } = item.metadata;
+      if (anchor !== null) clusters.push({ anchor, namespace, name, journalIntact: isJournalIntact(item) });
     }
   }
   const anchors = clusters.map(({ anchor }) => anchor);

@@ -29,7 +29,7 @@ function pageOf(body: unknown): Page | null {
 }
 
 /** All objects of a source, from the store, or why there is no list. */
-export async function listAll(kube: Kube, source: Source): Promise<Listed | Ended> {
+export async function listAll(kube: Pick<Kube, 'get'>, source: Source): Promise<Listed | Ended> {
   const found = new Map<string, LiveObject>();
   let next = '';
   for (;;) {

@@ -26,7 +26,8 @@ function refusal(message: string): Extract<Answer, { readonly type: 'refused' }>
 it('an operator that may not read its Lease, or not any more, says so, and once', async () => {
   let lease: Answer = refusal('leases is forbidden');
   const lane: Http = {
-    send: async ({ path }) => (path.includes('/leases/') ? lease : { type: 'ok', body: { items: [] } }),
+    send: async ({ path }) =>
+      path.includes('/leases/') ? lease : { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } },
     open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
     close: async () => undefined,
   };
@@ -61,7 +62,7 @@ it('health is told while the API server is away: whoever asks would end an opera
   let isAway = true;
   const away: Answer = { type: 'not-sent', because: 'nobody is there' };
   const lane: Http = {
-    send: async () => (isAway ? away : { type: 'ok', body: { items: [] } }),
+    send: async () => (isAway ? away : { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } }),
     open: async () => away,
     close: async () => undefined,
   };
@@ -88,7 +89,7 @@ it('health is told while the API server is away: whoever asks would end an opera
 });
 
 it('a term whose Lease is lost before it has begun is given up, whatever it waits for', async () => {
-  let lists: Answer = { type: 'ok', body: { items: [] } };
+  let lists: Answer = { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } };
   let lease: Answer = { ...refusal('there is none'), status: 404 };
   const lane: Http = {
     send: async ({ method, path }) => {
@@ -157,7 +158,7 @@ it('a journal that cannot be opened ends the operator with what to do about it',
         ? made
         : path.includes('/leases/') || path.includes('/secrets/')
           ? absent
-          : { type: 'ok', body: { items: [] } },
+          : { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } },
     open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
     close: async () => undefined,
   };
