@@ -166,6 +166,18 @@ function digestKeyPorts({ options, kube, lease }: TermPorts, { epoch }: TermBegu
   };
 }
 
+/** What the API server answers once it does. @returns null when the term was over before that */
+function answered<T>({ options, isOver, onWaiting }: TermPorts, ask: () => Promise<T>): Promise<T | null> {
+  return untilAnswered(
+    async () => (isOver() ? null : ask()),
+    () => new Promise((resolve) => void options.ports.ticks.after(1000, resolve)),
+    (because) => {
+      onWaiting(`waiting for the API server: ${because}`);
+      options.log.warn({ because }, 'waiting for the API server');
+    },
+  );
+}
+
 /**
  * Begins a term that the Lease has given.
  * @returns null when the term was over before it could begin
@@ -174,20 +186,10 @@ function digestKeyPorts({ options, kube, lease }: TermPorts, { epoch }: TermBegu
 export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Term | null> {
   const { options, kube, runInPod, metrics, lease, writable } = ports;
   const { config, log } = options;
-  const pause = (): Promise<void> => new Promise((resolve) => void options.ports.ticks.after(1000, resolve));
-  const answered = <T>(ask: () => Promise<T>): Promise<T | null> =>
-    untilAnswered(
-      async () => (ports.isOver() ? null : ask()),
-      pause,
-      (because) => {
-        ports.onWaiting(`waiting for the API server: ${because}`);
-        log.warn({ because }, 'waiting for the API server');
-      },
-    );
-  const known = await answered(() => readAnchors(kube, config.namespaces));
+  const known = await answered(ports, () => readAnchors(kube, config.namespaces));
   if (known === null || ports.isOver()) return null;
   const askForKey = (): Promise<DigestKey> => readDigestKey(digestKeyPorts(ports, begun));
-  const key = await answered(askForKey);
+  const key = await answered(ports, askForKey);
   if (key === null || ports.isOver()) return null;
   const notice = makeJournalNotice({
     kube,
