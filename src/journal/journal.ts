@@ -10,12 +10,15 @@ import type { CheckPages } from './pages.ts';
 import { makePruner, type Pruner } from './prune.ts';
 import { makeReader, type JournalReader } from './read.ts';
 import { verifyJournal, verifySteps, type Anchor, type VerifyProgress, type VerifyReport } from './verify.ts';
+import { ageClock } from './retention.ts';
 import { makeWriter, type JournalWriter } from './writer.ts';
 
 export interface Journal {
   readonly writer: JournalWriter;
   readonly reader: JournalReader;
   readonly pruner: Pruner;
+  /** The time by which its rows are judged to be old: behind the clock where that has run ahead. */
+  readonly ageNowMs: () => number;
   readonly path: string;
   readonly verify: (anchors?: readonly Anchor[]) => VerifyReport;
   /** The same, some milliseconds at a time, and on a connection of its own; pages that nothing uses were checked at opening. */
@@ -50,6 +53,7 @@ function use(options: JournalOptions, db: Db): Journal {
     writer,
     reader: makeReader(second),
     pruner: makePruner(db, writer),
+    ageNowMs: ageClock(db, options.ports.clock),
     path,
     verify: (anchors = []) => verifyJournal(second, anchors),
     *verifyInSteps() {

@@ -9,6 +9,7 @@
  * I2. A base row that does not match its hash is no place to cut at.
  * Does not own: writing base rows (`src/actor`), the cut itself (`prune.ts`).
  */
+import type { Clock } from '#src/ports.ts';
 import type { Db } from './database.ts';
 import { recordHash, type ChainedColumns, type Head } from './record.ts';
 
@@ -229,6 +230,17 @@ export function planPrune(db: Db, given: KeepPolicy, nowMs: number): PrunePlan {
     if (cut !== null) cuts.push(cut);
   }
   return { cuts, held, ticksFrom: ticksFrom(db, nowMs - policy.ageMs) };
+}
+
+/**
+ * The time by which rows are judged to be old. A clock that is weeks ahead would make all of them old at once: no more time counts
+ * than has passed by the monotonic clock since the journal was opened, after the last moment that its own chain names.
+ * @returns milliseconds since 1970, never later than the clock says
+ */
+export function ageClock(db: Db, clock: Clock): () => number {
+  const last = db.prepare<[], number>('SELECT at FROM tick ORDER BY seq DESC LIMIT 1').pluck().get();
+  const [fromMs, sinceMs] = [last ?? clock.nowMs(), clock.monotonicMs()];
+  return () => Math.min(clock.nowMs(), fromMs + Math.floor(clock.monotonicMs() - sinceMs));
 }
 
 /** Rows after which a cluster's standing is written down again: as much is read to answer about its present. */

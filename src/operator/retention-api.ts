@@ -59,7 +59,7 @@ export async function answerRetention(
   asked: { readonly route: 'prune' | 'holds' | 'hold' | 'release'; readonly id: string; readonly keep: KeepPolicy },
 ): Promise<Answer> {
   const { route, id, keep } = asked;
-  if (route === 'prune') return { status: 200, body: journal.pruner.plan(keep, Date.now()) };
+  if (route === 'prune') return { status: 200, body: journal.pruner.plan(keep, journal.ageNowMs()) };
   if (route === 'hold') return newHold(journal, request);
   if (route === 'release') return { status: 200, body: { released: journal.pruner.release(Number(id)) } };
   return { status: 200, body: journal.pruner.holds() };

@@ -30,11 +30,14 @@ export interface RetentionPorts {
 /** Between two looks: at a hundred rows a second a segment is a minute's work to delete in half a second. */
 const everyMs = 600_000;
 
+/** From so far ahead on it is told: a day, which is nothing to a journal of two weeks. */
+const aheadTellMs = 86_400_000;
+
 /** Seals and prunes until it is stopped. @returns how to stop it */
 export function startRetention(ports: RetentionPorts): () => void {
   const { journal, actors, keep, clock, ticks, log } = ports;
   let armed: ArmedTick;
-  let stopped = false;
+  let [stopped, isToldAhead] = [false, false];
 
   async function seal(): Promise<void> {
     const nowMs = clock.nowMs();
@@ -76,13 +79,24 @@ export function startRetention(ports: RetentionPorts): () => void {
     }
   }
 
+  /** Once, since nothing is lost by it. */
+  function tellAhead(): void {
+    const aheadMs = clock.nowMs() - journal.ageNowMs();
+    if (isToldAhead || aheadMs < aheadTellMs) return;
+    isToldAhead = true;
+    log.warn(
+      { ms: Math.round(aheadMs) },
+      'the clock is ahead of what the journal knows: rows are kept for so much longer',
+    );
+  }
+
   async function pass(): Promise<void> {
     try {
       await seal();
       if (stopped) return;
-      const nowMs = clock.nowMs();
-      journal.pruner.nameAll(nowMs);
-      drive(journal.pruner.steps(keep, nowMs));
+      journal.pruner.nameAll(clock.nowMs());
+      tellAhead();
+      drive(journal.pruner.steps(keep, journal.ageNowMs()));
     } catch (error) {
       failed(error);
     }

@@ -243,6 +243,35 @@ describe('an operator that runs for weeks', () => {
     expect(measured(path).damage).toEqual([]);
   });
 
+  it('a clock that is weeks ahead makes no row old, before a restart and after it', async () => {
+    const path = join(aFolder(), 'journal.db');
+    const time = virtualTime();
+    let aheadMs = 0;
+    const clock = { ...time.clock, nowMs: () => time.clock.nowMs() + aheadMs };
+    const life = alive(path, policy, { ...time, clock });
+    await live(life, 2);
+    const rowsBefore = life.file.reader.clusters()[0]?.rows ?? 0;
+    aheadMs = 35 * dayMs;
+    // Nothing happens any more, but the journal is looked after.
+    for (let pass = 0; pass < 6; pass += 1) {
+      time.advance(600_000);
+      await turn();
+    }
+    expect(life.file.reader.firstSeq(clusterUid)).toBe(1);
+    expect(life.file.reader.clusters()[0]?.rows ?? 0).toBeGreaterThanOrEqual(rowsBefore);
+    life.stop();
+    const other = join(aFolder(), 'journal.db');
+    aheadMs = 0;
+    const earlier = alive(other, policy, { ...time, clock });
+    await live(earlier, 2);
+    earlier.stop();
+    aheadMs = 35 * dayMs;
+    const file = opened(other, { ...time, clock });
+    expect(file.pruner.plan(policy, file.ageNowMs()).cuts).toEqual([]);
+    expect(file.pruner.plan(policy, clock.nowMs()).cuts).toHaveLength(1);
+    file.close();
+  });
+
   it('too much of it goes before its time, down to the bytes that are allowed', async () => {
     const path = join(aFolder(), 'journal.db');
     const keep = { ageMs: Infinity, bytes: 250_000 };
