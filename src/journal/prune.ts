@@ -121,7 +121,7 @@ function* prune(hands: Hands, { cuts, ticksFrom }: PrunePlan): Generator<void, P
 function everyHead(db: Db): Heads {
   const heads = db
     .prepare(
-      'SELECT c.uid, c.namespace, c.name, r.seq, r.hash FROM cluster c JOIN record r ON r.cluster_id = c.id WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.id',
+      'SELECT c.uid, c.namespace, c.name, r.seq, r.hash FROM cluster c CROSS JOIN record r WHERE r.cluster_id = c.id AND r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.id',
     )
     .all() as { uid: string; namespace: string; name: string; seq: number; hash: string }[];
   const named = heads.map(({ uid, namespace, name, seq, hash }) => [uid, [seq, hash, namespace, name]] as const);

@@ -30,14 +30,16 @@ export interface StoredSnapshot {
 }
 
 export interface JournalReader {
+  /** Counts all rows: for whoever wants their number. */
   readonly clusters: () => readonly ClusterSummary[];
   /** The last row of each cluster, in the same order, without a look at the others. */
-  readonly heads: () => readonly (Head & { readonly uid: string })[];
+  readonly heads: () => readonly (Head & ClusterIdentity)[];
   readonly rows: (filter: RowFilter) => readonly RecordRow[];
   readonly iterate: (filter: RowFilter) => IterableIterator<RecordRow>;
   readonly row: (uid: string, seq: number) => RecordRow | null;
   /** seq of the first row that there is, greater than 1 after a prune; null for a cluster without rows. */
   readonly firstSeq: (uid: string) => number | null;
+  readonly lastSeq: (uid: string) => number | null;
   /** How much of a cluster's chain no base row has sealed yet; null for a cluster without rows. */
   readonly unsealed: (uid: string) => Unsealed | null;
   /** Whether a base row says that the status named this place when it was written: the row itself may be pruned. */
@@ -97,14 +99,17 @@ const recordOfCluster = 'record r JOIN cluster c ON c.id = r.cluster_id';
 const sql = {
   clusters: `SELECT c.uid, c.namespace, c.name, count(*) AS rows, min(r.seq) AS firstSeq, max(r.seq) AS seq
     FROM ${recordOfCluster} GROUP BY c.id ORDER BY c.namespace, c.name, c.id`,
-  heads: `SELECT c.uid, r.epoch, r.seq, r.hash AS head FROM ${recordOfCluster}
-    WHERE r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id) ORDER BY c.namespace, c.name, c.id`,
+  // CROSS: clusters first, else every row is looked at.
+  heads: `SELECT c.uid, c.namespace, c.name, r.epoch, r.seq, r.hash AS head FROM cluster c CROSS JOIN record r
+    WHERE r.cluster_id = c.id AND r.seq = (SELECT max(seq) FROM record WHERE cluster_id = c.id)
+    ORDER BY c.namespace, c.name, c.id`,
   row: `SELECT ${columns} FROM ${recordOfCluster} WHERE c.uid = ? AND r.seq = ?`,
   rows: `SELECT ${columns} FROM ${recordOfCluster}
     WHERE c.uid = @uid AND r.seq > @afterSeq AND r.seq <= @untilSeq AND r.at >= @fromMs AND r.at <= @untilMs
     ORDER BY r.seq LIMIT @limit`,
   gaps: `SELECT ${columns} FROM ${recordOfCluster} WHERE c.uid = ? AND r.kind = 'gap' ORDER BY r.seq`,
-  firstSeq: `SELECT min(r.seq) FROM ${recordOfCluster} WHERE c.uid = ?`,
+  firstSeq: 'SELECT min(seq) FROM record WHERE cluster_id = (SELECT id FROM cluster WHERE uid = ?)',
+  lastSeq: 'SELECT max(seq) FROM record WHERE cluster_id = (SELECT id FROM cluster WHERE uid = ?)',
   unsealed: `WITH c AS (SELECT id FROM cluster WHERE uid = ?),
       base AS (SELECT seq, at FROM record WHERE cluster_id = (SELECT id FROM c) AND kind = 'base' ORDER BY seq DESC LIMIT 1),
       head AS (SELECT seq FROM record WHERE cluster_id = (SELECT id FROM c) ORDER BY seq DESC LIMIT 1),
@@ -138,11 +143,12 @@ interface ListedCluster extends ClusterIdentity {
 function prepared(db: Db) {
   return {
     clusters: db.prepare<[], ListedCluster>(sql.clusters),
-    heads: db.prepare<[], Head & { readonly uid: string }>(sql.heads),
+    heads: db.prepare<[], Head & ClusterIdentity>(sql.heads),
     row: db.prepare<[uid: string, seq: number], StoredRow>(sql.row),
     rows: db.prepare<[ReturnType<typeof bound>], StoredRow>(sql.rows),
     gaps: db.prepare<[uid: string], StoredRow>(sql.gaps),
     firstSeq: db.prepare<[uid: string], number | null>(sql.firstSeq).pluck(),
+    lastSeq: db.prepare<[uid: string], number | null>(sql.lastSeq).pluck(),
     unsealed: db.prepare<[uid: string], Unsealed | { readonly rows: null }>(sql.unsealed),
     bases: db.prepare<[uid: string], string>(sql.bases).pluck(),
     tick: db.prepare<[seq: number], string>(sql.tick).pluck(),
@@ -175,6 +181,7 @@ export function makeReader(db: Db): JournalReader {
     },
     row,
     firstSeq: (uid) => ask.firstSeq.get(uid) ?? null,
+    lastSeq: (uid) => ask.lastSeq.get(uid) ?? null,
     unsealed: (uid) => {
       const found = ask.unsealed.get(uid);
       return found === undefined || found.rows === null ? null : found;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Actors } from '#src/actor/actor.ts';
 import { sha256 } from '#src/decision/hash.ts';
 import type { Journal } from '#src/journal/journal.ts';
-import type { ClusterSummary } from '#src/journal/read.ts';
+import type { ClusterIdentity } from '#src/journal/record.ts';
 import type { KeepPolicy } from '#src/journal/retention.ts';
 import { questionOf, type Question } from './api-routes.ts';
 import type { Inspector } from './inspect.ts';
@@ -61,8 +61,8 @@ function clusterMeant(
   { journal, actors }: Reading,
   [namespace, name]: Question['values'],
   uid: string | undefined,
-): ClusterSummary | null {
-  const found = journal.reader.clusters().filter((cluster) => cluster.namespace === namespace && cluster.name === name);
+): ClusterIdentity | null {
+  const found = journal.reader.heads().filter((cluster) => cluster.namespace === namespace && cluster.name === name);
   if (uid !== undefined) return found.find((cluster) => cluster.uid === uid) ?? null;
   const alive = new Set((actors()?.clusters() ?? []).map((cluster) => cluster.uid));
   return found.find((cluster) => alive.has(cluster.uid)) ?? found.at(-1) ?? null;

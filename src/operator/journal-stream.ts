@@ -16,7 +16,7 @@ const pageRows = 100;
 /** Rows in order, up to the one that is the last now. @throws Transient when some are pruned before they are read */
 function* rowsInPages(reader: JournalReader, filter: RowFilter): Generator<RecordRow> {
   const { uid } = filter;
-  const last = reader.heads().find((head) => head.uid === uid)?.seq ?? 0;
+  const last = reader.lastSeq(uid) ?? 0;
   const untilSeq = Math.min(filter.untilSeq ?? last, last);
   let [afterSeq, left] = [filter.afterSeq, filter.limit ?? Infinity];
   for (;;) {

@@ -110,7 +110,7 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
 /** Clusters that the first lists must hold, else they are gone. Of a namespace that is not watched, no list says anything. */
 function expectedOf(journal: Journal, namespaces: readonly string[]): readonly ClusterIdentity[] {
   const isWatched = (namespace: string): boolean => namespaces.length === 0 || namespaces.includes(namespace);
-  return journal.reader.clusters().filter(({ uid, namespace }) => isWatched(namespace) && !isGone(journal, uid));
+  return journal.reader.heads().filter(({ uid, namespace }) => isWatched(namespace) && !isGone(journal, uid));
 }
 
 /** A cluster whose last row says that it is gone needs no actor any more. */
