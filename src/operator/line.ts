@@ -91,7 +91,7 @@ function streamPorts(opened: Opened, onSkipped: (skipped: Addressed) => void): P
     writable,
     readVersion: (object) => readVersion(opened.kube, object),
     digest: () => digestOf(opened),
-    sources: sourcesOf(options.config.namespaces).map((source) => source.name),
+    sources: sourcesOf(options.config.namespaces),
     expected: expectedOf(journal, options.config.namespaces),
     reports: {
       undecodable: ({ kind, namespace, name, problems }) => {

@@ -9,11 +9,17 @@ import type { ClusterName, Letter, StreamReports } from './items.ts';
 import type { LeaderWatchdog, ReadVersion } from './leader-watchdog.ts';
 import type { Held, Room, Roster, Tenant } from './roster.ts';
 
+/** A source by its name, and the one namespace that it tells of; null when it tells of all. */
+export interface ScopedSource {
+  readonly name: string;
+  readonly namespace: string | null;
+}
+
 export interface ObserverPorts {
   readonly clock: Clock;
   readonly ticks: Ticks;
-  /** Every source that must be listed before a picture is whole. */
-  readonly sources: readonly string[];
+  /** Every source; those that concern a cluster must be listed before its picture is whole. */
+  readonly sources: readonly ScopedSource[];
   /** Clusters that live on in the journal: those that are not there any more have gone while nobody looked. */
   readonly expected: readonly ClusterName[];
   readonly reports: StreamReports;
@@ -89,9 +95,25 @@ export function tellSight(desk: Desk, held: Held, lane: Letter['lane']): void {
   });
 }
 
-/** Writes the same observation to every cluster that has been introduced. */
-export function tellAll(desk: Desk, letter: Partial<Letter> & { readonly observation: ClusterObservation }): void {
-  for (const tenant of introduced(desk)) tell(desk, tenant.cluster, letter);
+/** Writes the same observation to every cluster that has been introduced, and that the source concerns if one is named. */
+export function tellAll(
+  desk: Desk,
+  letter: Partial<Letter> & { readonly observation: ClusterObservation },
+  source: string | null = null,
+): void {
+  for (const { cluster } of introduced(desk))
+    if (source === null || concerns(desk, source, cluster.namespace)) tell(desk, cluster, letter);
+}
+
+/** Whether a source tells of a namespace: what befalls the one of another costs nobody here anything. */
+export function concerns({ ports }: Desk, source: string, namespace: string): boolean {
+  const scope = ports.sources.find(({ name }) => name === source)?.namespace ?? null;
+  return scope === null || scope === namespace;
+}
+
+/** Whether everything that concerns a namespace was listed. */
+export function isListed(desk: Desk, namespace: string): boolean {
+  return ![...desk.unlisted].some((source) => concerns(desk, source, namespace));
 }
 
 /** Tenants whose actors know of them. */

@@ -5,7 +5,7 @@
 import type { ClusterObservation, DcsMode } from '#machines/cluster/observations.ts';
 import { leaderObject } from '#machines/shared/names.ts';
 import { sha256 } from '#src/decision/hash.ts';
-import { type Desk, tell, tellSight } from './desk.ts';
+import { concerns, type Desk, isListed, tell, tellSight } from './desk.ts';
 import { publishedStatus } from './door/cluster.ts';
 import type { LeaderObject } from './leader-watchdog.ts';
 import type { Held, Room, Tenant } from './roster.ts';
@@ -31,10 +31,10 @@ export function watchLeader(desk: Desk, held: Held): void {
   else if (ttlSeconds !== null) desk.watchdog.forget(uid);
 }
 
-/** Writes Synced, once, when every source has been listed. */
+/** Writes Synced, once, when every source that concerns it has been listed. */
 export function sync(desk: Desk, room: Room): void {
   const { tenant } = room;
-  if (tenant === null || !tenant.introduced || tenant.synced || desk.unlisted.size > 0) return;
+  if (tenant === null || !tenant.introduced || tenant.synced || !isListed(desk, room.namespace)) return;
   const objects = [...room.objects.values()]
     .flatMap(({ kind, name, uid, sight }) => (sight === null ? [] : [{ kind, name, uid, hash: sha256(sight.text) }]))
     .sort((left, right) => (`${left.kind}/${left.name}` < `${right.kind}/${right.name}` ? -1 : 1));
@@ -63,7 +63,8 @@ export function introduce(
     watchLeader(desk, held);
   }
   for (const [source, because] of desk.stale)
-    tell(desk, tenant.cluster, { observation: { type: 'SourceWentStale', source, because } });
+    if (concerns(desk, source, room.namespace))
+      tell(desk, tenant.cluster, { observation: { type: 'SourceWentStale', source, because } });
   sync(desk, room);
 }
 

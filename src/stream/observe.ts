@@ -9,7 +9,7 @@
 import { problemText } from '#machines/cluster/conditions.ts';
 import type { ClusterObservation, WatchedKind } from '#machines/cluster/observations.ts';
 import type { Versions } from '#src/decision/record.ts';
-import { type Desk, type ObserverPorts, rooms, tell, tellAll, tellSight } from './desk.ts';
+import { concerns, type Desk, isListed, type ObserverPorts, rooms, tell, tellAll, tellSight } from './desk.ts';
 import { projectCluster } from './door/cluster.ts';
 import { type Address, addressOf } from './door/metadata.ts';
 import { dismiss, introduce, sync, watchLeader } from './introduction.ts';
@@ -152,10 +152,11 @@ function itemTold(desk: Desk, item: ObjectItem): void {
   if (held?.uid === address.uid) objectLeft(desk, held);
 }
 
-function allListed(desk: Desk): void {
-  for (const room of rooms(desk)) sync(desk, room);
+function wasListed(desk: Desk, source: string): void {
+  const isWhole = (namespace: string): boolean => concerns(desk, source, namespace) && isListed(desk, namespace);
+  for (const room of rooms(desk)) if (isWhole(room.namespace)) sync(desk, room);
   for (const cluster of desk.ports.expected) {
-    if (desk.roster.tenantOf(cluster.uid) === null)
+    if (isWhole(cluster.namespace) && desk.roster.tenantOf(cluster.uid) === null)
       tell(desk, cluster, { observation: { type: 'ClusterGone', uid: cluster.uid } });
   }
 }
@@ -172,13 +173,13 @@ function itemTried(desk: Desk, item: ObjectItem): void {
 function wentStale(desk: Desk, source: string, because: string): void {
   desk.stale.set(source, because);
   desk.watchdog.sourceWentStale(source);
-  tellAll(desk, { observation: { type: 'SourceWentStale', source, because }, lane: 'urgent' });
+  tellAll(desk, { observation: { type: 'SourceWentStale', source, because }, lane: 'urgent' }, source);
 }
 
 function becameFresh(desk: Desk, source: string): void {
   if (!desk.stale.delete(source)) return;
   desk.watchdog.sourceFresh(source);
-  tellAll(desk, { observation: { type: 'SourceFresh', source } });
+  tellAll(desk, { observation: { type: 'SourceFresh', source } }, source);
 }
 
 function configured(desk: Desk, settings: NonNullable<Desk['settings']>): void {
@@ -193,7 +194,7 @@ function accept(desk: Desk, input: StreamInput): void {
     case 'gone':
       return itemTried(desk, input);
     case 'listed':
-      if (desk.unlisted.delete(input.source) && desk.unlisted.size === 0) allListed(desk);
+      if (desk.unlisted.delete(input.source)) wasListed(desk, input.source);
       return;
     case 'stale':
       return wentStale(desk, input.source, input.because);
@@ -224,7 +225,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     ports,
     roster,
     watchdog,
-    unlisted: new Set(ports.sources),
+    unlisted: new Set(ports.sources.map(({ name }) => name)),
     stale: new Map(),
     unreadable: new Set(),
     settings: null,

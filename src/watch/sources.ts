@@ -9,6 +9,8 @@ export interface Source {
   /** Kind, and namespace when only one is watched: `Pod`, `Pod in team-a`. */
   readonly name: string;
   readonly kind: SourceKind;
+  /** Null when all are watched together. */
+  readonly namespace: string | null;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   /** True when a label selects: a DELETED may be a label taken off. */
@@ -50,6 +52,7 @@ export function sourcesOf(namespaces: readonly string[]): readonly Source[] {
       return {
         name: namespace === null ? kind : `${kind} in ${namespace}`,
         kind,
+        namespace,
         path: namespace === null ? `${root}/${resource}` : resourcePath(kind, namespace, null),
         query: labelled ? { labelSelector: `${labels.managedBy}=${labelValues.managedBy}` } : {},
         labelled,

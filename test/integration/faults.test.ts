@@ -79,6 +79,7 @@ function read(labelled: boolean): Reader {
   const source: Source = {
     name: labelled ? 'labelled' : 'all',
     kind: 'ConfigMap',
+    namespace: null,
     path: collection,
     query: labelled ? { labelSelector: selector } : {},
     labelled,
@@ -122,6 +123,7 @@ async function change(): Promise<void> {
   const create = {
     ...common,
     method: 'POST',
+    namespace: null,
     path: collection,
     contentType: 'application/json',
     body: JSON.stringify({ metadata: { name, labels: { watched: 'yes' } }, data }),

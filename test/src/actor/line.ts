@@ -70,7 +70,7 @@ export function obliging(intent: IntentRecord): Outcome {
 function streamIn(time: VirtualTime): Stream {
   return createStream({
     ...time,
-    sources: ['all'],
+    sources: [{ name: 'all', namespace: null }],
     expected: [],
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),

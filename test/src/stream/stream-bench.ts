@@ -42,7 +42,12 @@ export function words(observation: ClusterObservation): string {
   }
 }
 
-export function bench(expected: readonly ClusterName[] = []): Bench {
+const everywhere = sources.map((name) => ({ name, namespace: null }));
+
+export function bench(
+  expected: readonly ClusterName[] = [],
+  scoped: Parameters<typeof createStream>[0]['sources'] = everywhere,
+): Bench {
   const time = virtualTime();
   const inputs = new Subject<StreamInput>();
   const bench = {
@@ -53,7 +58,7 @@ export function bench(expected: readonly ClusterName[] = []): Bench {
   };
   const stream = createStream({
     ...time,
-    sources,
+    sources: scoped,
     expected,
     writable: new BehaviorSubject(true),
     readVersion: () => new Promise(() => undefined),

@@ -41,6 +41,7 @@ export function watching(server: ApiServer, options: WatchingOptions = {}): Watc
   const source: Source = {
     name: 'Pod',
     kind: 'Pod',
+    namespace: null,
     path: '/api/v1/pods',
     query: {},
     labelled: options.labelled ?? false,

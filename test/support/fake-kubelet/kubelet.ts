@@ -259,7 +259,7 @@ function takeConfiguration(desk: Desk, object: unknown): void {
 
 function source(kind: string, path: string, query: Readonly<Record<string, string>> = {}): Source {
   // The watch never asks what kind it is; it only hands it on.
-  return { name: kind, kind: kind as Source['kind'], path, query, labelled: true, pathOf: () => path };
+  return { name: kind, kind: kind as Source['kind'], namespace: null, path, query, labelled: true, pathOf: () => path };
 }
 
 /** A node called `fake`, ready to take pods. Ends with `stop`; pods stay as they are. */
