@@ -20,6 +20,8 @@ export interface Anchors {
   readonly clusters: readonly AnchoredCluster[];
   /** Highest epoch in any status; 0 when there is none. */
   readonly epoch: number;
+  /** Namespaces that this identity may not list, while it may list others: what their statuses name is not known. */
+  readonly unread: readonly string[];
 }
 
 function anchorOf(cluster: unknown): Anchor | null {
@@ -39,11 +41,33 @@ function isJournalIntact(cluster: unknown): boolean {
   return !conditions.some((each) => isObject(each) && each['type'] === 'JournalIntact' && each['status'] === 'False');
 }
 
-/** Reads the anchors of all clusters. @throws Transient when the API server does not answer */
+/** Asks, and notes whether the last answer was that this is forbidden. */
+function noting(kube: Pick<Kube, 'get'>): { readonly kube: Pick<Kube, 'get'>; readonly isForbidden: () => boolean } {
+  let status = 0;
+  return {
+    kube: {
+      get: async (path, query) => {
+        const answer = await kube.get(path, query);
+        status = answer.type === 'refused' ? answer.status : 0;
+        return answer;
+      },
+    },
+    isForbidden: () => status === 403,
+  };
+}
+
+/**
+ * Reads the anchors of all clusters. One namespace of several that may not be listed does not keep the others waiting.
+ * @throws Transient when the API server does not answer, or when nothing may be listed
+ */
 export async function readAnchors(kube: Pick<Kube, 'get'>, namespaces: readonly string[]): Promise<Anchors> {
   const clusters: AnchoredCluster[] = [];
+  const unread: string[] = [];
+  const asked = noting(kube);
   for (const source of sourcesOf(namespaces).filter((each) => each.kind === 'PostgresCluster')) {
-    const listed = await listAll(kube, source);
+    const listed = await listAll(asked.kube, source);
+    if (listed.type !== 'listed' && asked.isForbidden() && source.namespace !== null)
+      if (unread.push(source.namespace) < namespaces.length) continue;
     if (listed.type !== 'listed') {
       throw new Transient('because' in listed ? listed.because : 'the list has no end', {
         operation: 'list',
@@ -58,7 +82,7 @@ export async function readAnchors(kube: Pick<Kube, 'get'>, namespaces: readonly 
     }
   }
   const anchors = clusters.map(({ anchor }) => anchor);
-  return { anchors, clusters, epoch: anchors.reduce((most, anchor) => Math.max(most, anchor.epoch), 0) };
+  return { anchors, clusters, epoch: anchors.reduce((most, anchor) => Math.max(most, anchor.epoch), 0), unread };
 }
 
 /** Retries `run` with the given pause until it succeeds; tells each failure. */

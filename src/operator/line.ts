@@ -1,6 +1,6 @@
 /** Owns: which of the process's things each stage of the line is given. No behaviour of its own. */
 import { isObject } from '#machines/shared/json.ts';
-import { filter, map, merge, NEVER, skip, type BehaviorSubject, type Observable } from 'rxjs';
+import { concat, filter, map, merge, NEVER, skip, type BehaviorSubject, type Observable } from 'rxjs';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
 import type { Decision } from '#src/decision/record.ts';
 import { isOpen, loopsOf, loopTimer } from '#machines/cluster/tables/loops.ts';
@@ -36,6 +36,8 @@ export interface Opened {
   readonly writable: Observable<boolean>;
   /** The key of digests of Secrets, or why there is none yet. */
   readonly digestKey: BehaviorSubject<DigestKey>;
+  /** What the sources of a namespace wait for; null for nothing. */
+  readonly late: (namespace: string | null) => Observable<never> | null;
 }
 
 function settingsWith(operator: OperatorConfig, key: DigestKey): StreamInput {
@@ -43,7 +45,7 @@ function settingsWith(operator: OperatorConfig, key: DigestKey): StreamInput {
   return { type: 'config', hash: sha256(JSON.stringify(config)), config };
 }
 
-function sourceItems({ options, kube, metrics, digestKey }: Opened): Observable<StreamInput> {
+function sourceItems({ options, kube, metrics, digestKey, late }: Opened): Observable<StreamInput> {
   const { config, ports, log } = options;
   const settings = digestKey.pipe(map((key) => settingsWith(config.operator, key)));
   // Secrets that were seen without digests have to be read once more.
@@ -57,7 +59,9 @@ function sourceItems({ options, kube, metrics, digestKey }: Opened): Observable<
       metrics.watchTroubles.inc({ source: name });
       log.warn({ source: name, because, ms: retryInMs }, 'watch is opened again');
     };
-    return watchSource(kube, source, ports, onTrouble, again);
+    const watch = watchSource(kube, source, ports, onTrouble, again);
+    const first = late(source.namespace);
+    return first === null ? watch : concat(first, watch);
   });
   return merge(settings, ...watches) as Observable<StreamInput>;
 }

@@ -46,9 +46,10 @@ export function startRetention(ports: RetentionPorts): () => void {
       return unsealed !== null && isSealDue(unsealed, nowMs);
     });
     if (due.length === 0) return;
-    const { anchors } = await ports.readAnchors();
+    const { anchors, unread } = await ports.readAnchors();
     if (stopped) return;
-    for (const { uid } of due) {
+    // Sealed without what its status names, a chain that is pruned later could not be proved against it.
+    for (const { uid } of due.filter(({ namespace }) => !unread.includes(namespace))) {
       const found = anchors.find((anchor) => anchor.uid === uid && anchor.seq > 0);
       actors.seal(uid, found === undefined ? null : { epoch: found.epoch, seq: found.seq, head: found.head });
     }

@@ -15,11 +15,12 @@ import { readAnchors, untilAnswered, type AnchoredCluster } from './anchors.ts';
 import { makeJournalNotice, type JournalNotice } from './journal-notice.ts';
 import { holdDigestKey, readDigestKey, type DigestKey, type DigestKeyPorts } from './digest-key.ts';
 import { epochOf, gapsOf, ownAnchors } from './lineage.ts';
+import { lateNamespaces, type LatePorts } from './late.ts';
 import { startLine, type Opened } from './line.ts';
 import type { Pipeline } from './pipeline.ts';
 import { startRetention } from './retention.ts';
 
-export interface TermPorts extends Omit<Opened, 'journal' | 'digestKey' | 'writable'> {
+export interface TermPorts extends Omit<Opened, 'journal' | 'digestKey' | 'writable' | 'late'> {
   readonly writable: BehaviorSubject<boolean>;
   /** True once this term cannot be begun any more: another one has, somebody else leads, or the process stops. */
   readonly isOver: () => boolean;
@@ -166,6 +167,20 @@ function digestKeyPorts({ options, kube, lease }: TermPorts, { epoch }: TermBegu
   };
 }
 
+/** Whose namespace could not be read gets what was due at the beginning once it can. */
+function latePorts(ports: TermPorts, journal: Journal, begun: TermBegun): LatePorts {
+  const { options, kube, metrics } = ports;
+  return {
+    ticks: options.ports.ticks,
+    read: (namespace) => readAnchors(kube, [namespace]),
+    found: ({ clusters }) => recordGaps(ports, journal, { clusters, begun }),
+    trouble: (namespace, because) => {
+      metrics.watchTroubles.inc({ source: `PostgresCluster in ${namespace}` });
+      options.log.warn({ namespace, because }, 'a namespace cannot be read; its clusters wait, the others do not');
+    },
+  };
+}
+
 /** What the API server answers once it does. @returns null when the term was over before that */
 function answered<T>({ options, isOver, onWaiting }: TermPorts, ask: () => Promise<T>): Promise<T | null> {
   return untilAnswered(
@@ -218,7 +233,8 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
   metrics.epoch.set(begun.epoch);
   recordGaps(ports, journal, { clusters: known.clusters, begun });
   const held = holdDigestKey(key, askForKey, options.ports.ticks);
-  const opened = { options, kube, runInPod, journal, metrics, lease, writable, digestKey: held.now };
+  const late = lateNamespaces(known.unread, latePorts(ports, journal, begun));
+  const opened = { options, kube, runInPod, journal, metrics, lease, writable, digestKey: held.now, late };
   const pipeline = startLine(opened, begun.epoch);
   const stopRetention = startRetention({
     journal,

@@ -88,7 +88,12 @@ function alive(path: string, keep: KeepPolicy = policy, time = virtualTime()): L
     keep,
     ...time,
     log: nobody,
-    readAnchors: async () => ({ anchors: life.anchor === null ? [] : [life.anchor], clusters: [], epoch: 1 }),
+    readAnchors: async () => ({
+      anchors: life.anchor === null ? [] : [life.anchor],
+      clusters: [],
+      epoch: 1,
+      unread: [],
+    }),
     onPruned: () => undefined,
   });
   line.tell(settings, seen('PostgresCluster', aCluster()), listed);

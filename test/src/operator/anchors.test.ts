@@ -30,3 +30,29 @@ it('an answer that is no list is not taken for "there are none"', async () => {
   const kube: Pick<Kube, 'get'> = { get: async () => ({ type: 'ok', body: '<html>log in first</html>' }) };
   await expect(readAnchors(kube, [])).rejects.toThrow('the list is not a list');
 });
+
+it('what may not be listed in one namespace of several is named, in all of them it is an error', async () => {
+  const forbidden = { type: 'refused', status: 403, reason: 'Forbidden', message: 'no', retryAfterMs: null } as const;
+  const kube = (isRefused: (path: string) => boolean): Pick<Kube, 'get'> => ({
+    get: async (path) =>
+      isRefused(path)
+        ? { ...forbidden, body: {} }
+        : { type: 'ok', body: { items: [clusterNamed('c')], metadata: { resourceVersion: '9' } } },
+  });
+  const some = await readAnchors(
+    kube((path) => path.includes('/b/')),
+    ['a', 'b', 'c'],
+  );
+  expect([some.unread, some.clusters.length]).toEqual([['b'], 2]);
+  const none = readAnchors(
+    kube(() => true),
+    ['a', 'b'],
+  );
+  await expect(none).rejects.toThrow('403');
+  await expect(
+    readAnchors(
+      kube(() => true),
+      [],
+    ),
+  ).rejects.toThrow('403');
+});

@@ -6,7 +6,7 @@ import { BehaviorSubject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '#src/config.ts';
 import { kubeOver } from '#src/kube/api.ts';
-import type { Http } from '#src/kube/request.ts';
+import type { Answer, Http } from '#src/kube/request.ts';
 import { makeLog } from '#src/log.ts';
 import { beginTerm, type Term, type TermPorts } from '#src/operator/term.ts';
 import { makeMetrics } from '#src/status/metrics.ts';
@@ -168,4 +168,44 @@ describe('a journal that takes longer to verify than the Lease lasts', () => {
     openAlone(path).close();
     expect(dumpOfFile(path) === before).toBe(true);
   });
+});
+
+it('a namespace that may not be listed keeps no other one waiting, and is asked what it knows before its clusters are', async () => {
+  let isForbidden = true;
+  const forbidden: Answer = {
+    type: 'refused',
+    status: 403,
+    reason: 'Forbidden',
+    message: 'postgresclusters is forbidden in b',
+    retryAfterMs: null,
+    body: {},
+  };
+  const asked: string[] = [];
+  const anchored = {
+    metadata: { name: 'shop', namespace: 'b', uid: 'uid-b', resourceVersion: '1' },
+    status: { journal: { epoch: 1, seq: 7, head: 'h' } },
+  };
+  const kube = kubeOver({
+    ...empty,
+    send: async (raw) => {
+      asked.push(raw.path);
+      if (!raw.path.includes('/namespaces/b/postgresclusters')) return empty.send(raw);
+      return isForbidden ? forbidden : { type: 'ok', body: { items: [anchored], metadata: { resourceVersion: '1' } } };
+    },
+  });
+  const real = systemPorts();
+  const ports = {
+    ...real,
+    ticks: { ...real.ticks, after: (ms: number, run: () => void) => real.ticks.after(ms / 100, run) },
+  };
+  const { journal } = await begun(new BehaviorSubject(true), ['--namespaces=a,b'], makeMetrics(), { ports, kube });
+  await vi.waitFor(() => expect(asked.some((path) => path.includes('/namespaces/a/pods'))).toBe(true), {
+    timeout: 10_000,
+  });
+  expect(asked.some((path) => path.includes('/namespaces/b/pods'))).toBe(false);
+  isForbidden = false;
+  await vi.waitFor(() => expect(asked.some((path) => path.includes('/namespaces/b/pods'))).toBe(true), {
+    timeout: 10_000,
+  });
+  await vi.waitFor(() => expect(journal.reader.gaps('uid-b')).toHaveLength(1), { timeout: 10_000 });
 });
