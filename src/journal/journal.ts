@@ -151,9 +151,16 @@ function* proved(options: JournalOptions, db: Db): Generator<VerifyProgress, Jou
     if (damage !== null) db.close();
   }
   if (damage !== null) return quarantine(options, damage);
-  // After an fsync error memory may hold pages that the disk never got, and say that they are clean: written anew, and the
-  // log begun anew, nothing rests on them.
-  db.pragma('wal_checkpoint(TRUNCATE)');
+  try {
+    // After an fsync error memory may hold pages that the disk never got, and say that they are clean: written anew, and the
+    // log begun anew, nothing rests on them.
+    db.pragma('wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // On a full disk the rows stay in the log, where they are just as durable; the writer waits for room.
+    if (isFull(error)) return { type: 'opened', journal: use(options, db) };
+    db.close();
+    throw error;
+  }
   return { type: 'opened', journal: use(options, db) };
 }
 

@@ -106,6 +106,28 @@ describe('a full disk', () => {
     db.close();
   });
 
+  it('does not keep a journal from opening whose rows there is no room for in the file: they stay in the log', () => {
+    const spare = join(folder, 'disk', 'spare');
+    writeFileSync(spare, Buffer.alloc(200_000, 1));
+    const before = open();
+    append(before, 1);
+    ticks.run();
+    const filler = fillDisk();
+    append(before, 400);
+    for (let retry = 0; retry < 4; retry += 1) ticks.run();
+    rmSync(filler);
+    for (let retry = 0; retry < 4; retry += 1) ticks.run();
+    expect(durable).toBe(401);
+    before.close();
+    // What a start writes itself fits, and no more.
+    rmSync(spare);
+    said.length = 0;
+    const journal = open();
+    expect(said).toEqual(['not writable']);
+    expect(journal.verify()).toMatchObject({ rows: 401, damage: [] });
+    journal.close();
+  });
+
   it('does not keep a journal from opening: it opens in the ballast’s room and waits', () => {
     const before = open();
     append(before, 3);
