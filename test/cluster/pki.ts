@@ -66,6 +66,9 @@ export function kubeconfigPath(dir: string, name: string): string {
   return join(dir, `${name}.kubeconfig`);
 }
 
+/** Made, and used in each handshake, at a twentieth of what RSA costs. */
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+
 /** Makes what is missing. */
 export async function ensurePki(options: PkiOptions): Promise<void> {
   const folder = join(options.dir, 'pki');
@@ -75,8 +78,7 @@ export async function ensurePki(options: PkiOptions): Promise<void> {
     await openssl([
       'req',
       '-x509',
-      '-newkey',
-      'rsa:2048',
+      ...newKey,
       '-nodes',
       '-keyout',
       'ca.key',
@@ -90,22 +92,12 @@ export async function ensurePki(options: PkiOptions): Promise<void> {
       '-days',
       '30',
     ]);
-    await openssl(['genrsa', '-out', 'sa.key', '2048']);
+    // Kubernetes reads the key of its tokens in this form alone.
+    await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'sa.key']);
   }
   for (const { name, subject, names } of identities(options)) {
     if (!existsSync(join(folder, `${name}.crt`))) {
-      await openssl([
-        'req',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-keyout',
-        `${name}.key`,
-        '-out',
-        `${name}.csr`,
-        '-subj',
-        subject,
-      ]);
+      await openssl(['req', ...newKey, '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject]);
       writeFileSync(
         join(folder, `${name}.ext`),
         `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n`,

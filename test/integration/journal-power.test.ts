@@ -121,7 +121,7 @@ describe(`${cuts} power cuts (seed ${seed})`, () => {
     expect(moved).toBeGreaterThan(8);
   });
 
-  it('no acknowledged record is lost, and nothing is taken for damage', { timeout: 60_000 + cuts * 100 }, () => {
+  it('no acknowledged record is lost, and nothing is taken for damage', { timeout: 60_000 + cuts * 900 }, () => {
     expect(cutAll(cuts, true)).toEqual([]);
   });
 

@@ -74,6 +74,8 @@ async function startLeader(world: LineWorld, program: string, pair: string, hold
   };
   const child = spawn(process.execPath, [program, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // What one has compiled the others need not.
+    env: { ...process.env, NODE_COMPILE_CACHE: `${world.api.dir}/compiled` },
   });
   return { holder, journal: options.journal, process: child };
 }

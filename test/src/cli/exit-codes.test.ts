@@ -14,7 +14,7 @@ import { runPlan } from '#src/sim/run.ts';
 import { runPgc } from '#test/support/pgc-program.ts';
 
 /** Of so many command lines of a verb one is run, another one for each verb; with ALL_LINES=1 all are. Each is a process. */
-const every = process.env['ALL_LINES'] === undefined ? 3 : 1;
+const every = process.env['ALL_LINES'] === undefined ? 5 : 1;
 
 // Each is a process of its own.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
