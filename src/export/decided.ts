@@ -1,5 +1,7 @@
 /** Owns: rows with what they hold, decoded: what every answer about a cluster is made from. Pure. */
 import type { Decision, IntentRecord } from '#src/decision/record.ts';
+import { phaseOf } from '#machines/cluster/chart.ts';
+import type { Snapshot } from '#machines/cluster/facts.ts';
 import type { Outcome } from '#machines/cluster/observations.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import { contentOf, decisionOf } from '#src/replay/redecide.ts';
@@ -70,8 +72,39 @@ export interface ToldStatus {
   }[];
 }
 
+/** What is told as the phase of a cluster that was deleted, and is no more: no status can say so. */
+export const gone = 'Gone';
+
+/** Of a cluster that was deleted to its end: nothing is awaited of it. */
+export const goneStatus: Omit<ToldStatus, 'at'> = {
+  phase: gone,
+  reason: 'the PostgresCluster was deleted and is gone',
+  nextAction: null,
+  readyReplicas: 0,
+  primaryPod: null,
+  conditions: [],
+};
+
+/** Whether an observation says that the PostgresCluster is there, or is not. */
+export function isSight(type: string): boolean {
+  return type === 'ClusterSeen' || type === 'ClusterGone';
+}
+
+/** The row in which the PostgresCluster was seen to be gone, where it was not seen again; null while it is there. */
+export function goneRow(all: readonly DecidedRow[]): RecordRow | null {
+  const last = all.findLast(({ decision }) => isSight(decision.observation.type));
+  return last?.decision.observation.type === 'ClusterGone' ? last.row : null;
+}
+
+/** Whether a standing is that of a cluster that is gone. */
+export function isGone({ state, facts }: Snapshot): boolean {
+  return facts.world.cluster === null && phaseOf(state) === 'Deleting';
+}
+
 /** The newest status among the rows, from the request that published it; null when none was. */
 export function toldStatus(all: readonly DecidedRow[]): ToldStatus | null {
+  const went = goneRow(all);
+  if (went !== null) return { at: went.at, ...goneStatus };
   for (const { row, decision } of all.toReversed()) {
     const request = decision.intents.find((intent) => intent.type === 'PublishStatus')?.request;
     if (request?.type !== 'api' || request.body === null) continue;

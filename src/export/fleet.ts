@@ -1,7 +1,7 @@
 /** Owns: the fleet at a glance: a line for each cluster, the troubled first. From rows alone, whatever build wrote them. Pure. */
 import { columns } from './columns.ts';
 import { phaseOf, phases } from '#machines/cluster/chart.ts';
-import { toldStatus, type DecidedRow } from './decided.ts';
+import { gone, toldStatus, type DecidedRow } from './decided.ts';
 import type { Sealed } from './sealed.ts';
 import { durationWords } from './time.ts';
 import { troublesOf } from './troubles.ts';
@@ -35,7 +35,7 @@ export function fleetLine(
   const last = all.at(-1);
   const status = toldStatus(all) ?? sealed?.status ?? null;
   const state = last?.decision.to ?? sealed?.state;
-  const phase = state === undefined ? 'Unknown' : phaseOf(state);
+  const phase = state === undefined ? 'Unknown' : status?.phase === gone ? gone : phaseOf(state);
   const entered = all.findLast(({ decision }) =>
     decision.moves.some((move) => phaseOf(move.from) !== phaseOf(move.to)),
   );
@@ -46,7 +46,7 @@ export function fleetLine(
     inPhaseMs: entered === undefined ? null : lastAt - entered.row.at,
     readyReplicas: status?.readyReplicas ?? 0,
     primaryPod: status?.primaryPod ?? null,
-    troubles: troublesOf(all).length,
+    troubles: phase === gone ? 0 : troublesOf(all).length,
     reason: status?.reason ?? 'no status has been published yet',
     rows,
     lastAt,
@@ -54,7 +54,7 @@ export function fleetLine(
 }
 
 /** Phases in which somebody may have to do something come first. */
-const urgency: Readonly<Record<string, number>> = { Failed: 0, Recovering: 1, Degraded: 2, Unknown: 3 };
+const urgency: Readonly<Record<string, number>> = { Failed: 0, Recovering: 1, Degraded: 2, Unknown: 3, [gone]: 6 };
 
 function rank({ phase }: FleetLine): number {
   return urgency[phase] ?? (phase === 'Running' ? 5 : 4);
@@ -70,7 +70,7 @@ export function fleetOrder(lines: readonly FleetLine[]): readonly FleetLine[] {
 
 /** The fleet as a table, with a line that counts phases. */
 export function fleetLines(lines: readonly FleetLine[]): readonly string[] {
-  const counts = [...phases, 'Unknown']
+  const counts = [...phases, 'Unknown', gone]
     .map((phase) => ({ phase, count: lines.filter((line) => line.phase === phase).length }))
     .filter(({ count }) => count > 0)
     .map(({ phase, count }) => `${count} ${phase}`);

@@ -1,6 +1,6 @@
 /** Owns: which rows are those of an incident: from when a cluster left Running until it was Running again. Pure. */
 import { phaseOf } from '#machines/cluster/chart.ts';
-import type { DecidedRow } from './decided.ts';
+import { goneRow, type DecidedRow } from './decided.ts';
 
 function leavesRest(each: DecidedRow): boolean {
   return each.decision.moves.some((move) => phaseOf(move.from) === 'Running' && phaseOf(move.to) !== 'Running');
@@ -11,11 +11,11 @@ export function entersRest(each: DecidedRow): boolean {
   return each.decision.moves.some((move) => phaseOf(move.to) === 'Running');
 }
 
-/** Rows of the last incident: from the last time Running was left until it was reached again, or now; null when there is none. */
+/** Rows of the last incident: from the last time Running was left until it was reached again, or the cluster was gone, or now; null when there is none. */
 export function incidentRows(all: readonly DecidedRow[]): readonly DecidedRow[] | null {
   const start = all.findLastIndex(leavesRest);
   if (start < 0) return null;
-  const end = all.findIndex((each, index) => index > start && entersRest(each));
+  const end = all.findIndex((each, index) => index > start && (entersRest(each) || goneRow([each]) !== null));
   return all.slice(start, end < 0 ? undefined : end + 1);
 }
 

@@ -1,6 +1,6 @@
 /** Owns: the report of an incident as Markdown: what happened, how long each phase took, what was decided and why. Pure. */
 import type { ClusterIdentity, Head } from '#src/journal/record.ts';
-import { effectsOf, outcomesOf, toldStatus, type DecidedRow } from './decided.ts';
+import { effectsOf, goneRow, outcomesOf, toldStatus, type DecidedRow } from './decided.ts';
 import { causeOf, incidentRows } from './incident.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { durationWords, timeWords } from './time.ts';
@@ -134,7 +134,12 @@ function effectsTable(rows: readonly DecidedRow[], all: readonly DecidedRow[]): 
 function summary(rows: readonly DecidedRow[]): readonly string[] {
   const cause = causeOf(rows) ?? 'unknown';
   const total = phasesOf(rows).find(({ name }) => name === 'in all');
-  const over = total === undefined ? 'It goes on.' : `It was over after ${durationWords(total.tookMs)}.`;
+  const over =
+    goneRow(rows) !== null
+      ? 'It ended with the cluster.'
+      : total === undefined
+        ? 'It goes on.'
+        : `It was over after ${durationWords(total.tookMs)}.`;
   return [`${cause[0]?.toUpperCase() ?? ''}${cause.slice(1)}. ${over}`, ''];
 }
 

@@ -2,7 +2,7 @@
 import { statusOf } from '#src/decision/status.ts';
 import type { RecordRow } from '#src/journal/record.ts';
 import { standingOf, type Core } from '#src/replay/redecide.ts';
-import type { ToldStatus } from './decided.ts';
+import { goneStatus, isGone, type ToldStatus } from './decided.ts';
 import { timeWords } from './time.ts';
 
 /** How a cluster stood where its rows begin now. */
@@ -19,7 +19,10 @@ export interface Sealed {
 export function sealedOf(core: Core, rows: readonly RecordRow[]): Sealed | null {
   const [first] = rows;
   if (first === undefined || first.seq === 1 || first.kind !== 'base') return null;
-  const view = core.assess(standingOf(first).snapshot);
+  const { snapshot } = standingOf(first);
+  const view = core.assess(snapshot);
+  if (isGone(snapshot))
+    return { seq: first.seq, at: first.at, state: view.state, status: { at: first.at, ...goneStatus } };
   const told = statusOf(view) as unknown as Omit<ToldStatus, 'at' | 'nextAction' | 'primaryPod'> &
     Partial<Pick<ToldStatus, 'nextAction' | 'primaryPod'>>;
   const { phase, reason, nextAction = null, readyReplicas, primaryPod = null, conditions } = told;

@@ -5,6 +5,7 @@
 import { phaseOf, phases, type Phase } from '#machines/cluster/chart.ts';
 import { sentence } from '#machines/cluster/conditions.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
+import { goneStatus, isGone } from './decided.ts';
 import { signals } from '#machines/cluster/signals.ts';
 import type { Core } from '#src/replay/redecide.ts';
 import { wayTo, type AskedArrow } from '#src/replay/questions.ts';
@@ -124,8 +125,8 @@ export function whyNot(
     action,
     answeredBy: answeredBy(stood, build),
     state: snapshot.state,
-    hindrances: hindrances(snapshot.facts, goal.type === 'object' ? goal.key : null),
-    reason: sentence(view),
+    hindrances: isGone(snapshot) ? [] : hindrances(snapshot.facts, goal.type === 'object' ? goal.key : null),
+    reason: isGone(snapshot) ? goneStatus.reason : sentence(view),
     steps,
   };
   if (goal.type === 'object') return { ...told, way: [], verdict: told.hindrances.length === 0 ? 'open' : 'blocked' };

@@ -6,7 +6,7 @@ import type { Facts } from '#machines/cluster/facts.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
 import type { Asked } from '#src/decision/record.ts';
 import { causesOf, trailOf } from './causes.ts';
-import { effectsOf, outcomesOf, type DecidedRow, type Effect } from './decided.ts';
+import { effectsOf, gone, goneRow, outcomesOf, type DecidedRow, type Effect } from './decided.ts';
 import { causeOf, entersRest, incidentRows } from './incident.ts';
 import { evidenceOf } from './evidence.ts';
 import { nextStepLines, nextSteps, type NextStep } from './next-steps.ts';
@@ -167,16 +167,16 @@ function incidentOf(rows: readonly DecidedRow[]): Why['incident'] {
   const moved = rows.filter((each) => each.decision.moves.length > 0);
   const [first, last, cause] = [moved[0], moved.at(-1), causeOf(moved)];
   if (first === undefined || last === undefined || cause === null) return null;
-  const over = entersRest(last);
+  const recovered = entersRest(last);
   const elected = moved.find((each) => each.decision.moves.some((move) => move.signal === 'PrimaryElected'));
   return {
-    over,
+    over: recovered || goneRow(rows) !== null,
     because: cause,
     primaryLost: first.decision.moves.some(({ signal }) => signal === 'PrimaryLost'),
     lostAt: first.row.at,
     writableAt: elected?.row.at ?? null,
     leader: elected?.decision.moves[0]?.answers.at(-1)?.because ?? null,
-    recoveredAt: over ? last.row.at : null,
+    recoveredAt: recovered ? last.row.at : null,
   };
 }
 
@@ -206,7 +206,7 @@ export function whyOf({ all, clusterUid, atMs = null, sealed = null, before = nu
   const status = told.status ?? sealed?.status ?? null;
   const common = {
     pruned,
-    troubles: troublesOf(then),
+    troubles: status?.phase === gone ? [] : troublesOf(then),
     next: status?.reason ?? null,
     steps: nextSteps({ ...told, status }),
   };

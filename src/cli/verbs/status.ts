@@ -4,7 +4,7 @@ import { phaseOf } from '#machines/cluster/chart.ts';
 import { membersOf } from '#machines/cluster/members.ts';
 import { roleOf } from '#machines/cluster/tables/synchrony.ts';
 import { columns } from '#src/export/columns.ts';
-import { decidedRows } from '#src/export/decided.ts';
+import { decidedRows, gone, goneRow, goneStatus, isGone, isSight } from '#src/export/decided.ts';
 import { sealedOf } from '#src/export/sealed.ts';
 import { timeWords } from '#src/export/time.ts';
 import type { ClusterSummary } from '#src/journal/read.ts';
@@ -24,11 +24,15 @@ const lookBack = [1, 20, Infinity];
 async function phaseIn(source: Source, cluster: ClusterSummary): Promise<string> {
   for (const back of lookBack) {
     const { rows, blobs } = await recorded(source, cluster, { afterSeq: Math.max(0, cluster.head.seq - back) });
-    const last = decidedRows(rows, blobs).at(-1);
-    if (last !== undefined) return phaseOf(last.decision.to);
+    const all = decidedRows(rows, blobs);
+    const last = all.at(-1);
+    // Whether a deletion is over says the row in which the object was seen last, which others may follow.
+    const isSure = back === Infinity || all.some(({ decision }) => isSight(decision.observation.type));
+    if (last !== undefined && (isSure || phaseOf(last.decision.to) !== 'Deleting'))
+      return goneRow(all) === null ? phaseOf(last.decision.to) : gone;
     // A base row of a redacted export holds nothing any more.
     const sealed = source.unreplayable === null ? sealedOf(makeCore(), rows) : null;
-    if (sealed !== null) return phaseOf(sealed.state);
+    if (sealed !== null) return sealed.status.phase;
   }
   return source.standing === null ? 'Unknown' : phaseOf(source.standing.snapshot.state);
 }
@@ -69,6 +73,10 @@ export function addStatus(program: Command): void {
       print(`  earlier   another cluster of the name, up to ${timeWords(lastAt)}: --uid ${uid}`);
     if (snapshot === null) {
       print('  state     unknown: nothing is recorded since its rows were lost');
+      return 0;
+    }
+    if (isGone(snapshot)) {
+      print(`  phase     ${gone}: ${goneStatus.reason}, since ${timeWords(cluster.lastAt)}`);
       return 0;
     }
     print(

@@ -83,7 +83,7 @@ it('a plan of a manifest without a namespace asks for one too', async () => {
 
 it('status tells clusters of one name apart, and every verb that takes a name reaches the earlier one by its uid', async () => {
   const status = await pgc('status', '--file', 'recreated.db');
-  expect(status).toMatch(new RegExp(`/shop  Deleting .*--uid ${first}`));
+  expect(status).toMatch(new RegExp(`/shop  Gone .*--uid ${first}`));
   expect(status).toMatch(new RegExp(`/shop  Running .*--uid ${second}`));
   expect(await pgc('status', 'shop', '--file', 'recreated.db')).toContain(`--uid ${first}`);
   for (const verb of [['why'], ['timeline'], ['state'], ['journal', 'ls'], ['journal', 'export'], ['replay']]) {
