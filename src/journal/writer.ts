@@ -50,6 +50,8 @@ export interface JournalWriter {
   readonly operatorHead: () => OperatorPlace;
   /** Commits what is buffered now. @throws when the commit fails */
   readonly flush: () => void;
+  /** The same before the end: what there is no room for is dropped, as a crash would drop it, for nothing has followed from it. */
+  readonly settle: () => void;
   /**
    * Changes the file itself, in a commit of its own between those of rows: what retention does.
    * @param change runs inside the transaction; what it returns is noted in the operator's chain, null notes nothing
@@ -148,6 +150,20 @@ class Writer implements JournalWriter {
   };
 
   readonly flush = (): void => this.#tell(this.#commit());
+
+  readonly settle = (): void => {
+    try {
+      this.flush();
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      this.#ballast.free();
+      try {
+        this.flush();
+      } catch (again) {
+        if (!isTransient(again)) throw again;
+      }
+    }
+  };
 
   readonly amend = (change: () => Heads | null): void => {
     if (this.#ended !== null) throw this.#ended;

@@ -244,7 +244,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       isStopping = true;
       await terms.next(async (current) => {
         await current?.quiet();
-        current?.journal.writer.flush();
+        current?.journal.writer.settle();
         await lease?.release();
         current?.close();
         return null;

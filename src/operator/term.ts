@@ -259,7 +259,7 @@ export async function beginTerm(ports: TermPorts, begun: TermBegun): Promise<Ter
       await pipeline.executor.drain();
     },
     close: () => {
-      journal.writer.flush();
+      journal.writer.settle();
       journal.close();
     },
   };

@@ -106,6 +106,25 @@ describe('a full disk', () => {
     db.close();
   });
 
+  it('does not keep an operator from ending in order: what there is no room for is dropped, all else is there', () => {
+    const journal = open();
+    append(journal, 3);
+    ticks.run();
+    const filler = fillDisk();
+    append(journal, 10);
+    journal.writer.settle();
+    // In the ballast's room.
+    expect(durable).toBe(13);
+    append(journal, 400);
+    expect(() => journal.writer.flush()).toThrow(/full/);
+    journal.writer.settle();
+    journal.close();
+    rmSync(filler);
+    const again = open();
+    expect(again.verify()).toMatchObject({ rows: 13, damage: [] });
+    again.close();
+  });
+
   it('does not keep a journal from opening whose rows there is no room for in the file: they stay in the log', () => {
     const spare = join(folder, 'disk', 'spare');
     writeFileSync(spare, Buffer.alloc(200_000, 1));
