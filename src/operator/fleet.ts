@@ -18,8 +18,8 @@ interface Entry {
 export interface Fleet {
   /** A cluster has decided something. @returns what clusters are told */
   readonly decided: (decision: DurableDecision) => readonly StreamInput[];
-  /** A cluster has no actor, and will have none in this term. */
-  readonly parked: (uid: string) => void;
+  /** A cluster has no actor, and will have none in this term. @returns what the others are told, who may have waited for it alone */
+  readonly parked: (uid: string) => readonly StreamInput[];
 }
 
 function nameOf({ namespace, name }: ClusterName): string {
@@ -64,7 +64,7 @@ export function makeFleet(most: number, expected: readonly ClusterName[]): Fleet
   return {
     decided: ({ cluster, stamp, decision, snapshot }) => {
       const { uid } = cluster;
-      if (snapshot.facts.world.cluster !== null) missing.delete(uid);
+      const isFirstSight = snapshot.facts.world.cluster !== null && missing.delete(uid);
       if (decision.observation.type === 'ClusterGone') {
         missing.delete(uid);
         entries.delete(uid);
@@ -72,7 +72,8 @@ export function makeFleet(most: number, expected: readonly ClusterName[]): Fleet
       }
       const before = entries.get(uid);
       const member = { ...fleetMember(nameOf(cluster), snapshot), uid };
-      if (before !== undefined && JSON.stringify(before.member) === JSON.stringify(member)) return [];
+      const isSame = before !== undefined && JSON.stringify(before.member) === JSON.stringify(member);
+      if (isSame && !isFirstSight) return [];
       const sent = before === undefined || isShown(member, before.sent) ? null : before.sent;
       entries.set(uid, { cluster, seq: stamp.seq, member, sent });
       return told();
@@ -80,6 +81,7 @@ export function makeFleet(most: number, expected: readonly ClusterName[]): Fleet
     parked: (uid) => {
       missing.delete(uid);
       entries.delete(uid);
+      return told();
     },
   };
 }

@@ -51,10 +51,11 @@ export function startPipeline(ports: PipelinePorts): Pipeline {
   const back$ = new Subject<StreamInput>(); // the only way back
   const stream = createStream(ports.stream); // watch → stream
   const fleet = pacing(ports); // what spans clusters comes back as what one of them is told
+  const tell = (told: readonly StreamInput[] = []): void => told.forEach((each) => back$.next(each));
   const actors = createActors({
     ...ports.actor,
     trouble: (trouble) => {
-      if (trouble.type === 'cluster-parked') fleet?.parked(trouble.cluster.uid);
+      if (trouble.type === 'cluster-parked') tell(fleet?.parked(trouble.cluster.uid));
       ports.actor.trouble(trouble);
     },
     versions: stream.versions,
@@ -70,7 +71,7 @@ export function startPipeline(ports: PipelinePorts): Pipeline {
       stream.observations,
       actors.decisions, // leaves here only after its commit
       tap(ports.onDecision),
-      tap((decision) => fleet?.decided(decision).forEach((told) => back$.next(told))),
+      tap((decision) => tell(fleet?.decided(decision))),
     )
     .subscribe({
       next: ({ cluster, stamp, decision }) => {
