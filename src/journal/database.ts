@@ -24,6 +24,17 @@ export function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
 }
 
+/**
+ * Whether a call failed by the disk or the machine, which may pass: it says nothing about the file. What is cut short is the file's
+ * own fault.
+ */
+export function isPassing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return (
+    /^SQLITE_(IOERR|NOMEM|BUSY|LOCKED|CANTOPEN|PROTOCOL|INTERRUPT)/.test(code) && code !== 'SQLITE_IOERR_SHORT_READ'
+  );
+}
+
 /** Which files a path and its write-ahead log are now: changes when one is moved, replaced or deleted. */
 export function identityOf(path: string): string {
   return [path, `${path}-wal`]

@@ -4,7 +4,7 @@
  * nor a lost tail; the chain and the anchor do.
  */
 import { mentionedIn } from '#src/decision/codec.ts';
-import type { Db } from './database.ts';
+import { isPassing, JournalRefused, type Db } from './database.ts';
 import type { PagesCheck } from './pages.ts';
 import { genesis, recordHash, sha256, tickHash, type Head, type Heads, type RecordRow } from './record.ts';
 import { allKey, allMark } from './retention.ts';
@@ -196,13 +196,30 @@ function verifyAnchors(reader: JournalReader, anchors: readonly Anchor[], report
  */
 export type Checked = 'whole' | 'tables' | PagesCheck;
 
+/** What is thrown when a file could not be read, and may be as it should. */
+function unread(db: Db, said: string): JournalRefused {
+  return new JournalRefused(
+    `${db.name} could not be read to its end: ${said}`,
+    'nothing is known to be wrong with the journal, and nothing was changed: look at its disk, and how much memory there is, and try again; an operator begins a new journal once this one is moved elsewhere',
+  );
+}
+
+/** SQLite's low byte of what the disk, or memory, failed by; and what a file that was cut short fails by. */
+const [ioError, noMemory, shortRead] = [10, 7, 522] as const;
+
+/** What SQLite's check said. It answers with words also where it could not read. @throws JournalRefused then */
+function judge(db: Db, words: string, report: Report): void {
+  const code = Number(/error code=(\d+)/.exec(words)?.[1] ?? '0');
+  if (((code & 255) === ioError && code !== shortRead) || (code & 255) === noMemory) throw unread(db, words);
+  if (words !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${words}` });
+}
+
 /** The whole check, not the quick one: a row that an index no longer finds is lost to every reader. */
 function* checkPages(db: Db, checked: 'whole' | 'tables', report: Report): Generator<VerifyProgress, void> {
   const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck();
   const all = checked === 'whole' ? ['1'] : tables.all();
   for (const [done, what] of all.entries()) {
-    const result = String(db.pragma(`integrity_check(${what})`, { simple: true }));
-    if (result !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${result}` });
+    judge(db, String(db.pragma(`integrity_check(${what})`, { simple: true })), report);
     yield { part: 'pages', done: done + 1, of: all.length };
   }
 }
@@ -211,7 +228,7 @@ function* checkedElsewhere(db: Db, check: PagesCheck, report: Report): Generator
   let verdict = check.verdict();
   for (; verdict.type === 'pending'; verdict = check.verdict()) yield { part: 'pages', done: 0, of: 1 };
   if (verdict.type === 'failed') yield* checkPages(db, 'whole', report);
-  else if (verdict.words !== 'ok') report({ uid: null, seq: null, because: `SQLite says: ${verdict.words}` });
+  else judge(db, verdict.words, report);
 }
 
 function* verifiedBlobs(db: Db, report: Report): Generator<VerifyProgress, ReadonlySet<string>> {
@@ -236,7 +253,8 @@ type Counted = ClusterSummary & { readonly verified: number };
  * Verifies a whole journal, some milliseconds at a time. Reads only, all as of one moment: in one transaction, so that between two
  * steps nobody else may begin one on this connection.
  * @param anchors places that the journal must have reached
- * @returns counts and every damage found; a file that SQLite cannot read is damage too, never an exception
+ * @returns counts and every damage found; a file that SQLite cannot read is damage too
+ * @throws JournalRefused when the disk or the machine failed while it was read: what the file is was not found out
  */
 export function* verifySteps(
   db: Db,
@@ -271,6 +289,8 @@ export function* verifySteps(
     verifyAnchors(reader, anchors, report);
     if (typeof checked !== 'string') yield* checkedElsewhere(db, checked, report);
   } catch (error) {
+    if (error instanceof JournalRefused) throw error;
+    if (isPassing(error)) throw unread(db, error instanceof Error ? error.message : String(error));
     report({
       uid: null,
       seq: null,

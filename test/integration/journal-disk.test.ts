@@ -1,5 +1,5 @@
 /** Disks that say no: full to the last byte (a small file system of its own), read-only, and failing their syncs. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -197,5 +197,20 @@ describe('an error of fsync', () => {
     expect(acknowledged.filter((line) => !kept.has(line.split(' ')[2]))).toEqual([]);
     expect(verifyJournal(db).damage).toEqual([]);
     db.close();
+  });
+});
+
+describe('an error of the disk while the journal is read at a start', () => {
+  it('is refused with what to do: the journal is put aside for damage alone, and the next start finds it whole', async () => {
+    const acks = join(folder, 'acks');
+    const at = join(folder, 'journal.db');
+    await run(process.execPath, [writerProcess, at, acks, '600', 'close']);
+    const filter = ['-f', '-q', '-P', at, '-e', 'trace=pread64', '-e', 'signal=none'];
+    // After what opening takes; what is read twice comes from SQLite's memory.
+    const command = [...filter, '-e', 'inject=pread64:error=EIO:when=60+', '-o', join(folder, 'trace')];
+    const child = run('strace', [...command, process.execPath, writerProcess, at, acks, '5', 'close']);
+    await expect(child).rejects.toThrow(/could not be read to its end: /);
+    expect(readdirSync(folder).filter((name) => name.includes('quarantined'))).toEqual([]);
+    expect(await run(process.execPath, [writerProcess, at, acks, '5', 'close'])).toContain('opened');
   });
 });
