@@ -69,6 +69,8 @@ export const electingTimer = 'stall/electing';
 export const silentMs = 240_000;
 /** Timer for that. */
 export const silentTimer = 'stall/silent';
+/** Timer of a deletion: by then members should have been stopped. */
+export const stoppingTimer = 'deadline/deleting/stopping';
 /** A rollout that ended in silence is tried again once the cluster has run for so long; each further time four times as long. */
 const rolloutAgainMsMin = 600_000;
 /** But once a day. */

@@ -268,6 +268,8 @@ function stuck(view: View): VerdictOf<'Stuck'> {
   const { facts } = view;
   const late = facts.memory.expired.filter((id) => id.startsWith('deadline/'));
   if (late.length === 0) return verdict('False', 'NotStuck', 'no deadline has passed');
+  if (phaseOf(view.state) === 'Deleting')
+    return verdict('True', 'DeadlinePassed', `${late.join(', ')} has passed; ${deletingSentence(view)}`);
   const members = troubledMembers(membersOf(facts));
   // All may be well with them and a step in vain all the same: then it says what it waits for.
   const words = members === '' ? allReplicasReady(view).because : `waiting for ${members}`;
@@ -364,9 +366,15 @@ export function sentence(view: Assessed): string {
   const known = knownFacts(view.facts);
   if (known.answer !== 'yes') return `the picture is not complete: ${known.because}`;
   const cluster = view.facts.world.cluster?.seen;
-  if (cluster?.deleting === true && phaseOf(view.state) !== 'Deleting') {
-    return `${deletionRequested(view).because}: to go on with the deletion set spec.deletionProtection to false`;
-  }
+  const phase = phaseOf(view.state);
+  if (cluster?.deleting !== true || phase === 'Deleting') return ownSentence(view);
+  const words = `${deletionRequested(view).because}: to go on with the deletion set spec.deletionProtection to false`;
+  // It is managed meanwhile, and what is being done or awaited is told too.
+  return phase === 'Running' ? words : `${words}; ${ownSentence(view)}`;
+}
+
+/** The same, whatever is asked of the PostgresCluster as a whole. */
+function ownSentence(view: Assessed): string {
   const phase = phaseOf(view.state);
   const waits = phase === 'Deleting' ? null : commitsWait(view.facts);
   if (waits !== null) return `writes wait: ${waits}`;

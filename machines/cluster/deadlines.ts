@@ -15,6 +15,7 @@ import {
   silentMs,
   rolloutAgainTimer,
   silentTimer,
+  stoppingTimer,
   stallTimer,
   stallMs,
 } from './backoff.ts';
@@ -30,7 +31,7 @@ import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { recalled } from './recall.ts';
 import { isHeldBack } from './tables/permission.ts';
 import { endingMember, goneTimer } from './tables/replacement.ts';
-import { rolloutStep } from './tables/rollout.ts';
+import { mendingStep, rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { withImageOf } from './settle.ts';
 import type { View } from './view.ts';
@@ -65,14 +66,29 @@ function goodNews(view: View): boolean {
   return view.state === 'Alive.Degraded' && allReplicasReady(view).answer === 'yes';
 }
 
+/** A lost member's pod that was told to end. */
+function ending(facts: Facts): readonly Wanted[] {
+  const member = endingMember(facts);
+  return member === null
+    ? []
+    : [{ id: goneTimer(member), delayMs: goneMs, because: `${member} should have ended by then` }];
+}
+
+/** Members are added or taken away; a member that is lost meanwhile is made anew beside that, which takes its own time. */
+function scaling(view: View, deadlineMs: number): readonly Wanted[] {
+  const { stage, handOver } = scalingStep(view.facts);
+  const mending = handOver === null ? mendingStep(view, null) : null;
+  const step = mending === null ? stage : `${mending.stage}/${mending.awaited ?? ''}`;
+  const deadline = { id: `deadline/scaling/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
+  return [deadline, ...ending(view.facts)];
+}
+
 /** Each step has a deadline of its own: many members take many times as long as one. */
 function updating(view: View, deadlineMs: number): readonly Wanted[] {
   const { stage, awaited } = rolloutStep(view);
   const step = awaited === null ? stage : `${stage}/${awaited}`;
   const deadline = { id: `deadline/updating/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
-  const ending = endingMember(view.facts);
-  const gone =
-    ending === null ? [] : [{ id: goneTimer(ending), delayMs: goneMs, because: `${ending} should have ended by then` }];
+  const gone = ending(view.facts);
   const stalled = stalledMember(view) ?? retriedMember(view);
   if (stalled === null) return [deadline, ...gone];
   const because = `${stalled.name}: ${stalled.trouble}`;
@@ -99,10 +115,13 @@ const wantedOn = recalled((facts, state: string, plan: Plan): readonly Wanted[] 
   // While nothing goes on, nothing is late.
   const isHeld = isHeldBack(facts) || isPatroniPaused(facts);
   if (phase === 'Updating' && !isHeld) list.push(...updating(view, createMs));
-  if (phase === 'Scaling' && !isHeld) {
-    const { stage } = scalingStep(facts);
-    list.push({ id: `deadline/scaling/${stage}`, delayMs: createMs, because: 'the step should be over by then' });
-  }
+  if (phase === 'Scaling' && !isHeld) list.push(...scaling(view, createMs));
+  if (phase === 'Deleting')
+    list.push({
+      id: state === 'Deleting.stopping' ? stoppingTimer : `deadline/deleting/${state.split('.')[1] ?? ''}`,
+      delayMs: createMs,
+      because: 'the step should be over by then',
+    });
   if (state === 'Alive.Recovering.electing') {
     list.push({ id: 'deadline/recovering', delayMs: recoverDeadlineMs, because: 'a leader should write by then' });
   }

@@ -3,7 +3,7 @@
  * a reason and the values it compared. Called by `fixpoint.ts` through the table in `signals.ts`.
  */
 import { no, opposite, unknown, whether, yes, type Answer } from '../shared/answer.ts';
-import { finalizer, labels, objectNames, ordinalOf } from '../shared/names.ts';
+import { dcsFinalizer, finalizer, labels, objectNames, ordinalOf } from '../shared/names.ts';
 import { clusterName, knownFacts } from './knowledge.ts';
 import { actualMembers, desiredMembers, leaderOf, membersOf, troubledMembers } from './members.ts';
 import { objectKey } from './intents.ts';
@@ -54,8 +54,15 @@ export function orphanRequested({ facts }: View): Answer {
   if (!cluster.deleting) return no('it is not being deleted', values);
   if (isObserving(facts)) return yes('deleted in mode Observe: what is there is left alone', values);
   if (cluster.finalizers.includes('orphan')) return yes('deleted with --cascade=orphan', values);
+  const set = objectAt(facts, `StatefulSet/${cluster.name}`)?.object;
+  const isProtected = cluster.spec.deletionProtection === true;
+  if (!isProtected && set !== undefined && ownershipOf(facts, set).type === 'unclaimed')
+    return yes(
+      `StatefulSet/${cluster.name} was left by an earlier cluster and not taken over: it is left alone`,
+      values,
+    );
   // A protected cluster is not torn down anyway, so nothing has to be read from traces.
-  const orphaned = cluster.spec.deletionProtection !== true && leafOrphaned(facts);
+  const orphaned = !isProtected && leafOrphaned(facts);
   const because = orphaned
     ? 'deleted with --cascade=orphan: its owner reference was taken off'
     : 'not deleted with --cascade=orphan';
@@ -205,6 +212,26 @@ export function databaseReady({ facts }: View): Answer {
   return yes(`the application database is there, on PostgreSQL ${major ?? ''}`, values);
 }
 
+/** An object that has to go, and what it waits for where it was told to: its node, or whoever put a finalizer on it. */
+function wordsOfLeft(facts: Facts, key: string): string {
+  const object = objectAt(facts, key)?.object;
+  if (object?.deleting !== true) return key;
+  if (object.detail.type === 'Pod')
+    return object.detail.node === null ? `${key} (terminating)` : `${key} (terminating on ${object.detail.node})`;
+  const others = object.finalizers.filter((each) => each !== dcsFinalizer);
+  return others.length === 0 ? key : `${key} (terminating, held by ${others.join(', ')})`;
+}
+
+/** Whose the pods are that nobody stops; empty where their StatefulSet is ours, or gone. */
+function notOurs(facts: Facts): string {
+  const key = `StatefulSet/${clusterName(facts)}`;
+  const object = objectAt(facts, key)?.object;
+  const ownership = object === undefined ? null : ownershipOf(facts, object);
+  return ownership?.type === 'foreign'
+    ? `; ${key}, which is not touched, may have made them: ${ownership.because}`
+    : '';
+}
+
 /** StatefulSet and pods are gone. */
 export function podsGone({ facts }: View): Answer {
   return ifKnown(facts, () => {
@@ -218,13 +245,9 @@ export function podsGone({ facts }: View): Answer {
     const unseen = unseenObjects(facts).filter((key) => key.startsWith('StatefulSet/'));
     if (unseen.length > 0)
       return no(`${unseen.join(', ')} was created and has not been seen yet`, { left: ours.length });
-    return whether(
-      ours.length === 0,
-      ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${ours.join(', ')}`,
-      {
-        left: ours.length,
-      },
-    );
+    const there = ours.map((key) => wordsOfLeft(facts, key)).join(', ');
+    const words = ours.length === 0 ? 'no pod is left' : `${ours.length} still there: ${there}${notOurs(facts)}`;
+    return whether(ours.length === 0, words, { left: ours.length });
   });
 }
 
@@ -240,7 +263,7 @@ export function objectsCleared({ facts }: View): Answer {
     const unmarked = unmarkedObjects(facts);
     const unseen = unseenObjects(facts);
     const words = [
-      ...left.map((key) => `${key} has to go`),
+      ...left.map((key) => `${wordsOfLeft(facts, key)} has to go`),
       ...unmarked.map((key) => `${key} has to be marked`),
       ...unseen.map((key) => `${key} was created and has not been seen yet`),
     ];

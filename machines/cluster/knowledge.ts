@@ -11,6 +11,15 @@ export function knownFacts(facts: Facts): Answer {
   return yes('all kinds are listed and fresh');
 }
 
+/**
+ * Whether it is on its way out. One that is protected from its deletion is not, for as long as it is protected: it is managed
+ * like any other, edits and what is asked for once among it.
+ */
+export function isLeaving({ world }: Facts): boolean {
+  const seen = world.cluster?.seen;
+  return seen?.deleting === true && seen.spec.deletionProtection !== true;
+}
+
 /** Name of the cluster, of which all other names are made; empty before it is seen. */
 export function clusterName(facts: Facts): string {
   return facts.world.cluster?.seen.name ?? '';

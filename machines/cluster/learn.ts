@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../shared/exhaustive.ts';
 import { annotations, finalizer, objectNames } from '../shared/names.ts';
-import { clusterName } from './knowledge.ts';
+import { clusterName, isLeaving } from './knowledge.ts';
 import { initialConditions } from './published.ts';
 import type { Facts, Memory, World } from './facts.ts';
 import { memoryVersion } from './facts.ts';
@@ -13,7 +13,7 @@ import type { ClusterObservation, ClusterProjection, ObjectProjection, Published
 import { objectKey } from './intents.ts';
 import { runs } from './members.ts';
 import { learnOutcome, notShown } from './outcomes.ts';
-import { sightMs, strangerMs, windowTimer } from './backoff.ts';
+import { sightMs, stoppingTimer, strangerMs, windowTimer } from './backoff.ts';
 import { turnTold } from './tables/turns.ts';
 import { finalizerTaken, takenAway } from './undone.ts';
 import { armed, isUnseen, keptKeys, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
@@ -165,28 +165,37 @@ function timerFired(facts: Facts, id: string, at: number): Facts {
   }
   if (id === 'status' || id === windowTimer || id.startsWith('await/')) return { ...facts, memory };
   if (id === 'sight') {
-    // Of a cluster on its way out all that is not seen is read anyway.
-    const isLeaving = facts.world.cluster?.seen.deleting === true;
-    if (isLeaving) return { ...facts, memory };
+    // Of a cluster on its way out all that is not seen is read anyway; what bears no label of ours is not told to go either.
+    if (isLeaving(facts)) return { ...facts, memory: doubted(facts, memory, [], at) };
     // The finalizer that was added and that no watch has shown may have been taken off meanwhile: it is added once more.
     const expected = keptKeys(memory.expected, (key) => !key.startsWith('PostgresCluster/'));
-    return { ...facts, memory: doubted(facts, { ...memory, expected }, at) };
+    const unseen = Object.keys(expected).filter((key) => isUnseen(facts.world, key));
+    return { ...facts, memory: doubted(facts, { ...memory, expected }, unseen, at) };
   }
   const expired = memory.expired.includes(id) ? memory.expired : [...memory.expired, id].sort();
-  return { ...facts, memory: { ...memory, expired } };
+  return { ...facts, memory: withSetDoubted(facts, { ...memory, expired }, id, at) };
+}
+
+/** Members were to be stopped by now: a StatefulSet whose labels were taken off while nobody looked is found by its name alone. */
+function withSetDoubted({ world }: Facts, memory: Memory, id: string, at: number): Memory {
+  const key = `StatefulSet/${world.cluster?.seen.name ?? ''}`;
+  if (id !== stoppingTimer || !isUnseen(world, key) || memory.failures[key] !== undefined) return memory;
+  const message = `members are there still, and ${key} is not seen`;
+  return { ...memory, failures: { ...memory.failures, [key]: doubt(message, at) } };
 }
 
 /**
  * What was created and has not been shown for long is gone, or its watch hangs: it is read by name, until an answer tells.
  * To take it for gone would leave it behind when the cluster is deleted.
  */
-function doubted(facts: Facts, memory: Memory, at: number): Memory {
-  const unseen = Object.keys(memory.expected).filter((key) => isUnseen(facts.world, key));
+function doubted(facts: Facts, memory: Memory, unseen: readonly string[], at: number): Memory {
   const strangers = unwatched(facts.world);
   if (unseen.length + strangers.length === 0) return memory;
   const doubts = [
     ...unseen.map((key) => [key, doubt(`${key} was created and no watch has shown it`, at)] as const),
-    ...strangers.map((key) => [key, doubt(`${key} is not ours, and no watch tells when it goes`, at)] as const),
+    ...strangers.map(
+      (key) => [key, doubt(`${key} does not bear our labels, and no watch tells when it goes`, at)] as const,
+    ),
   ].filter(([key]) => memory.failures[key] === undefined);
   const afterMs = unseen.length > 0 ? sightMs : strangerMs;
   const because = `no watch has shown ${[...unseen, ...strangers].join(', ')}`;

@@ -11,7 +11,7 @@ import { objectsOf, recalled } from './recall.ts';
 
 /** Whose an object is, seen from this cluster. */
 export type Ownership =
-  /** It bears our uid, or our own apply made it. */
+  /** It bears our uid, or what landed on it last was ours. */
   | { readonly type: 'ours' }
   /** It bears our cluster's name but nobody's uid: orphaned on purpose. */
   | { readonly type: 'unclaimed' }
@@ -39,6 +39,11 @@ function foreignOwner(object: ObjectProjection, uid: string): string | null {
   return owner === undefined ? null : `${owner.kind} ${owner.name} controls it`;
 }
 
+/** What landed on it last was ours, though somebody took all labels off: no watch shows it any more, and they are put back. */
+function isOfOurHand({ effect }: ObjectProjection, uid: string): boolean {
+  return uid !== '' && effect?.startsWith(`${uid}-`) === true;
+}
+
 /** Whose `object` is. Pods and Patroni's own objects carry no uid mark and are never asked about. */
 export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
   const cluster = facts.world.cluster?.seen;
@@ -48,6 +53,7 @@ export function ownershipOf(facts: Facts, object: ObjectProjection): Ownership {
   const mark = object.labels[labels.clusterUid];
   if (mark === uid || facts.memory.expected[objectKey(object)]?.uid === object.uid) return { type: 'ours' };
   const name = object.labels[labels.cluster];
+  if (name === undefined && mark === undefined && isOfOurHand(object, uid)) return { type: 'ours' };
   if (name !== cluster?.name) {
     return {
       type: 'foreign',

@@ -25,7 +25,7 @@ import { effectClasses, objectKey } from './intents.ts';
 import { clusterName } from './knowledge.ts';
 import { podOf, runs } from './members.ts';
 import { onGuard } from './undone.ts';
-import { armed, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
+import { armed, isWatched, lostObject, sawObject, unwatched, withOccasional, without } from './world.ts';
 import type { ClusterObservation, ObjectProjection, Outcome } from './observations.ts';
 import { recoveryRules } from './tables/recovery.ts';
 import { measured } from './tables/full-volume.ts';
@@ -150,6 +150,8 @@ function awaitingSight(
   const seen = facts.world.objects[objectKey(intent.target)]?.object;
   if (seen === undefined || seen.uid !== outcome.uid)
     return armed(timers, 'sight', at + sightMs, `${key} was created, the watch has not shown it`);
+  // What does not bear our labels is shown once it does.
+  if (!isWatched(facts.world, seen)) return shownSoon(timers, key, at);
   // What is taken away beside our fields leaves ours as they were.
   const isShown = seen.ownedHash === outcome.ownedHash && pathsOf(seen.foreign) === pathsOf(outcome.foreign);
   if (isShown) return timers;
@@ -269,7 +271,8 @@ function accepted(facts: Facts, closed: Closed, at: number): Facts {
   if (fact.object.deleting && facts.memory.request?.lost?.pod === fact.object.uid)
     return { ...facts, memory: { ...facts.memory, timers: shownSoon(facts.memory.timers, key, at) } };
   const leaving = { ...fact, object: { ...fact.object, deleting: true } };
-  return { ...facts, world: { ...facts.world, objects: { ...facts.world.objects, [key]: leaving } } };
+  const world = { ...facts.world, objects: { ...facts.world.objects, [key]: leaving } };
+  return { world, memory: isWatched(world, fact.object) ? facts.memory : askedFor(facts.memory, key, at) };
 }
 
 /** Who leads was read: what waits for that goes on. */
@@ -295,9 +298,14 @@ function read(facts: Facts, closed: Closed, outcome: Extract<Outcome, { type: 'r
   if (outcome.object === null) return lostObject(answered, target, null);
   const world = sawObject(answered.world, { object: outcome.object, since: at, changed: [] });
   const { memory } = answered;
-  if (memory.timers['sight'] !== undefined || !unwatched(world).includes(key)) return { ...answered, world };
-  const timers = armed(memory.timers, 'sight', at + strangerMs, `${key} is not ours, and no watch tells when it goes`);
-  return { world, memory: { ...memory, timers } };
+  return { world, memory: unwatched(world).includes(key) ? askedFor(memory, key, at) : memory };
+}
+
+/** Memory with a timer to ask for what no watch tells of. */
+function askedFor(memory: Memory, key: string, at: number): Memory {
+  if (memory.timers['sight'] !== undefined) return memory;
+  const because = `${key} does not bear our labels, and no watch tells when it goes`;
+  return { ...memory, timers: armed(memory.timers, 'sight', at + strangerMs, because) };
 }
 
 function uncertain(before: Facts, closed: Closed, reason: string, at: number): Facts {

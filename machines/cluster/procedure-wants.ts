@@ -220,8 +220,9 @@ export function procedureWants(view: View): readonly Intent[] {
   if (phase === 'Recovering' || phase === 'Failed')
     return [...growingAll(view), ...takingBack(view), ...startingAnew(view), ...relieving(view.facts)];
   if (phase !== 'Scaling') return [];
-  const { stage, handOver, because } = scalingStep(view.facts);
+  const { handOver, because } = scalingStep(view.facts);
   if (handOver !== null) return [switchover(view.facts, handOver.leader, handOver.candidate, because)];
-  const mending = stage === 'done' ? mendingStep(view, null) : null;
+  // Nobody goes while a member that stays is lost, so who was asked to mend that one waits for nothing.
+  const mending = mendingStep(view, null);
   return [...loosening(view.facts), ...startingAnew(view), ...(mending === null ? [] : stepWants(view, mending))];
 }

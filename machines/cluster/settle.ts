@@ -5,7 +5,7 @@
 import type { AcceptedSpec, Facts, Memory } from './facts.ts';
 import { annotations, failoverObject } from '../shared/names.ts';
 import { windowTimer } from './backoff.ts';
-import { clusterName, knownFacts } from './knowledge.ts';
+import { clusterName, isLeaving, knownFacts } from './knowledge.ts';
 import { leaderOf, systemIdentifier } from './members.ts';
 import { withoutReturned } from './missed.ts';
 import { anythingCreated, existsOrCreated, objectAt, ownershipOf } from './objects.ts';
@@ -115,7 +115,7 @@ export function firstProblems(
 function withAccepted(facts: Facts, judge: SpecJudge, at: number): Facts {
   const seen = facts.world.cluster?.seen;
   const { config } = facts.world;
-  if (seen === undefined || config === null || seen.deleting || knownFacts(facts).answer !== 'yes') return facts;
+  if (seen === undefined || config === null || isLeaving(facts) || knownFacts(facts).answer !== 'yes') return facts;
   const { memory } = facts;
   const created = anythingCreated(facts);
   const before = memory.accepted ?? (created ? acceptedBefore(facts, judge) : null);

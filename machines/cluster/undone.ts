@@ -5,6 +5,7 @@
  */
 import type { Facts, Failure, Loop, OpenIntent } from './facts.ts';
 import { objectKey, type Difference } from './intents.ts';
+import { isLeaving } from './knowledge.ts';
 import type { ObjectRef } from './observations.ts';
 import {
   editWar,
@@ -121,6 +122,6 @@ export function takenAway(facts: Facts, ref: ObjectRef, uid: string, at: number)
   const isOurs = facts.memory.expected[key]?.uid === uid && ref.kind !== 'PostgresCluster';
   // What nobody wants any more is not made again.
   if (isSpareClaim(facts, ref)) return facts;
-  if (!isOurs || facts.memory.request?.lost?.claim === uid || cluster === null || cluster.seen.deleting) return facts;
+  if (!isOurs || facts.memory.request?.lost?.claim === uid || cluster === null || isLeaving(facts)) return facts;
   return taken(facts, key, wholeObject, { was: 'it was deleted', who: 'deletes it' }, at);
 }

@@ -16,6 +16,7 @@ import type { DesiredObject, Plan } from './plan.ts';
 import { recalled } from './recall.ts';
 import { changedAgain } from './undone.ts';
 import type { View } from './view.ts';
+import { isWatched } from './world.ts';
 import { procedureWants } from './procedure-wants.ts';
 import { creationAllowed } from './tables/adoption.ts';
 import { untoldLeader, waitsForKey } from './tables/credentials.ts';
@@ -47,16 +48,14 @@ const adoptions = recalled((facts, plan: Plan): readonly Intent[] =>
   plan.objects.flatMap((desired): readonly Intent[] => {
     const object = objectAt(facts, objectKey(desired.ref))?.object;
     if (object === undefined) return [];
-    const ownership = ownershipOf(facts, object);
-    if (ownership.type !== 'retained' && ownership.type !== 'unclaimed') return [];
-    return [
-      {
-        type: 'AdoptObject',
-        target: desired.ref,
-        uid: object.uid,
-        because: `${objectKey(desired.ref)} is left from an earlier cluster of this name`,
-      },
-    ];
+    const { type } = ownershipOf(facts, object);
+    const wish = { type: 'AdoptObject', target: desired.ref, uid: object.uid } as const;
+    const key = objectKey(desired.ref);
+    if (type === 'retained' || type === 'unclaimed')
+      return [{ ...wish, because: `${key} is left from an earlier cluster of this name` }];
+    // What is otherwise not put right bears our labels all the same, or nobody would see it any more.
+    const isBare = type === 'ours' && !isWatched(facts.world, object) && desired.repair === 'none';
+    return isBare ? [{ ...wish, because: `${key} does not bear our labels any more` }] : [];
   }),
 );
 

@@ -1,8 +1,8 @@
 /** Owns: small changes of facts that several readers of observations share. */
-import { labels } from '../shared/names.ts';
+import { labels, labelValues } from '../shared/names.ts';
 import type { Facts, Memory, ObjectFact, World } from './facts.ts';
 import { objectKey } from './intents.ts';
-import type { ObjectRef } from './observations.ts';
+import type { ObjectProjection, ObjectRef } from './observations.ts';
 
 /** A record without one key; the same record when the key is not there. */
 export function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
@@ -77,14 +77,18 @@ export function isUnseen(world: World, key: string): boolean {
   return !key.startsWith('PostgresCluster/') && world.objects[key] === undefined;
 }
 
-/**
- * Keys of objects that were read by name and that no watch will ever show, nor tell when they go: watches ask for our label.
- */
-export function unwatched({ objects, cluster }: World): readonly string[] {
+/** Whether watches show an object that was read by name, and tell when it goes: they ask for our labels. */
+export function isWatched({ cluster }: World, object: ObjectProjection): boolean {
+  const isManaged = (object.labels[labels.managedBy] ?? labelValues.managedBy) === labelValues.managedBy;
+  return isManaged && object.labels[labels.cluster] === cluster?.seen.name;
+}
+
+/** Keys of objects that no watch will ever show. */
+export function unwatched(world: World): readonly string[] {
   // Nobody waits for anything to go once the cluster itself has gone.
-  if (cluster === null) return [];
-  return Object.entries(objects)
-    .filter(([, { object }]) => object.labels[labels.cluster] !== cluster.seen.name)
+  if (world.cluster === null) return [];
+  return Object.entries(world.objects)
+    .filter(([, { object }]) => !isWatched(world, object))
     .map(([key]) => key);
 }
 

@@ -3,7 +3,15 @@
  * Preconditions: uid always, resourceVersion where the class asks for it, looked up through `versions` and recorded as
  * reads. First creation is an apply with `resourceVersion: "1"`: absent → created, present → 409.
  */
-import { annotations, dcsFinalizer, fieldManagers, finalizer, labels, objectNames } from '#machines/shared/names.ts';
+import {
+  annotations,
+  dcsFinalizer,
+  fieldManagers,
+  finalizer,
+  labels,
+  labelValues,
+  objectNames,
+} from '#machines/shared/names.ts';
 import { objectKey, type Intent, type IntentType } from '#machines/cluster/intents.ts';
 import { clusterName } from '#machines/cluster/knowledge.ts';
 import type { ObjectRef, SecretDetail } from '#machines/cluster/observations.ts';
@@ -22,6 +30,7 @@ import {
   jsonPatchType,
   patch,
   lookUp,
+  preconditionsOf,
   marked,
   merge,
   pathOf,
@@ -31,13 +40,13 @@ import {
 } from './requests.ts';
 import { resourcePath } from './paths.ts';
 
-function finalizerRequest(context: RenderContext, uid: string, held: boolean): Rendered {
+function addFinalizer(context: RenderContext, uid: string): Rendered {
   const cluster = context.facts.world.cluster?.seen;
   const metadata = {
     name: cluster?.name ?? '',
     namespace: cluster?.namespace ?? '',
     uid,
-    ...(held ? { finalizers: [finalizer] } : {}),
+    finalizers: [finalizer],
   };
   return {
     request: api({
@@ -46,6 +55,32 @@ function finalizerRequest(context: RenderContext, uid: string, held: boolean): R
       query: { fieldManager: fieldManagers.finalizer, force: 'true' },
       contentType: applyType,
       body: JSON.stringify({ apiVersion: 'postgres.example.com/v1alpha1', kind: 'PostgresCluster', metadata }),
+    }),
+    reads: [],
+  };
+}
+
+/**
+ * Ours alone is taken out, by its place in the list, whoever put it there: a manifest that was exported from a cluster bears it, and what
+ * somebody else applied stays when we apply none.
+ */
+function releaseFinalizer(
+  context: RenderContext,
+  { uid, target }: Extract<Intent, { type: 'ReleaseFinalizer' }>,
+): Rendered {
+  const path = `/metadata/finalizers/${context.facts.world.cluster?.seen.finalizers.indexOf(finalizer) ?? 0}`;
+  const body = [
+    { op: 'test', path: '/metadata/uid', value: uid },
+    { op: 'test', path, value: finalizer },
+    { op: 'remove', path },
+  ];
+  return {
+    request: api({
+      method: 'PATCH',
+      path: pathOf(context, target),
+      query: { fieldManager: fieldManagers.finalizer },
+      contentType: jsonPatchType,
+      body: JSON.stringify(body),
     }),
     reads: [],
   };
@@ -90,12 +125,22 @@ function createSecret(context: RenderContext, ref: ObjectRef): Rendered | null {
   return applyOf(context, { ...desired, ...restoredFor(context, desired) }, { resourceVersion: '1' }, []);
 }
 
+/** Labels that say whose it is, put back where somebody took them off. */
+function ownLabels(context: RenderContext): JsonObject {
+  const seen = context.facts.world.cluster?.seen;
+  return {
+    [labels.managedBy]: labelValues.managedBy,
+    [labels.name]: labelValues.name,
+    [labels.cluster]: seen?.name ?? '',
+    [labels.clusterUid]: seen?.uid ?? '',
+  };
+}
+
 function adopt(context: RenderContext, intent: Extract<Intent, { type: 'AdoptObject' }>): Rendered | null {
   const { kind } = intent.target;
   if (kind === 'Secret' || kind === 'PersistentVolumeClaim') {
-    const uid = context.facts.world.cluster?.seen.uid ?? '';
     return merge(context, intent, {
-      labels: { [labels.clusterUid]: uid, [labels.retained]: null },
+      labels: { ...ownLabels(context), [labels.retained]: null },
       annotations: {
         [annotations.systemIdentifier]: null,
         [annotations.major]: null,
@@ -103,10 +148,16 @@ function adopt(context: RenderContext, intent: Extract<Intent, { type: 'AdoptObj
       },
     });
   }
-  const read = lookUp(context, intent);
-  return read === null
-    ? null
-    : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
+  return applyAsKnown(context, intent);
+}
+
+/** A forced apply of an object as it is known. */
+function applyAsKnown(
+  context: RenderContext,
+  intent: { readonly target: ObjectRef; readonly uid: string },
+): Rendered | null {
+  const known = preconditionsOf(context, intent);
+  return known === null ? null : apply(context, intent.target, known.metadata, known.reads);
 }
 
 function remainingFinalizers(context: RenderContext, ref: ObjectRef): readonly string[] {
@@ -115,8 +166,8 @@ function remainingFinalizers(context: RenderContext, ref: ObjectRef): readonly s
 }
 
 function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteObject' }>): Rendered | null {
-  const read = lookUp(context, intent);
-  if (read === null) return null;
+  const known = preconditionsOf(context, intent);
+  if (known === null) return null;
   return {
     request: api({
       method: 'DELETE',
@@ -126,12 +177,12 @@ function remove(context: RenderContext, intent: Extract<Intent, { type: 'DeleteO
       body: JSON.stringify({
         apiVersion: 'v1',
         kind: 'DeleteOptions',
-        preconditions: { uid: read.uid, resourceVersion: read.resourceVersion },
+        preconditions: known.metadata,
         propagationPolicy: 'Background',
         ...(intent.graceSeconds === undefined ? {} : { gracePeriodSeconds: intent.graceSeconds }),
       }),
     }),
-    reads: [read],
+    reads: known.reads,
   };
 }
 
@@ -161,7 +212,7 @@ function removeForeign(
     { op: 'test', path: '/metadata/uid', value: read.uid },
     ...paths.map((path) => ({ op: 'remove', path })),
   ];
-  return patch(context, intent.target, { read, contentType: jsonPatchType, body });
+  return patch(context, intent.target, { reads: [read], contentType: jsonPatchType, body });
 }
 
 function event(context: RenderContext, intent: Extract<Intent, { type: 'EmitEvent' }>): Rendered {
@@ -247,7 +298,7 @@ function retainedMetadata(context: RenderContext): JsonObject {
   // A journal lost after the StatefulSet went has no accepted spec any more; the version of a spec cannot be changed.
   const major = memory.accepted?.spec.version ?? world.cluster?.seen.spec.version ?? 'none';
   return {
-    labels: { [labels.retained]: 'true' },
+    labels: { ...ownLabels(context), [labels.retained]: 'true' },
     annotations: {
       [annotations.systemIdentifier]: memory.systemIdentifier ?? 'none',
       [annotations.major]: major,
@@ -261,17 +312,12 @@ type Renderers = {
 };
 
 const renderers: Renderers = {
-  AddFinalizer: (context, intent) => finalizerRequest(context, intent.uid, true),
-  ReleaseFinalizer: (context, intent) => finalizerRequest(context, intent.uid, false),
+  AddFinalizer: (context, intent) => addFinalizer(context, intent.uid),
+  ReleaseFinalizer: releaseFinalizer,
   CreateObject: (context, intent) => apply(context, intent.target, { resourceVersion: '1' }, []),
   CreateSecret: (context, intent) => createSecret(context, intent.target),
   RepairObject: (context, intent) => apply(context, intent.target, { uid: intent.uid }, []),
-  RepairStatefulSet: (context, intent) => {
-    const read = lookUp(context, intent);
-    return read === null
-      ? null
-      : apply(context, intent.target, { uid: read.uid, resourceVersion: read.resourceVersion }, [read]);
-  },
+  RepairStatefulSet: applyAsKnown,
   RemoveForeignFields: removeForeign,
   AdoptObject: adopt,
   MarkRetained: (context, intent) => merge(context, intent, retainedMetadata(context)),

@@ -7,6 +7,7 @@ import { fieldManagers } from '#machines/shared/names.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
 import { objectKey } from '#machines/cluster/intents.ts';
 import type { ObjectRef } from '#machines/cluster/observations.ts';
+import { isWatched } from '#machines/cluster/world.ts';
 import type { DesiredObject, GeneratedKey, Json, Plan } from '#machines/cluster/plan.ts';
 import type { ApiRequest, EffectRequest, Read, Versions } from './record.ts';
 import { resourcePath } from './paths.ts';
@@ -115,11 +116,32 @@ export function lookUp(
   return { kind, name, ...found };
 }
 
+/** What has to be so of the target, and what was looked up for it. */
+export interface Preconditions {
+  readonly metadata: JsonObject;
+  readonly reads: readonly Read[];
+}
+
+/**
+ * uid and resourceVersion of the target; null when they are not known. Of an object whose labels were taken off no watch tells a
+ * version: its uid alone has to do until they are back.
+ */
+export function preconditionsOf(
+  context: RenderContext,
+  intent: { readonly target: ObjectRef; readonly uid: string },
+): Preconditions | null {
+  const read = lookUp(context, intent);
+  if (read !== null) return { metadata: { uid: read.uid, resourceVersion: read.resourceVersion }, reads: [read] };
+  const object = context.facts.world.objects[objectKey(intent.target)]?.object;
+  const isUnwatched = object?.uid === intent.uid && !isWatched(context.facts.world, object);
+  return isUnwatched ? { metadata: { uid: intent.uid }, reads: [] } : null;
+}
+
 /** A patch of an object as it was read. */
 export function patch(
   context: RenderContext,
   target: ObjectRef,
-  { read, contentType, body }: { readonly read: Read; readonly contentType: string; readonly body: Json },
+  { reads, contentType, body }: { readonly reads: readonly Read[]; readonly contentType: string; readonly body: Json },
 ): Rendered {
   return {
     request: api({
@@ -129,7 +151,7 @@ export function patch(
       contentType,
       body: JSON.stringify(body),
     }),
-    reads: [read],
+    reads,
   };
 }
 
@@ -140,8 +162,8 @@ export function merge(
   metadata: JsonObject,
   rest: JsonObject = {},
 ): Rendered | null {
-  const read = lookUp(context, intent);
-  if (read === null) return null;
-  const body = { metadata: { uid: read.uid, resourceVersion: read.resourceVersion, ...metadata }, ...rest };
-  return patch(context, intent.target, { read, contentType: mergeType, body });
+  const known = preconditionsOf(context, intent);
+  if (known === null) return null;
+  const body = { metadata: { ...known.metadata, ...metadata }, ...rest };
+  return patch(context, intent.target, { reads: known.reads, contentType: mergeType, body });
 }

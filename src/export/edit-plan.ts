@@ -6,7 +6,7 @@
 import type { PostgresClusterSpec } from '#crds/postgrescluster.gen.ts';
 import { problemText } from '#machines/cluster/conditions.ts';
 import type { Facts } from '#machines/cluster/facts.ts';
-import { knownFacts } from '#machines/cluster/knowledge.ts';
+import { isLeaving, knownFacts } from '#machines/cluster/knowledge.ts';
 import type { ClusterProjection } from '#machines/cluster/observations.ts';
 import {
   costOf,
@@ -132,7 +132,7 @@ export function judged(core: Core, { standing, seq }: StoodAt, wanted: WantedClu
       subject,
       hint: 'wait until the operator sees everything again, or name a time before with --at',
     });
-  if (seen.deleting)
+  if (isLeaving(snapshot.facts))
     throw new Refused('it is being deleted', { operation: 'plan', subject, hint: "'pgc why' tells how far it is" });
   const cluster = seenAfter(seen, wanted);
   const after = core.decide({

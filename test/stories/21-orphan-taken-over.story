@@ -17,6 +17,7 @@ orphan
 wait gone
 remove Secret shop-credentials
 remove Secret shop-credentials-inforce
+pass 1s
 apply test/stories/two.yaml
 pass 1m
 show

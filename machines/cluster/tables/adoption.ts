@@ -8,7 +8,7 @@
  *   yes        several                    –                 –                     refuse: volumes of different databases
  *   yes        one and none               –                 –                     refuse: nobody knows whose some are
  *   yes        none, kept by several      –                 –                     refuse: nobody knows whose they are
- *   yes        –                          no                –                     refuse: another major version
+ *   yes        –                          no                –                     refuse: another major version, if volumes are left
  *   yes        –                          –                 no                    refuse: passwords are gone
  *   orphaned   –                          –                 no                    refuse: the same
  *
@@ -75,6 +75,13 @@ function orphanedVolumes(facts: Facts): readonly string[] {
     .map(({ object }) => `${object.kind}/${object.name}`);
 }
 
+/** Whether there are volumes that an earlier cluster left, however it did. */
+function leftVolumes(facts: Facts): boolean {
+  return objectsOf(facts)
+    .filter(({ object }) => object.kind === 'PersistentVolumeClaim')
+    .some(({ object }) => ['retained', 'unclaimed'].includes(ownershipOf(facts, object).type));
+}
+
 /** Names of the Secrets that are not there, when none of those is that holds the passwords of members. */
 function lostPasswords(facts: Facts): string | null {
   const { credentialsInForce, credentials, applicationSecret } = objectNames(clusterName(facts));
@@ -108,13 +115,15 @@ function retainedAgree(facts: Facts, retained: readonly Retained[]): Answer {
   const values = { objects, identifiers: identifiers.join(', '), majors: majors.join(', '), version };
   const differ = discord(identifiers, uids);
   if (differ !== null) return no(`${differ}; ${wayOut}`, values);
-  if (majors.length > 1 || majors[0] !== version) {
+  // Of Secrets alone nobody minds the version: passwords fit any.
+  const hasVolumes = leftVolumes(facts);
+  if (hasVolumes && (majors.length > 1 || majors[0] !== version)) {
     return no(
       `retained volumes hold PostgreSQL ${majors.join(', ')}, spec.version is ${version ?? 'unset'}; ${wayOut}`,
       values,
     );
   }
-  const lost = lostPasswords(facts);
+  const lost = hasVolumes ? lostPasswords(facts) : null;
   if (lost !== null) {
     return no(`retained volumes are there but their Secrets ${lost} are not; restore one, or ${wayOut}`, values);
   }

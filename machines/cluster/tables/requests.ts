@@ -17,7 +17,7 @@
 import { oneShotAnnotation, oneShots, ordinalOf, type OneShot, failoverObject } from '../../shared/names.ts';
 import { likeMember } from '../../shared/like-member.ts';
 import type { ActiveRequest, Facts, OpenIntent, RefusedRequest } from '../facts.ts';
-import { clusterName, knownFacts } from '../knowledge.ts';
+import { clusterName, isLeaving, knownFacts } from '../knowledge.ts';
 import {
   dcsOf,
   desiredMembers,
@@ -242,7 +242,7 @@ function judged(facts: Facts, kind: OneShot, token: string): Verdict {
 
 /** Requests that are not handled, in the order in which they are tried. */
 const unhandled = recalled((facts): readonly { readonly kind: OneShot; readonly token: string }[] => {
-  if (facts.world.cluster?.seen.deleting !== false) return [];
+  if (facts.world.cluster === null || isLeaving(facts)) return [];
   return oneShots.flatMap((kind) => {
     const token = tokenOf(facts, kind);
     return token === null || token === facts.memory.handled[kind] ? [] : [{ kind, token }];
@@ -322,7 +322,7 @@ function endOf(facts: Facts, request: ActiveRequest): End {
 }
 
 function isLate({ memory }: Facts): boolean {
-  return memory.expired.some((timer) => timer.startsWith('deadline/updating'));
+  return memory.expired.some((timer) => /^deadline\/(updating|scaling\/rebuilding)/.test(timer));
 }
 
 function ended(facts: Facts): Facts {

@@ -4,7 +4,7 @@
  * until the Secrets say something else once it failed.
  */
 import type { Facts, HeldEdit } from '../facts.ts';
-import { knownFacts } from '../knowledge.ts';
+import { isLeaving, knownFacts } from '../knowledge.ts';
 import { leaderOf, membersOf, troubledMembers } from '../members.ts';
 import { oldPods, rotationDue, withSettled, type Due } from './credentials.ts';
 import { heldRotation, type EditJudge } from './permission.ts';
@@ -21,7 +21,7 @@ function missing(facts: Facts, due: Due): HeldEdit['message'] | null {
 /** What Secrets say and is not in force yet; null when all agree, when it was given up, or while it is under way. */
 function dueNow(facts: Facts): Due | null {
   const { memory, world } = facts;
-  if (memory.request !== null || world.cluster?.seen.deleting !== false) return null;
+  if (memory.request !== null || world.cluster === null || isLeaving(facts)) return null;
   const due = rotationDue(facts);
   return due === null || memory.refused['rotate-credentials']?.token === due.mark ? null : due;
 }

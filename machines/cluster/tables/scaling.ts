@@ -16,6 +16,7 @@ import {
   leaderOf,
   memberCalled,
   membersOf,
+  podOf,
 } from '../members.ts';
 import { objectsOf, recalled } from '../recall.ts';
 import { successor } from './succession.ts';
@@ -43,6 +44,18 @@ function podsFrom(facts: Facts, from: number): readonly string[] {
     .filter(({ object }) => object.kind === 'Pod' && ordinalOf(cluster, object.name) >= from)
     .map(({ object }) => object.name)
     .sort();
+}
+
+/** Names of pods that go, with the node that has to end each: one that is lost never does. */
+function leavingWords(facts: Facts, names: readonly string[]): string {
+  return names
+    .map((name) => {
+      const pod = podOf(facts, name);
+      return pod?.object.deleting === true && pod.detail.node !== null
+        ? `${name} (terminating on ${pod.detail.node})`
+        : name;
+    })
+    .join(', ');
 }
 
 /** A member that is to go too, but below the leader, and confirms commits; null when there is none. */
@@ -80,7 +93,7 @@ function removal(facts: Facts, actual: number, desired: number): ScalingStep {
   const handOver = ordinal >= desired ? handingOver(facts, leader.name, desired, ordinal === actual - 1) : null;
   if (handOver !== null) return handOver;
   const leaving = podsFrom(facts, actual);
-  if (leaving.length > 0) return step('removing', `${leaving.join(', ')} has to be gone first`);
+  if (leaving.length > 0) return step('removing', `${leavingWords(facts, leaving)} has to be gone first`);
   const held = neededMembers(facts, actual - 1);
   const because = `${cluster}-${actual - 1} goes`;
   return held === null ? step('removing', because) : step('removing', held, { isHeld: true });
@@ -96,7 +109,7 @@ function nextStep(facts: Facts): ScalingStep {
   if (desired > actual) return step('adding', `${desired} members are wanted, there are ${actual}`);
   if (desired < actual) return removal(facts, actual, desired);
   const leaving = podsFrom(facts, desired);
-  if (leaving.length > 0) return step('removing', `${leaving.join(', ')} has to be gone`);
+  if (leaving.length > 0) return step('removing', `${leavingWords(facts, leaving)} has to be gone`);
   return step('done', `there are ${desired} members`);
 }
 

@@ -51,6 +51,19 @@ describe('an object at one of our names', () => {
   it.each<readonly [string, Partial<ObjectProjection>, Change, unknown]>([
     ['is ours by our uid', { labels: named('shop', { [labels.clusterUid]: 'u-1' }) }, asIs, { type: 'ours' }],
     ['is ours by our own apply', { labels: {} }, made('service'), { type: 'ours' }],
+    ['is ours by what landed on it last, though its labels are off', { effect: 'u-1-1-7-0' }, asIs, { type: 'ours' }],
+    [
+      'is not by what landed on it for an earlier one',
+      { effect: 'u-0-1-7-0' },
+      asIs,
+      { type: 'foreign', because: 'it does not bear our labels' },
+    ],
+    [
+      'is not once it is called another cluster’s',
+      { effect: 'u-1-1-7-0', labels: named('web') },
+      asIs,
+      { type: 'foreign', because: 'it belongs to cluster web' },
+    ],
     [
       'is not by an apply to an earlier one',
       { labels: {} },
@@ -215,6 +228,22 @@ describe('a cluster', () => {
       'is not made over what two clusters left before their databases were seen',
       `no: 2 clusters of this name left volumes and Secrets, and nobody knows their databases; ${wayOut}`,
       all(left('shop-credentials-inforce', {}, unseen), claim(another, unseen)),
+      {},
+    ],
+    [
+      'is made beside Secrets of another version where no volume is left',
+      agree,
+      all(
+        left('shop-credentials', {}, { [annotations.major]: '16' }),
+        left('shop-app', {}, { [annotations.major]: '16' }),
+      ),
+      {},
+    ],
+    ['is made beside an application’s Secret alone', agree, left('shop-app'), {}],
+    [
+      'is not made over volumes that nobody claims beside Secrets of another version',
+      `no: retained volumes hold PostgreSQL 16, spec.version is 17; ${wayOut}`,
+      all(left('shop-credentials', {}, { [annotations.major]: '16' }), claim(orphaned)),
       {},
     ],
     [

@@ -82,7 +82,13 @@ describe('a state', () => {
   it.each<readonly [string, string, Change, Partial<Choice>, Timers]>([
     ['Running wants none', running, asIs, {}, {}],
     ['Pending wants none', 'Alive.Pending', inTrouble(null), {}, {}],
-    ['Deleting wants none', 'Deleting.stopping', inTrouble(null), {}, {}],
+    [
+      'Deleting has a deadline for each step',
+      'Deleting.stopping',
+      inTrouble(null),
+      {},
+      { 'deadline/deleting/stopping': [600_000, 'the step should be over by then'] },
+    ],
     ['Creating has a deadline', 'Alive.Creating.joining', asIs, {}, { 'deadline/creating': [600_000, complete] }],
     [
       'Creating has the deadline of the settings',

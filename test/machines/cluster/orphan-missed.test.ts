@@ -46,3 +46,16 @@ it('does not take a leaf for orphaned that we made ourselves without a reference
   const ours = { ...view, facts: { ...view.facts, memory: { ...view.facts.memory, expected } } };
   expect(orphanRequested(ours).answer).toBe('no');
 });
+
+it('leaves alone the StatefulSet of an earlier cluster that was not taken over before the deletion', () => {
+  const facts = factsOf({ ...calm, deleting: 'background' });
+  const pattern = facts.world.objects['StatefulSet/shop'];
+  if (pattern === undefined) throw new Error('the world has no StatefulSet');
+  const { [labels.clusterUid]: _uid, ...nobodys } = pattern.object.labels;
+  const left = { ...pattern, object: { ...pattern.object, labels: nobodys } };
+  const objects = { ...facts.world.objects, 'StatefulSet/shop': left };
+  const view = { state: 'Alive.Creating.bootstrapping', plan, facts: { ...facts, world: { ...facts.world, objects } } };
+  expect(orphanRequested(view).because).toBe(
+    'StatefulSet/shop was left by an earlier cluster and not taken over: it is left alone',
+  );
+});

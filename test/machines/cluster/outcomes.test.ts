@@ -311,7 +311,7 @@ describe('an object that was read', () => {
     const after = answered(read, { type: 'read', object: theirs });
     expect(waits(after)).toEqual({ sight: 60_000 });
     expect(after.memory.timers['sight']?.because).toBe(
-      'Service/shop-repl is not ours, and no watch tells when it goes',
+      'Service/shop-repl does not bear our labels, and no watch tells when it goes',
     );
     const ours = { ...theirs, labels: fact.object.labels };
     expect(waits(answered(read, { type: 'read', object: ours }))).toEqual({});

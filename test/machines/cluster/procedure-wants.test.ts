@@ -8,9 +8,11 @@ import { markKey } from '#machines/cluster/tables/configuration.ts';
 import {
   all,
   asIs,
+  changed,
   dcs,
   failoverObject,
   inConfigMaps,
+  objectOf,
   remembering,
   requestOf,
   volumes,
@@ -30,6 +32,11 @@ function wished(state: string, change: Change, of: Plan = plan, choice: Partial<
 
 const podOf = (name: string): object => ({ target: { kind: 'Pod', name }, uid: `Pod-${name}` });
 const labelled: Plan = { ...plan, podMetadata: { labels: { a: 'b' }, annotations: {}, mark: 'm' } };
+const threeMade: Change = (facts) => {
+  const { detail } = objectOf(facts, 'StatefulSet/shop');
+  if (detail.type !== 'StatefulSet') throw new Error('no StatefulSet');
+  return changed('StatefulSet/shop', { detail: { ...detail, replicas: 3 } })(facts);
+};
 const connections = { value: '200', effective: '200', needsRestart: true, replicasFirst: true };
 const parameters = { max_connections: '200' };
 const wider: Plan = {
@@ -154,6 +161,11 @@ describe('what is sent', () => {
     [
       'is a new copy of a replica that is to join',
       () => wished('Alive.Scaling.adding', asIs, plan, { request: 'reinit' }),
+      [{ type: 'ReinitializeMember', ...podOf('shop-1'), started: '1', because: 'reinit "once" is due at shop-1' }],
+    ],
+    [
+      'is a new copy of a replica that stays, while fewer members are wanted',
+      () => wished('Alive.Scaling.removing', threeMade, plan, { request: 'reinit' }),
       [{ type: 'ReinitializeMember', ...podOf('shop-1'), started: '1', because: 'reinit "once" is due at shop-1' }],
     ],
     [

@@ -46,7 +46,7 @@ describe('an object that no watch shows', () => {
   });
   const known = { ...doubt('it is known'), count: 3, reason: 'Forbidden' };
   const unseen = { 'Service/shop-repl': doubt('Service/shop-repl was created and no watch has shown it') };
-  const foreign = { 'Service/shop': doubt('Service/shop is not ours, and no watch tells when it goes') };
+  const foreign = { 'Service/shop': doubt('Service/shop does not bear our labels, and no watch tells when it goes') };
 
   it.each<readonly [string, Change, Memory['failures'], Memory['timers']]>([
     ['is none where all is shown', asIs, {}, {}],
@@ -75,6 +75,12 @@ describe('an object that no watch shows', () => {
       { sight: { dueAt: at + 15_000, because: 'no watch has shown Service/shop-repl' } },
     ],
     ['is read anyway while the cluster goes', all(made, leaving), {}, {}],
+    [
+      'is asked for while the cluster goes too, where no watch tells that it is gone',
+      all(theirs, leaving),
+      foreign,
+      { sight: { dueAt: at + 60_000, because: 'no watch has shown Service/shop' } },
+    ],
   ])('%s', (_, change, failures, timers) => {
     const memory = fires(change);
     expect({ failures: memory.failures, timers: memory.timers }).toEqual({ failures, timers });

@@ -2,7 +2,7 @@
  * Owns: every combination of the facts that the guards of the cluster machine distinguish, as complete Facts. Small enough
  * to try them all in every state.
  */
-import { annotations, finalizer, labels, oneShots, type OneShot } from '#machines/shared/names.ts';
+import { annotations, finalizer, labels, labelValues, oneShots, type OneShot } from '#machines/shared/names.ts';
 import type { Facts, Memory } from '#machines/cluster/facts.ts';
 import { markKey } from '#machines/cluster/tables/configuration.ts';
 import { initialFacts } from '#machines/cluster/learn.ts';
@@ -107,6 +107,7 @@ export function* choices(): IterableIterator<Choice> {
 }
 
 function object(kind: ObjectProjection['kind'], called: string, detail: ObjectProjection['detail']): ObjectProjection {
+  const managed = { [labels.managedBy]: labelValues.managedBy, [labels.cluster]: name };
   const own = kind === 'Pod' ? {} : { [labels.clusterUid]: uid };
   return {
     kind,
@@ -114,7 +115,7 @@ function object(kind: ObjectProjection['kind'], called: string, detail: ObjectPr
     uid: `${kind}-${called}`,
     generation: 1,
     deleting: false,
-    labels: { [labels.cluster]: name, ...own, ...(kind === 'Endpoints' ? { [labels.component]: 'database' } : {}) },
+    labels: { ...managed, ...own, ...(kind === 'Endpoints' ? { [labels.component]: 'database' } : {}) },
     annotations:
       kind === 'StatefulSet'
         ? { [annotations.dcs]: 'Endpoints' }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Facts } from '#machines/cluster/facts.ts';
 import type { Intent } from '#machines/cluster/intents.ts';
 import type { DesiredObject, Json, Plan } from '#machines/cluster/plan.ts';
-import { annotations, dcsFinalizer, labels } from '#machines/shared/names.ts';
+import { annotations, dcsFinalizer, finalizer, labels, labelValues } from '#machines/shared/names.ts';
 import type { ApiRequest } from '#src/decision/record.ts';
 import { render, textHashOf } from '#src/decision/render.ts';
 import type { RenderContext, Rendered } from '#src/decision/requests.ts';
@@ -15,6 +15,14 @@ const service = { kind: 'Service', name: 'shop' } as const;
 const uid = 'Pod-shop-1';
 const because = 'it is a test';
 const read = { uid, resourceVersion: '7' };
+
+/** Whose an object is, as its labels say. */
+const own = {
+  [labels.managedBy]: labelValues.managedBy,
+  [labels.name]: labelValues.name,
+  [labels.cluster]: 'shop',
+  [labels.clusterUid]: 'u-1',
+};
 
 const desired: DesiredObject = {
   ref: service,
@@ -136,6 +144,28 @@ describe('a change of an object that is there', () => {
     });
   });
 
+  it('takes our finalizer off the PostgresCluster by its place, whoever put it there', () => {
+    const { world } = facts;
+    const seen = world.cluster?.seen;
+    if (seen === undefined) throw new Error('there is no cluster');
+    const finalizers = ['theirs', finalizer];
+    const change = { facts: { ...facts, world: { ...world, cluster: { since: 0, seen: { ...seen, finalizers } } } } };
+    const target = { kind: 'PostgresCluster', name: 'shop' } as const;
+    expect(bodyOf({ type: 'ReleaseFinalizer', target, uid: 'u-1', because }, change)).toEqual([
+      { op: 'test', path: '/metadata/uid', value: 'u-1' },
+      { op: 'test', path: '/metadata/finalizers/1', value: finalizer },
+      { op: 'remove', path: '/metadata/finalizers/1' },
+    ]);
+  });
+
+  it('is asked by its uid alone where labels were taken off, and no watch tells its version', () => {
+    const change = { facts: withPod({ labels: {} }), versions: () => null };
+    expect(bodyOf({ type: 'ReleaseObject', target: pod, uid, because }, change)).toEqual({
+      metadata: { uid, finalizers: [] },
+    });
+    expect(render(context(change), { type: 'ReleaseObject', target: pod, uid: 'another', because })).toBeNull();
+  });
+
   it('grows a volume by its claim alone', () => {
     expect(bodyOf({ type: 'GrowVolume', target: claim, uid, size: '2Gi', because })).toEqual({
       metadata: { ...read, annotations: { [annotations.effect]: { $effect: '' } } },
@@ -153,7 +183,7 @@ describe('a change of an object that is there', () => {
     expect(bodyOf({ type: 'MarkRetained', target: claim, uid, because }, { facts: known })).toEqual({
       metadata: {
         ...read,
-        labels: { [labels.retained]: 'true' },
+        labels: { ...own, [labels.retained]: 'true' },
         annotations: {
           [annotations.systemIdentifier]: told,
           [annotations.major]: major,
@@ -167,7 +197,7 @@ describe('a change of an object that is there', () => {
     expect(bodyOf({ type: 'AdoptObject', target: claim, uid, because })).toEqual({
       metadata: {
         ...read,
-        labels: { [labels.clusterUid]: 'u-1', [labels.retained]: null },
+        labels: { ...own, [labels.retained]: null },
         annotations: {
           [annotations.systemIdentifier]: null,
           [annotations.major]: null,
