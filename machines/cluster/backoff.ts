@@ -55,6 +55,10 @@ export const shownMs = 5_000;
 export const verifyAgainMs = 2_000;
 /** Longest until a configuration, a restart or a switchover that was asked for shows; two of Patroni's loops and a stop. */
 export const awaitMs = 30_000;
+/** How long a leader key lives that nobody renews, where nobody says otherwise: Patroni's own default. */
+export const ttlSecondsDefault = 30;
+/** Silence is told within this after a key's time to live, and one that is read by then is as old as its last renewal. */
+export const renewalSlackMs = 12_000;
 /** A node that lives has ended a pod of its within this, and the 30 s it was given: one that has not is gone. */
 export const goneMs = 60_000;
 /** A new pod that names its trouble for this long will not start: an image that is not there, a process that ends at once. */

@@ -7,6 +7,7 @@ import {
   askTimer,
   electingTimer,
   goneMs,
+  renewalSlackMs,
   holdMs,
   recoverDeadlineMs,
   retryDelayMs,
@@ -18,6 +19,7 @@ import {
   stoppingTimer,
   stallTimer,
   stallMs,
+  ttlSecondsDefault,
 } from './backoff.ts';
 import { phaseOf, type Phase } from './chart.ts';
 import { armed, keptKeys, withOccasional } from './world.ts';
@@ -30,7 +32,7 @@ import type { Plan } from './plan.ts';
 import { allReplicasReady, isRollingOut, stalledMember } from './procedures.ts';
 import { recalled } from './recall.ts';
 import { isHeldBack } from './tables/permission.ts';
-import { endingMember, goneTimer } from './tables/replacement.ts';
+import { endingMember, goneTimer, renewedTimer, unconfirmedMember } from './tables/replacement.ts';
 import { mendingStep, rolloutStep } from './tables/rollout.ts';
 import { scalingStep } from './tables/scaling.ts';
 import { withImageOf } from './settle.ts';
@@ -57,7 +59,7 @@ function isStateTimer(id: string): boolean {
     id === 'recover' ||
     isQuestion(id) ||
     id === rolloutAgainTimer ||
-    /^(deadline|stall|gone)\//.test(id)
+    /^(deadline|stall|gone|renewed)\//.test(id)
   );
 }
 
@@ -66,12 +68,20 @@ function goodNews(view: View): boolean {
   return view.state === 'Alive.Degraded' && allReplicasReady(view).answer === 'yes';
 }
 
-/** A lost member's pod that was told to end. */
-function ending(facts: Facts): readonly Wanted[] {
-  const member = endingMember(facts);
-  return member === null
-    ? []
-    : [{ id: goneTimer(member), delayMs: goneMs, because: `${member} should have ended by then` }];
+/** What the replacement of a lost member waits for: that the leader shows itself, then that the old pod ends. */
+function replacing(facts: Facts): readonly Wanted[] {
+  const [doubted, ending] = [unconfirmedMember(facts), endingMember(facts)];
+  const renewedMs = (facts.memory.accepted?.spec.patroni?.ttl ?? ttlSecondsDefault) * 1000 + renewalSlackMs;
+  const list: Wanted[] = [];
+  if (doubted !== null)
+    list.push({
+      id: renewedTimer(doubted),
+      delayMs: renewedMs,
+      because: 'a leader that lives has renewed its key by then',
+    });
+  if (ending !== null)
+    list.push({ id: goneTimer(ending), delayMs: goneMs, because: `${ending} should have ended by then` });
+  return list;
 }
 
 /** Members are added or taken away; a member that is lost meanwhile is made anew beside that, which takes its own time. */
@@ -80,7 +90,7 @@ function scaling(view: View, deadlineMs: number): readonly Wanted[] {
   const mending = handOver === null ? mendingStep(view, null) : null;
   const step = mending === null ? stage : `${mending.stage}/${mending.awaited ?? ''}`;
   const deadline = { id: `deadline/scaling/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
-  return [deadline, ...ending(view.facts)];
+  return [deadline, ...replacing(view.facts)];
 }
 
 /** Each step has a deadline of its own: many members take many times as long as one. */
@@ -88,7 +98,7 @@ function updating(view: View, deadlineMs: number): readonly Wanted[] {
   const { stage, awaited } = rolloutStep(view);
   const step = awaited === null ? stage : `${stage}/${awaited}`;
   const deadline = { id: `deadline/updating/${step}`, delayMs: deadlineMs, because: 'the step should be over by then' };
-  const gone = ending(view.facts);
+  const gone = replacing(view.facts);
   const stalled = stalledMember(view) ?? retriedMember(view);
   if (stalled === null) return [deadline, ...gone];
   const because = `${stalled.name}: ${stalled.trouble}`;

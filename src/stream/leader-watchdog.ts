@@ -9,11 +9,10 @@
  * I4. Before a leader is called silent the object is read once: a stream that is half open for a minute, before that is
  *     noticed, must not make every cluster of the fleet look leaderless.
  */
+import { ttlSecondsDefault } from '#machines/cluster/backoff.ts';
 import type { DcsMode } from '#machines/cluster/observations.ts';
 import type { ArmedTick, Clock, Ticks } from '#src/ports.ts';
 
-/** Patroni's own default, when the object does not say. */
-export const ttlSecondsDefault = 30;
 /** Latency of a watch and of a busy event loop; a leader that renews at the last moment is not silent. */
 export const slackMs = 2_000;
 

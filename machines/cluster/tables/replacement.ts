@@ -3,13 +3,14 @@
  * order. What is lost is its claim; the StatefulSet makes a pod on a new one, and Patroni copies the leader's data.
  *
  *   step  what                          why then
- *   1     the leader object is read     who leads is asked, not remembered
- *   2     its claim goes                a pod that uses it keeps it, so nothing is made on the old volume any more
- *   3     its pod goes                  a node that lives ends it; from one that does not it is taken away
- *   4     the new one is waited for     until Patroni on it reports: how long the copy takes is not ours to say
+ *   1     the leader renews its key     one that died a moment ago holds it still, and what is given up may be all there is
+ *   2     the leader object is read     who leads is asked, not remembered
+ *   3     its claim goes                a pod that uses it keeps it, so nothing is made on the old volume any more
+ *   4     its pod goes                  a node that lives ends it; from one that does not it is taken away
+ *   5     the new one is waited for     until Patroni on it reports: how long the copy takes is not ours to say
  *
  * I1. Never the leader, the only member, or one that streams. What stood in the way when it was asked is asked again before
- *     step 2, and that it leads before each.
+ *     step 3, and that it leads before each.
  * I2. What goes is named by uid: the claim that was there when it was taken, that member's pod, and a pod on that claim.
  */
 import { claimName, ordinalOf, podName } from '../../shared/names.ts';
@@ -25,6 +26,17 @@ const graceSeconds = 30;
 /** Timer: by then a node that lives has ended the pod. */
 export function goneTimer(member: string): string {
   return `gone/${member}`;
+}
+
+/** Timer: a leader that is not silent by then has renewed its key since the member was asked to be given up. */
+export function renewedTimer(member: string): string {
+  return `renewed/${member}`;
+}
+
+/** The member that is given up once the leader has shown that it is there; null when none waits for that. */
+export function unconfirmedMember(facts: Facts): string | null {
+  const { request } = facts.memory;
+  return request?.lost?.confirmed === false && leaderOf(facts).writable ? request.member : null;
 }
 
 function claimOf(facts: Facts, member: string): ObjectProjection | null {
@@ -108,6 +120,14 @@ export function replacementStep(facts: Facts, request: ActiveRequest, words: str
   if (lost === null) return wait('rebuilding', words);
   const { member, asked, claim, pod } = lost;
   if (isPatroniPaused(facts)) return wait('rebuilding', 'Patroni is paused by hand; nothing goes until it is resumed');
+  if (!asked.confirmed && !facts.memory.expired.includes(renewedTimer(member))) {
+    const leader = leaderOf(facts).name ?? 'whoever leads';
+    return wait(
+      'rebuilding',
+      `${words}: ${leader} has to renew the leader key first, and so show that it is there`,
+      member,
+    );
+  }
   if (!asked.confirmed)
     return act('rebuilding', { type: 'confirm' }, `${words}: who leads has to be read first`, member);
   if (claim !== null && !claim.deleting) {

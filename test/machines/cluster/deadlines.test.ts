@@ -5,7 +5,7 @@ import type { Facts, Failure, Memory } from '#machines/cluster/facts.ts';
 import type { Step } from '#machines/cluster/fixpoint.ts';
 import type { ObjectProjection } from '#machines/cluster/observations.ts';
 import { yes } from '#machines/shared/answer.ts';
-import { all, asIs, changed, dcs, objectOf, remembering, replicas, type Change } from './changes.ts';
+import { all, asIs, changed, dcs, objectOf, remembering, replicas, requestOf, type Change } from './changes.ts';
 import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const at = 1_000_000;
@@ -209,6 +209,17 @@ describe('a state', () => {
     });
   });
 
+  it('of a lost member gives its leader as long as its key lives, and the watch some seconds, to renew it', () => {
+    const unconfirmed = { claim: null, pod: 'Pod-shop-1', confirmed: false };
+    const asked = requestOf({ kind: 'replace', member: 'shop-1', lost: unconfirmed });
+    const updated = facts(remembering({ request: asked }), { request: 'replace', ready: 1 });
+    expect(timersOf(withTimers({ state: updating, facts: updated, plan }, at))).toMatchObject({
+      'renewed/shop-1': [42_000, 'a leader that lives has renewed its key by then'],
+    });
+    const silent = { ...updated, world: { ...updated.world, leaderSilentSince: at } };
+    expect(timersOf(withTimers({ state: updating, facts: silent, plan }, at))).not.toHaveProperty(['renewed/shop-1']);
+  });
+
   it.each<readonly [string, string, Change, readonly string[], readonly string[]]>([
     [
       'keeps the timers of others',
@@ -220,7 +231,7 @@ describe('a state', () => {
     [
       'clears those of another state',
       running,
-      armed('hold', 'recover', 'ask', 'again/rollout', 'room/shop-1', 'deadline/x', 'stall/x', 'gone/x'),
+      armed('hold', 'recover', 'ask', 'again/rollout', 'room/shop-1', 'deadline/x', 'stall/x', 'gone/x', 'renewed/x'),
       [],
       [],
     ],

@@ -23,6 +23,7 @@ import { calm, factsOf, plan, type Choice } from './worlds.ts';
 
 const updating = 'Alive.Updating.replacing';
 const running = 'Alive.Running';
+const renewed = remembering({ expired: ['renewed/shop-1'] });
 const neverRolledOut = remembering({ rolledOutGeneration: null, rolledOut: null });
 
 /** What it wishes, as JSON has it. */
@@ -213,8 +214,13 @@ describe('what is sent', () => {
       ],
     ],
     [
-      'is a question who leads before a lost member goes',
+      'is nothing while the leader has not shown itself since',
       () => wished(updating, lost({ claim: null, confirmed: false })),
+      [],
+    ],
+    [
+      'is a question who leads before a lost member goes',
+      () => wished(updating, all(renewed, lost({ claim: null, confirmed: false }))),
       [
         {
           type: 'ReadObject',
@@ -225,7 +231,7 @@ describe('what is sent', () => {
     ],
     [
       'is the same question on a ConfigMap where Patroni keeps it there',
-      () => wished(updating, all(inConfigMaps, lost({ claim: null, confirmed: false }))),
+      () => wished(updating, all(renewed, inConfigMaps, lost({ claim: null, confirmed: false }))),
       [
         {
           type: 'ReadObject',

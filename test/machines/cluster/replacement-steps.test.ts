@@ -9,6 +9,7 @@ import {
   goneTimer,
   lostMember,
   noCopy,
+  renewedTimer,
   replacementEnd,
   replacementStep,
   streamsStill,
@@ -52,6 +53,7 @@ const claimGoes = changed(claimKey, { deleting: true });
 const leads = dcs('shop', { leader: 'shop-1' });
 const paused = dcs('shop-config', { paused: true });
 const late = remembering({ expired: [goneTimer('shop-1')] });
+const renewed = remembering({ expired: [renewedTimer('shop-1')] });
 
 /** Two members, with a claim of the second, which is not ready unless the choice says so. */
 function facts(change: Change = asIs, choice: Partial<Choice> = {}): Facts {
@@ -126,8 +128,16 @@ describe('the step of a replacement', () => {
       null,
     ],
     [
-      'reads who leads first',
+      'waits for the leader to renew its key: one that died a moment ago holds it still',
       asIs,
+      unconfirmed,
+      none,
+      'words: shop-0 has to renew the leader key first, and so show that it is there',
+      'shop-1',
+    ],
+    [
+      'reads who leads then',
+      renewed,
       unconfirmed,
       { type: 'confirm' },
       'words: who leads has to be read first',

@@ -66,7 +66,9 @@ function refused(facts: Facts): string {
 
 const claimGoes = (facts: Facts): Facts => changed(facts, 'PersistentVolumeClaim/data-shop-1', { deleting: true });
 const podGoes = (facts: Facts): Facts => changed(facts, 'Pod/shop-1', { deleting: true });
-const expired = (facts: Facts): Facts => ({ ...facts, memory: { ...facts.memory, expired: ['gone/shop-1'] } });
+const passed = (facts: Facts, timer: string): Facts => ({ ...facts, memory: { ...facts.memory, expired: [timer] } });
+const expired = (facts: Facts): Facts => passed(facts, 'gone/shop-1');
+const renewed = (facts: Facts): Facts => passed(facts, 'renewed/shop-1');
 
 describe('a replacement', () => {
   it.each([
@@ -97,10 +99,11 @@ describe('a replacement', () => {
     expect(waitingRequest(facts)).toMatch(/^replace "a shop-1" waits: nobody writes/);
   });
 
-  it('goes step by step: its token, who leads, the claim, the pod, and the pod by force when its node does not answer', () => {
+  it('goes step by step: its token, the leader’s sign of life, who leads, the claim, the pod, and the pod by force when its node does not answer', () => {
     const taken = asked(lost());
     expect(sent(taken)).toEqual([]);
-    expect(sent(acknowledged(taken))).toEqual(['ReadObject shop']);
+    expect(sent(acknowledged(taken))).toEqual([]);
+    expect(sent(renewed(acknowledged(taken)))).toEqual(['ReadObject shop']);
     const known = confirmed(taken);
     expect(wished(known)).toMatchObject([{ type: 'DeleteObject', target: { name: 'data-shop-1' }, uid: 'claim-1' }]);
     expect(wished(claimGoes(known))).toMatchObject([
