@@ -52,7 +52,7 @@ delete-sample: setup ## the sample cluster away
 test: setup ## all set-up, checks, and all tests that need neither a cluster nor a simulated one
 	@$(NPM) run -s check -- --tests-follow
 	@$(NPM) test
-test-simulated: setup ## clusters that live and fail in the simulated world: stories, hazards, crashes, edits
+test-simulated: setup ## what computes for long: clusters that live and fail in the simulated world, every place of the machine
 	@$(NPM) run -s test:simulated
 check: setup ## types, lint, format, boundaries
 	@$(NPM) run -s check

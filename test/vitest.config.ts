@@ -15,8 +15,18 @@ const long = [
   'test/src/sim/hazards.test.ts',
 ];
 
-/** Lives of whole clusters in the simulated world, from their creation on: each costs as much as a hundred other tests. */
-const simulated = ['test/src/sim/*.test.ts', 'test/hazards/**/*.test.ts', 'test/stories/**/*.test.ts'];
+/**
+ * What computes for long, each as much as a hundred other tests: lives of whole clusters in the simulated world, weeks of a journal,
+ * every place of the machine, a core that was changed in one way after the other.
+ */
+const simulated = [
+  'test/src/sim/*.test.ts',
+  'test/hazards/**/*.test.ts',
+  'test/stories/**/*.test.ts',
+  'test/machines/cluster/exhaustive.test.ts',
+  'test/src/journal/retention.test.ts',
+  'test/src/replay/compare.test.ts',
+];
 
 /**
  * Tests that need no cluster, in two projects: `unit` is `make test`, `simulated` is `make test-simulated`; CI runs the second one
