@@ -29,6 +29,14 @@ describe('the end-to-end files', () => {
     expect(names({ E2E: 'core' })).toEqual(['line', 'killed', '17 Endpoints']);
   });
 
+  it('of CI are each in one of its parts, but the one that makes a cluster of its own', () => {
+    const filesOf = (part?: string): readonly string[] =>
+      e2eProjects({ E2E: 'core', ...(part === undefined ? {} : { E2E_PART: part }) }).flatMap(({ files }) => files);
+    const inParts = ['deletion', 'calm', 'others'].flatMap(filesOf);
+    expect([...inParts, 'test/e2e/cluster-killed.test.ts'].sort()).toEqual([...filesOf()].sort());
+    expect(() => filesOf('other')).toThrow(/E2E_PART is other, not deletion, calm, others/);
+  });
+
   it('that have only what CI leaves out are left out in CI', () => {
     const files = e2eProjects({ E2E: 'core' }).flatMap((project) => project.files);
     expect(files).toContain('test/e2e/day2-failure-nodes.test.ts');

@@ -28,6 +28,23 @@ const longerOnly = new RegExp(
   `^${folder}/(day2-(control|credentials|synchronous|volumes|wrong-edits)|incidents-[a-z]+|plan)\\.test\\.ts$`,
 );
 
+/**
+ * What touches neither the operator, nor nodes, nor the API server, and so may run side by side on one cluster. E2E_PART chooses one of
+ * them, or all others.
+ */
+const parts: Readonly<Record<string, readonly string[]>> = {
+  deletion: [`${folder}/deletion.test.ts`],
+  calm: [`${folder}/day2-procedures.test.ts`, `${folder}/day2-failure.test.ts`],
+};
+
+/** Whether a file belongs to a part. @throws when there is no such part */
+function isIn(part: string, file: string): boolean {
+  if (part === 'others') return file !== apart && !Object.values(parts).flat().includes(file);
+  const chosen = parts[part];
+  if (chosen === undefined) throw new Error(`E2E_PART is ${part}, not ${[...Object.keys(parts), 'others'].join(', ')}`);
+  return chosen.includes(file);
+}
+
 function allFiles(): readonly string[] {
   return readdirSync(new URL('../e2e', import.meta.url))
     .filter((name) => name.endsWith('.test.ts'))
@@ -37,7 +54,7 @@ function allFiles(): readonly string[] {
 
 /**
  * All projects. Day two runs once for each of its settings, `line` and `killed` once.
- * @param env E2E=core leaves what CI has no time for; DAY2_VERSION and DAY2_DCS choose one setting
+ * @param env E2E=core leaves what CI has no time for; E2E_PART is one part of it (`parts`); DAY2_VERSION and DAY2_DCS choose one setting
  */
 export function e2eProjects(env: NodeJS.ProcessEnv): readonly E2eProject[] {
   const isCore = env['E2E'] === 'core';
@@ -47,17 +64,19 @@ export function e2eProjects(env: NodeJS.ProcessEnv): readonly E2eProject[] {
   const isChosen = env['DAY2_VERSION'] !== undefined || env['DAY2_DCS'] !== undefined;
   const one: Setting = { version, dcs: dcs === 'ConfigMaps' ? dcs : 'Endpoints' };
   const rounds = isCore || isChosen ? [{ setting: one, files: dayTwo }] : pairwise(dayTwo);
+  const part = env['E2E_PART'];
   const kept = (files: readonly string[]): readonly string[] =>
-    isCore ? files.filter((file) => !longerOnly.test(file)) : files;
-  return [
+    files.filter((file) => !(isCore && longerOnly.test(file)) && (part === undefined || isIn(part, file)));
+  const projects = [
     { name: 'line', files: kept(all.filter((file) => !isDayTwo(file) && file !== apart)), env: {} },
-    { name: 'killed', files: [apart], env: {} },
+    { name: 'killed', files: kept([apart]), env: {} },
     ...rounds.map(({ setting, files }) => ({
       name: `${setting.version} ${setting.dcs}`,
       files: kept(files),
       env: { DAY2_VERSION: setting.version, DAY2_DCS: setting.dcs },
     })),
   ];
+  return projects.filter(({ files }) => files.length > 0);
 }
 
 /** What takes longest, the longest first; what is not named follows. */
