@@ -89,11 +89,15 @@ function claimsOf({ user }: World): string {
 }
 
 /** A member on a new volume, on another node. */
-export const replaceLost = ask(
-  'a new member in its place',
-  'replace',
-  (world, { claims }) => claimsOf(world) !== claims && world.user.list('Pod', namespace).every(isReady),
-);
+export const replaceLost: Act = {
+  ...ask(
+    'a new member in its place',
+    'replace',
+    (world, { claims }) => claimsOf(world) !== claims && world.user.list('Pod', namespace).every(isReady),
+  ),
+  // The leader is waited for to renew its key, and a dead node to end a pod.
+  withinMs: 240_000,
+};
 export const toNobody: Act = {
   what: 'a switchover to nobody',
   act: (world) => {
