@@ -56,3 +56,8 @@ export class Transient extends OperatorError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The code that Node and SQLite give an error, such as `SQLITE_FULL`; empty where there is none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

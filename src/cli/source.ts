@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import { mentionedIn } from '#src/decision/codec.ts';
-import { messageOf, Refused } from '#src/errors.ts';
+import { codeOf, messageOf, Refused } from '#src/errors.ts';
 import { openForReading } from '#src/journal/database.ts';
 import { makeReader, type ClusterSummary, type RowFilter } from '#src/journal/read.ts';
 import type { RecordRow } from '#src/journal/record.ts';
@@ -278,7 +278,7 @@ const fileTroubles: Readonly<Record<string, readonly [words: string, hint: strin
 
 /** An error of reading `subject`, as one that says what to do; anything else unchanged. */
 export function readable(error: unknown, subject: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   const known = Object.entries(fileTroubles).find(([prefix]) => code.startsWith(prefix))?.[1];
   return known === undefined
     ? error

@@ -4,6 +4,7 @@
  * I1. synchronous=FULL is set at every open and read back after the first write: the library comes back with NORMAL.
  * I2. A file of a newer format, or of another program, is refused untouched.
  */
+import { codeOf } from '#src/errors.ts';
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { records } from './migrations/0001-records.ts';
@@ -21,7 +22,7 @@ export type Db = Database.Database;
 
 /** Whether a call failed for want of room on the disk. */
 export function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL';
+  return codeOf(error) === 'SQLITE_FULL';
 }
 
 /**
@@ -29,7 +30,7 @@ export function isFull(error: unknown): boolean {
  * own fault.
  */
 export function isPassing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return (
     /^SQLITE_(IOERR|NOMEM|BUSY|LOCKED|CANTOPEN|PROTOCOL|INTERRUPT)/.test(code) && code !== 'SQLITE_IOERR_SHORT_READ'
   );
@@ -156,7 +157,7 @@ export function openAlone(path: string): Db {
     return db;
   } catch (error) {
     db.close();
-    if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY'))) throw error;
+    if (!codeOf(error).startsWith('SQLITE_BUSY')) throw error;
     throw new JournalRefused(
       `${path} is in use`,
       'an operator prunes its journal by itself, by --journal-keep and --journal-keep-bytes; stop it, or prune a copy',

@@ -2,6 +2,7 @@
  * Owns: opening a journal as the operator does: verify, compare with the anchors, quarantine what is damaged, begin anew.
  * Losing a journal never blocks operation: the API server stays the truth, and the gap is recorded.
  */
+import { codeOf, messageOf } from '#src/errors.ts';
 import { accessSync, constants, renameSync, statSync, existsSync } from 'node:fs';
 import type { Clock, CrashPoints, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
@@ -9,7 +10,7 @@ import { isFull, JournalRefused, openForReading, openForWriting, type Db } from 
 import type { CheckPages } from './pages.ts';
 import { makePruner, type Pruner } from './prune.ts';
 import { makeReader, type JournalReader } from './read.ts';
-import { verifyJournal, verifySteps, type Anchor, type VerifyProgress, type VerifyReport } from './verify.ts';
+import { inOneGo, verifyJournal, verifySteps, type Anchor, type VerifyProgress, type VerifyReport } from './verify.ts';
 import { ageClock } from './retention.ts';
 import { makeWriter, type JournalWriter } from './writer.ts';
 
@@ -102,7 +103,7 @@ function bytesOf(path: string): number {
 
 /** What opening failed by is the file's own fault, not the disk's, and no human has to move anything first. */
 function isDamage(error: unknown, path: string): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (error instanceof JournalRefused || !/^SQLITE_(CORRUPT|NOTADB|ERROR|READONLY|MISMATCH|CONSTRAINT)/.test(code))
     return false;
   try {
@@ -118,7 +119,7 @@ function openWithRoom(path: string): Db {
   try {
     return openForWriting(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error);
     // Without a page of room SQLite cannot even make its shared memory, and calls that an I/O error.
     if (!isFull(error) && !code.startsWith('SQLITE_IOERR_SHM')) throw error;
     ballastOf(path).free();
@@ -127,8 +128,8 @@ function openWithRoom(path: string): Db {
 }
 
 function refusal(error: unknown, path: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const said = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  const said = messageOf(error);
   if (code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN')
     return new JournalRefused(
       `${path} cannot be written: ${said}`,
@@ -180,16 +181,12 @@ export function* openInSteps(options: JournalOptions): Generator<VerifyProgress,
     db = openWithRoom(path);
   } catch (error) {
     if (!isDamage(error, path)) throw refusal(error, path);
-    return quarantine(options, error instanceof Error ? error.message : String(error));
+    return quarantine(options, messageOf(error));
   }
   return fresh ? { type: 'opened', journal: use(options, db) } : yield* proved(options, db);
 }
 
 /** Opens the operator's journal in one go, as `openInSteps` does. @throws as that */
 export function openJournal(options: Omit<JournalOptions, 'checkPages'>): JournalOpened {
-  const steps = openInSteps(options);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return inOneGo(openInSteps(options));
 }

@@ -3,6 +3,7 @@
  * and, with an anchor, that nothing at or below it is missing. SQLite's own checks see neither a flipped bit in a payload
  * nor a lost tail; the chain and the anchor do.
  */
+import { messageOf } from '#src/errors.ts';
 import { mentionedIn } from '#src/decision/codec.ts';
 import { isPassing, JournalRefused, type Db } from './database.ts';
 import type { PagesCheck } from './pages.ts';
@@ -290,11 +291,11 @@ export function* verifySteps(
     if (typeof checked !== 'string') yield* checkedElsewhere(db, checked, report);
   } catch (error) {
     if (error instanceof JournalRefused) throw error;
-    if (isPassing(error)) throw unread(db, error instanceof Error ? error.message : String(error));
+    if (isPassing(error)) throw unread(db, messageOf(error));
     report({
       uid: null,
       seq: null,
-      because: `the file cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`,
+      because: `the file cannot be read to its end: ${messageOf(error)}`,
     });
   } finally {
     if (db.inTransaction) db.exec('ROLLBACK');
@@ -302,11 +303,15 @@ export function* verifySteps(
   return { clusters, rows: clusters.reduce((sum, cluster) => sum + cluster.verified, 0), ...counts, damage };
 }
 
-/** Verifies a whole journal in one go, as `verifySteps` does. */
-export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyReport {
-  const steps = verifySteps(db, anchors, 'whole');
+/** Goes through steps in one go. @returns what they end with */
+export function inOneGo<T>(steps: Generator<VerifyProgress, T>): T {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
   }
+}
+
+/** Verifies a whole journal in one go, as `verifySteps` does. */
+export function verifyJournal(db: Db, anchors: readonly Anchor[] = []): VerifyReport {
+  return inOneGo(verifySteps(db, anchors, 'whole'));
 }

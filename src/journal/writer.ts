@@ -8,6 +8,7 @@
  * I4. `append` touches no disk: it works while the disk is full.
  * I5. Nothing is acknowledged that a restart could not find: a file that was moved or deleted under us is fatal too.
  */
+import { codeOf } from '#src/errors.ts';
 import type { ArmedTick, CrashPoint, CrashPoints, Clock, Ticks } from '#src/ports.ts';
 import { ballastOf } from './ballast.ts';
 import { chainsOf, endOf } from './chains.ts';
@@ -76,7 +77,7 @@ interface LogState {
 /** What a human or time may put right while the process lives: no room, another lock, a volume mounted read-only. */
 function isTransient(error: unknown): boolean {
   if (isFull(error)) return true;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   return /^SQLITE_(BUSY|LOCKED|CANTOPEN|NOMEM|READONLY)/.test(code) && code !== 'SQLITE_READONLY_DBMOVED';
 }
 

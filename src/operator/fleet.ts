@@ -61,15 +61,17 @@ export function makeFleet(most: number, expected: readonly ClusterName[]): Fleet
     });
   }
 
+  function left(uid: string): readonly StreamInput[] {
+    missing.delete(uid);
+    entries.delete(uid);
+    return told();
+  }
+
   return {
     decided: ({ cluster, stamp, decision, snapshot }) => {
       const { uid } = cluster;
       const isFirstSight = snapshot.facts.world.cluster !== null && missing.delete(uid);
-      if (decision.observation.type === 'ClusterGone') {
-        missing.delete(uid);
-        entries.delete(uid);
-        return told();
-      }
+      if (decision.observation.type === 'ClusterGone') return left(uid);
       const before = entries.get(uid);
       const member = { ...fleetMember(nameOf(cluster), snapshot), uid };
       const isSame = before !== undefined && JSON.stringify(before.member) === JSON.stringify(member);
@@ -78,10 +80,6 @@ export function makeFleet(most: number, expected: readonly ClusterName[]): Fleet
       entries.set(uid, { cluster, seq: stamp.seq, member, sent });
       return told();
     },
-    parked: (uid) => {
-      missing.delete(uid);
-      entries.delete(uid);
-      return told();
-    },
+    parked: left,
   };
 }

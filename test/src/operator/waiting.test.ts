@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { readConfig } from '#src/config.ts';
 import { openForWriting } from '#src/journal/database.ts';
 import type { Answer, Http } from '#src/kube/request.ts';
-import { startOperator } from '#src/operator/operator.ts';
+import { startOperator, type Operator } from '#src/operator/operator.ts';
 import { systemPorts } from '#src/system-ports.ts';
 
 let folder: string;
@@ -58,16 +58,10 @@ it('an operator that may not read its Lease, or not any more, says so, and once'
   await operator.stop();
 });
 
-it('health is told while the API server is away: whoever asks would end an operator that only waits', async () => {
-  let isAway = true;
-  const away: Answer = { type: 'not-sent', because: 'nobody is there' };
-  const lane: Http = {
-    send: async () => (isAway ? away : { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } }),
-    open: async () => away,
-    close: async () => undefined,
-  };
+/** An operator whose only lane this is, a hundred times as impatient, and what keeps it from working. */
+function startedOn(lane: Http): { readonly starting: Promise<Operator>; readonly troubles: () => readonly string[] } {
   const ports = systemPorts();
-  let troubles: () => readonly string[] = () => [];
+  let asked: () => readonly string[] = () => [];
   const starting = startOperator({
     config: readConfig([`--journal=${join(folder, 'journal.db')}`], {}),
     ports: { ...ports, ticks: { ...ports.ticks, after: (ms, run) => ports.ticks.after(ms / 100, run) } },
@@ -77,10 +71,22 @@ it('health is told while the API server is away: whoever asks would end an opera
     runInPod: () => Promise.reject(new Error('there are no pods')),
     openLane: () => lane,
     serve: async ({ health }) => {
-      ({ troubles } = health);
+      asked = health.troubles;
       return { httpPort: 0, apiPort: 0, close: async () => undefined };
     },
   });
+  return { starting, troubles: () => asked() };
+}
+
+it('health is told while the API server is away: whoever asks would end an operator that only waits', async () => {
+  let isAway = true;
+  const away: Answer = { type: 'not-sent', because: 'nobody is there' };
+  const lane: Http = {
+    send: async () => (isAway ? away : { type: 'ok', body: { items: [], metadata: { resourceVersion: '1' } } }),
+    open: async () => away,
+    close: async () => undefined,
+  };
+  const { starting, troubles } = startedOn(lane);
   await vi.waitFor(() => expect(troubles().join()).toContain('nobody is there'), patience);
   isAway = false;
   const operator = await starting;
@@ -99,21 +105,8 @@ it('a term whose Lease is lost before it has begun is given up, whatever it wait
     open: async () => ({ type: 'not-sent', because: 'nothing is watched here' }),
     close: async () => undefined,
   };
-  const ports = systemPorts();
-  let troubles: () => readonly string[] = () => [];
-  const operator = await startOperator({
-    config: readConfig([`--journal=${join(folder, 'journal.db')}`], {}),
-    ports: { ...ports, ticks: { ...ports.ticks, after: (ms, run) => ports.ticks.after(ms / 100, run) } },
-    log: pino({ level: 'silent' }),
-    build: 'b',
-    onFatal: () => undefined,
-    runInPod: () => Promise.reject(new Error('there are no pods')),
-    openLane: () => lane,
-    serve: async ({ health }) => {
-      ({ troubles } = health);
-      return { httpPort: 0, apiPort: 0, close: async () => undefined };
-    },
-  });
+  const { starting, troubles } = startedOn(lane);
+  const operator = await starting;
   lists = { ...refusal('clusters is forbidden'), status: 403 };
   await vi.waitFor(() => expect(troubles().join()).toContain('clusters is forbidden'), patience);
   const spec = { holderIdentity: 'another', leaseDurationSeconds: 15, renewTime: 'x' };
