@@ -35,6 +35,8 @@ export interface Desk {
   readonly ports: ObserverPorts;
   readonly roster: Roster;
   readonly watchdog: LeaderWatchdog;
+  /** The namespace of each source; null when it tells of all. */
+  readonly scopes: ReadonlyMap<string, string | null>;
   /** Sources whose first list has not been told to its end. */
   readonly unlisted: Set<string>;
   /** Stale sources and why. */
@@ -106,8 +108,8 @@ export function tellAll(
 }
 
 /** Whether a source tells of a namespace: what befalls the one of another costs nobody here anything. */
-export function concerns({ ports }: Desk, source: string, namespace: string): boolean {
-  const scope = ports.sources.find(({ name }) => name === source)?.namespace ?? null;
+export function concerns({ scopes }: Desk, source: string, namespace: string): boolean {
+  const scope = scopes.get(source) ?? null;
   return scope === null || scope === namespace;
 }
 

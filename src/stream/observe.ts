@@ -225,6 +225,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     ports,
     roster,
     watchdog,
+    scopes: new Map(ports.sources.map(({ name, namespace }) => [name, namespace])),
     unlisted: new Set(ports.sources.map(({ name }) => name)),
     stale: new Map(),
     unreadable: new Set(),
